@@ -1,0 +1,162 @@
+"""Sessions that others recorded, as cassettes: browser HAR, JSON captures, plain vcrpy files.
+
+Nothing here removes secrets: scrub what these functions return before it is written.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.client import responses as reason_phrases
+from pathlib import Path
+from typing import Any
+
+from ._cassette import Cassette, End, Headers, Interaction, RecordedRequest, RecordedResponse
+from ._errors import CassetteError
+
+__all__ = ["decoded_chunks", "from_capture"]
+
+# A stored body is decoded and kept in chunks, so these no longer describe it.
+DROPPED_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+CAPTURE_ENDS: dict[str, End] = {
+    "complete": "complete",
+    "reset": "reset",
+    "truncated": "truncated",
+    "timeout": "timeout",
+    "client closed": "client_closed",
+}
+
+
+def from_capture(capture: str | Path | Mapping[str, Any]) -> Cassette:
+    """Return the cassette that holds a JSON capture.
+
+    *capture* is a path or the parsed document: ``provenance`` and ``exchanges``, each with a
+    ``request`` (``method``, ``url``, ``headers``, ``body_b64``) and a ``response`` (``status``,
+    ``headers``, ``http_version``, ``chunks`` of ``t_ms`` and ``b64``, ``end``) or an ``error``; or
+    one exchange whose response has ``body_b64`` in place of chunks. Reason phrases are not
+    captured, so the standard ones stand in.
+
+    Raises:
+        CassetteError: The document has another shape, or does not say what answered.
+    """
+    document = _read_json(capture)
+    try:
+        exchanges = document["exchanges"] if "exchanges" in document else [document]
+        interactions = [_capture_interaction(exchange) for exchange in exchanges]
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise CassetteError(f"not a capture: {type(error).__name__} at {error}") from error
+    return Cassette(interactions, _capture_metadata(document))
+
+
+def _read_json(source: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(source, Mapping):
+        return source
+    try:
+        document = json.loads(Path(source).read_bytes())
+    except ValueError as error:
+        raise CassetteError(f"{source} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise CassetteError(f"{source} holds no JSON object")
+    return document
+
+
+def _capture_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    match document:
+        case {"provenance": {"kind": "reconstructed", "provider": str(provider), **said}}:
+            text = _sentence("reconstructed from the protocol", said, ("note",))
+        case {"provenance": {"kind": "live capture of a real server on loopback", **said}}:
+            provider, text = "openai", _real_software(said)
+        case {"provenance": {"server": "huggingface/chat-ui", **said}}:
+            provider, text = "cohere-c4ai", _real_software({"server": "huggingface/chat-ui", **said})
+        case {"vendor": str(), "source": str(source), **said}:
+            text = f"recorded from the live service by others ({source}); chunk boundaries and times unknown"
+            provider = "openai"
+        case _:
+            raise CassetteError("the capture does not say what answered (provenance)")
+    return {"provider": provider, "provenance": text, "recorded_at": said.get("recorded")}
+
+
+def _real_software(said: Mapping[str, Any]) -> str:
+    return _sentence(
+        "recorded from the real server software on loopback", said, ("server", "version", "commit", "note")
+    )
+
+
+def _sentence(kind: str, said: Mapping[str, Any], keys: Iterable[str]) -> str:
+    details = "; ".join(str(said[key]) for key in keys if said.get(key))
+    return f"{kind}: {details}" if details else kind
+
+
+def _capture_interaction(exchange: Mapping[str, Any]) -> Interaction:
+    sent = exchange["request"]
+    body = json.dumps(sent["json"]).encode() if "json" in sent else b64decode(sent.get("body_b64") or "")
+    request = RecordedRequest(sent["method"], sent["url"], _pairs(sent["headers"]), body)
+    return Interaction(request, _capture_response(exchange))
+
+
+def _capture_response(exchange: Mapping[str, Any]) -> RecordedResponse:
+    if "response" not in exchange and "error" in exchange:
+        return RecordedResponse(status=0, end="reset")
+    came = exchange["response"]
+    headers = _pairs(came["headers"])
+    pieces = came["chunks"] if "chunks" in came else [{"t_ms": 0.0, "b64": came["body_b64"]}]
+    timed = [(float(piece["t_ms"]), b64decode(piece["b64"])) for piece in pieces]
+    decoded = list(decoded_chunks(timed, content_coding(headers) if "chunks" in came else ""))
+    return RecordedResponse(
+        status=came["status"],
+        reason=reason_phrases.get(came["status"], ""),
+        headers=stored_headers(headers),
+        chunks=[data for _, data in decoded],
+        at_ms=[at for at, _ in decoded],
+        end=_capture_end(came.get("end", "complete")),
+        http_version=came.get("http_version", "HTTP/1.1").removeprefix("HTTP/"),
+    )
+
+
+def _capture_end(said: str) -> End:
+    if said.startswith("protocol error"):  # the peer closed inside the body, in the recorder's words
+        return "truncated"
+    return CAPTURE_ENDS[said]
+
+
+def _pairs(headers: Mapping[str, str] | list[list[str]]) -> Headers:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return [(str(name), str(value)) for name, value in pairs]
+
+
+def stored_headers(headers: Headers) -> Headers:
+    """Return *headers* without those that a decoded body in chunks makes untrue."""
+    return [(name, value) for name, value in headers if name.lower() not in DROPPED_HEADERS]
+
+
+def content_coding(headers: Headers) -> str:
+    """Return the content coding that *headers* name, in lower case, ``""`` when there is none."""
+    return next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")
+
+
+def decoded_chunks(timed: Iterable[tuple[float, bytes]], coding: str) -> Iterator[tuple[float, bytes]]:
+    """Yield the (milliseconds, bytes) chunks of a body, content-decoded, without the empty ones.
+
+    Raises:
+        CassetteError: *coding* is not one of the standard library's.
+    """
+    decode, finish = _decoder(coding)
+    at = 0.0
+    for at, data in timed:
+        if plain := decode(data):
+            yield at, plain
+    if rest := finish():
+        yield at, rest
+
+
+def _decoder(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
+    window_bits = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+    if coding in ("", "identity"):
+        return bytes, bytes
+    if coding not in window_bits:
+        raise CassetteError(f"content coding {coding!r} cannot be decoded; known: {', '.join(window_bits)}")
+    decoder = zlib.decompressobj(window_bits[coding])
+    return decoder.decompress, decoder.flush
