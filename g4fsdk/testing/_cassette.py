@@ -7,7 +7,11 @@ block says where the body was cut into chunks, when each chunk came, and how the
 
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 End: TypeAlias = Literal["complete", "reset", "truncated", "timeout", "client_closed"]
@@ -60,3 +64,65 @@ class Cassette:
 
     interactions: list[Interaction] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Cassette:
+        """Return the cassette in the file at *path*.
+
+        A cassette of plain vcrpy is read too, YAML or JSON: each body is then one chunk at 0 ms.
+
+        Raises:
+            CassetteError: The file is no cassette, or contradicts itself; says where.
+            OSError: The file can't be read.
+        """
+        from g4fsdk.testing._document import from_document
+        from g4fsdk.testing._errors import CassetteError
+        from g4fsdk.testing._yaml import load_yaml
+
+        name = os.fspath(path)
+        try:
+            text = Path(path).read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CassetteError(f"{name}: not UTF-8 text: {error}") from error
+        return from_document(load_yaml(text, name), name)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the cassette to *path*, whole or not at all; missing folders are made.
+
+        Nothing is scrubbed here: `Recorder` does that before it saves.
+        """
+        from g4fsdk.testing._document import to_document
+        from g4fsdk.testing._yaml import dump_yaml
+
+        _write_atomically(Path(path), dump_yaml(to_document(self)).encode())
+
+    def shape(self) -> Any:
+        """Return what the session looks like without its content, for comparing two sessions."""
+        from g4fsdk.testing import _shape
+
+        return _shape.shape(self)
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The same folder, because a rename is atomic only within one file system.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode_for(path))
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _mode_for(path: Path) -> int:
+    """Return the permissions an ordinary `open` would leave; mkstemp's are for the owner alone."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return 0o644

@@ -1,0 +1,245 @@
+"""Cassettes: what is written is read back exactly, and plain vcrpy plays it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+import vcr
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._errors import CassetteError
+
+URL = "http://chat.test/api"
+
+
+def cassette_of(*chunks: bytes, end: str = "complete", body: bytes = b"{}") -> Cassette:
+    response = RecordedResponse(200, "OK", [("Content-Type", "text/plain")], list(chunks))
+    response.at_ms = [float(10 * i) for i in range(len(chunks))]
+    response.end = end  # type: ignore[assignment]  # a test says it as plain text
+    return Cassette(
+        [Interaction(RecordedRequest("POST", URL, [("A", "1")], body), response)], {"provider": "p"}
+    )
+
+
+def saved(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+CORNERS = [
+    b"",
+    b"two\nlines",
+    b"data: a\n\ndata: b\n\n",
+    "nel \x85, line \u2028, paragraph \u2029".encode(),
+    b"\xef\xbb\xbfmark",
+    b"a\rb\r\nc\r",
+    b"trailing  \nspaces ",
+    b" \n",
+    b"\n",
+    b" leading\nblank",
+    b"\tleading\ntab\t\n",
+    b"nul \x00",
+    b"\xff\xfe invalid",
+    b"yes",
+    b"2024-01-01",
+    b"null",
+    b"# no comment\n--- \n",
+    "你好\n🎉\n".encode(),
+    "\ufffe\uffff".encode(),
+    b"!!binary x",
+    b"a" * 3000 + b" " + b"b" * 3000,
+]
+
+
+def with_corners(test):  # type: ignore[no-untyped-def]  # a decorator of decorators
+    for corner in CORNERS:
+        test = example(chunks=[corner] if corner else [], sent=corner)(test)
+    return test
+
+
+texts = st.text().map(lambda text: text.encode())
+line_texts = st.text(alphabet=st.sampled_from(" \t\n\r\x85\u2028\ufeff:-#'\"ab{}你🎉\x00")).map(str.encode)
+bodies = st.one_of(st.binary(), texts, line_texts)
+
+
+@with_corners
+@given(chunks=st.lists(bodies.filter(bool), max_size=4), sent=bodies)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_body_comes_back_exactly(tmp_path: Path, chunks: list[bytes], sent: bytes) -> None:
+    cassette = cassette_of(*chunks, body=sent)
+
+    cassette.save(tmp_path / "one.yaml")
+
+    assert Cassette.load(tmp_path / "one.yaml") == cassette
+
+
+@given(
+    text=st.one_of(texts, line_texts).map(bytes.decode),
+    at_ms=st.floats(0, 1e6),
+    end=st.sampled_from(["complete", "reset", "truncated", "timeout", "client_closed"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_headers_metadata_times_and_ends_come_back(tmp_path: Path, text: str, at_ms: float, end: str) -> None:
+    cassette = cassette_of(b"x", end=end)
+    cassette.metadata["call"] = {"messages": [{"role": "user", "content": text}], "stream": True}
+    cassette.interactions[0].response.headers = [("Set-Cookie", text), ("Set-Cookie", "b=2"), ("X", "")]
+    cassette.interactions[0].response.at_ms = [at_ms]
+
+    cassette.save(tmp_path / "one.yaml")
+
+    assert Cassette.load(tmp_path / "one.yaml") == cassette
+
+
+def test_text_of_several_lines_is_written_as_lines(tmp_path: Path) -> None:
+    cassette_of(b"data: a\n\n", "data: 你\n\n".encode()).save(tmp_path / "one.yaml")
+
+    written = (tmp_path / "one.yaml").read_text(encoding="utf-8")
+
+    assert "string: |+\n        data: a\n\n        data: 你\n" in written
+    assert "wire: {sizes: [9, 11], at_ms: [0.0, 10.0], end: complete, http_version: '1.1'}" in written
+
+
+def test_plain_vcrpy_plays_it_with_requests(tmp_path: Path) -> None:
+    cassette_of(b"one ", b"two").save(tmp_path / "one.yaml")
+
+    with vcr.use_cassette(str(tmp_path / "one.yaml"), record_mode=vcr.mode.NONE) as tape:
+        assert requests.post(URL, data=b"{}", timeout=5).content == b"one two"
+    assert tape.all_played
+
+
+def test_plain_vcrpy_plays_it_with_httpx(tmp_path: Path) -> None:
+    cassette_of(b"one ", b"two").save(tmp_path / "one.yaml")
+
+    with vcr.use_cassette(str(tmp_path / "one.yaml"), record_mode=vcr.mode.NONE), httpx.Client() as client:
+        assert client.post(URL, content=b"{}").content == b"one two"
+
+
+PLAIN = {
+    "version": 1,
+    "interactions": [
+        {
+            "request": {"method": "GET", "uri": URL, "body": None, "headers": {"Accept": ["*/*"]}},
+            "response": {
+                "status": {"code": 200, "message": "OK"},
+                "headers": {"Content-Length": ["4"], "X-Say": ["\U0001f389"]},
+                "body": {"string": "\U0001f389"},
+            },
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("ensure_ascii", [True, False], ids=["escaped", "plain"])
+def test_a_json_cassette_of_plain_vcrpy_is_one_chunk(tmp_path: Path, ensure_ascii: bool) -> None:
+    path = saved(tmp_path / "one.json", json.dumps(PLAIN, ensure_ascii=ensure_ascii))
+
+    response = Cassette.load(path).interactions[0].response
+
+    assert (response.chunks, response.at_ms, response.end) == (["\U0001f389".encode()], [0.0], "complete")
+    assert response.headers == [("X-Say", "\U0001f389")]
+
+
+def test_a_compressed_body_of_plain_vcrpy_is_decoded(tmp_path: Path) -> None:
+    from vcr.serializers import yamlserializer
+
+    document = json.loads(json.dumps(PLAIN))
+    document["interactions"][0]["response"]["headers"] = {"Content-Encoding": ["gzip"], "X": ["1"]}
+    document["interactions"][0]["response"]["body"]["string"] = gzip.compress(b"plain")
+    path = saved(tmp_path / "one.yaml", yamlserializer.serialize(document))
+
+    response = Cassette.load(path).interactions[0].response
+
+    assert (response.body, response.headers) == (b"plain", [("X", "1")])
+
+
+def test_the_tags_that_vcrpy_writes_are_read(tmp_path: Path) -> None:
+    path = saved(
+        tmp_path / "one.yaml",
+        "version: 1\ninteractions:\n- request:\n    method: !!python/str POST\n    uri: !!python/unicode 'http://a/'\n"
+        "    body: !!python/object/new:_io.BytesIO\n      state: !!python/tuple [!!binary aGk=, 0, null]\n"
+        "    headers: {A: b}\n"
+        "  response: {status: {code: 200, message: null}, headers: {}, body: {string: ''}}\n",
+    )
+
+    assert Cassette.load(path).interactions[0].request == RecordedRequest(
+        "POST", "http://a/", [("A", "b")], b"hi"
+    )
+
+
+def broken(**changes: object) -> str:
+    wire = {"sizes": [2, 1], "at_ms": [0, 1], "end": "complete", "http_version": "1.1"} | changes
+    document = json.loads(json.dumps(PLAIN))
+    document["interactions"][0]["response"] |= {"body": {"string": "abc"}, "wire": wire}
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "expected a mapping with a list of interactions, found None", id="empty"),
+        pytest.param("[1", "not YAML", id="no YAML"),
+        pytest.param("a: !!python/object:os.system {}", "not YAML", id="Python object"),
+        pytest.param("{", "not JSON", id="no JSON"),
+        pytest.param("interactions: [3]", "interactions[0]: expected a mapping with request", id="number"),
+        pytest.param(
+            "interactions: [{request: {}, response: {}}]", "request.method: expected str", id="no method"
+        ),
+        pytest.param(
+            "interactions: []\nmetadata: {g4fsdk: 3}", "metadata.g4fsdk: expected a mapping", id="metadata"
+        ),
+        pytest.param(broken(sizes=[2]), "wire.sizes: they sum to 2, the body has 3 bytes", id="sum"),
+        pytest.param(broken(sizes=[3, 0]), "wire.sizes: expected whole numbers above 0", id="zero"),
+        pytest.param(broken(at_ms=[1]), "wire: 2 sizes, but 1 entries in at_ms", id="times"),
+        pytest.param(broken(at_ms=["a", 1]), "wire.at_ms: expected int or float", id="no number"),
+        pytest.param(broken(end="late"), "wire.end: expected one of complete, reset", id="end"),
+        pytest.param(broken(sizes=None), "wire: expected a mapping with the lists", id="no list"),
+    ],
+)
+def test_a_malformed_file_is_named_with_the_place(tmp_path: Path, text: str, says: str) -> None:
+    path = saved(tmp_path / "bad.yaml", text)
+
+    with pytest.raises(CassetteError) as caught:
+        Cassette.load(path)
+
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_no_cassette(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_bytes(b"\xff")
+
+    with pytest.raises(CassetteError, match="not UTF-8"):
+        Cassette.load(tmp_path / "bad.yaml")
+
+
+def test_a_failed_save_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
+    path = saved(tmp_path / "one.yaml", "older")
+    cassette = cassette_of(b"x")
+    cassette.metadata["call"] = object()
+
+    with pytest.raises(Exception, match="cannot represent"):
+        cassette.save(path)
+
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["older"]
+
+
+def test_a_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").mkdir()
+
+    with pytest.raises(OSError, match="one.yaml"):
+        cassette_of(b"x").save(tmp_path / "one.yaml")
+
+    assert [p.name for p in tmp_path.iterdir()] == ["one.yaml"]
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    cassette_of(b"x").save(tmp_path / "a" / "b.yaml")
+
+    assert len(Cassette.load(tmp_path / "a" / "b.yaml").interactions) == 1
