@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
 import requests
-import vcr
+import vcr  # type: ignore[import-untyped]  # vcrpy ships no types
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from vcr.serializers import yamlserializer  # type: ignore[import-untyped]  # vcrpy ships no types
 
 from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._errors import CassetteError
 
+Test = TypeVar("Test", bound=Callable[..., None])
 URL = "http://chat.test/api"
 
 
@@ -58,7 +62,7 @@ CORNERS = [
 ]
 
 
-def with_corners(test):  # type: ignore[no-untyped-def]  # a decorator of decorators
+def with_corners(test: Test) -> Test:
     for corner in CORNERS:
         test = example(chunks=[corner] if corner else [], sent=corner)(test)
     return test
@@ -147,8 +151,6 @@ def test_a_json_cassette_of_plain_vcrpy_is_one_chunk(tmp_path: Path, ensure_asci
 
 
 def test_a_compressed_body_of_plain_vcrpy_is_decoded(tmp_path: Path) -> None:
-    from vcr.serializers import yamlserializer
-
     document = json.loads(json.dumps(PLAIN))
     document["interactions"][0]["response"]["headers"] = {"Content-Encoding": ["gzip"], "X": ["1"]}
     document["interactions"][0]["response"]["body"]["string"] = gzip.compress(b"plain")
@@ -233,7 +235,7 @@ def test_a_failed_save_leaves_the_older_file_and_nothing_else(tmp_path: Path) ->
 def test_a_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").mkdir()
 
-    with pytest.raises(OSError, match="one.yaml"):
+    with pytest.raises(OSError, match=r"one\.yaml"):
         cassette_of(b"x").save(tmp_path / "one.yaml")
 
     assert [p.name for p in tmp_path.iterdir()] == ["one.yaml"]

@@ -1,0 +1,95 @@
+"""Plays recordings inside the process, in place of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from g4fsdk.testing._clock import Clock
+from g4fsdk.testing._playlist import Playlist
+from g4fsdk.testing._sources import Source, load_sessions
+from g4fsdk.testing._takes import Cuts, Pace, Take, pace_factor, recut, takes_of
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._faults import Fault
+
+    from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._replay_httpx import ReplayTransport
+    from g4fsdk.testing._replay_requests import ReplayAdapter
+
+
+def arrange(
+    source: Source | Sequence[Source], cuts: Cuts = "recorded", faults: Sequence[Fault] = ()
+) -> list[list[Take]]:
+    """Return what is to be played for *source*: a list of takes a session, faults applied, bodies cut."""
+    return [[recut(take, cuts) for take in _damage(cassette, faults)] for cassette in load_sessions(source)]
+
+
+def _damage(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
+    if not faults:
+        return takes_of(cassette)
+    from g4fsdk.testing._faults import derive
+
+    return derive(cassette, faults)
+
+
+class Replay:
+    """Answers requests from a recording, for any program on requests or httpx.
+
+    *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session. *pace* is
+    "instant", "recorded", or a factor on the recorded times (2.0 is half as fast). *cuts* is where bodies are
+    cut: as "recorded", "whole", in pieces of so many bytes, or at random places for ("seed", n). *faults* are
+    applied in the order given.
+
+    A request is answered by the recorded one with the same method, URL and meaning of the body; each is
+    played once, equal ones in recorded order. Give it as `transport` to `Client` or `AsyncClient`; threads
+    and tasks may share it.
+
+    Raises:
+        CassetteError: A file is no cassette.
+        ValueError: An argument is none of the above, or a fault doesn't fit the recording.
+        MismatchError: From the program's request, not from here: nothing recorded answers it.
+    """
+
+    def __init__(
+        self,
+        source: Source | Sequence[Source],
+        *,
+        pace: Pace = "instant",
+        cuts: Cuts = "recorded",
+        faults: Sequence[Fault] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._factor = pace_factor(pace)
+        self._clock = clock or Clock()
+        self._playlist = Playlist(arrange(source, cuts, faults))
+
+    @property
+    def played(self) -> int:
+        """How many recorded interactions were played."""
+        return self._playlist.played
+
+    @property
+    def unplayed(self) -> int:
+        """How many recorded interactions were not played and should have been."""
+        return self._playlist.unplayed
+
+    def assert_all_played(self) -> None:
+        """Raise `UnplayedError`, which names the requests, when recorded interactions are left."""
+        self._playlist.assert_all_played()
+
+    def add_secret(self, value: str) -> None:
+        """Remove *value* from requests before they are compared or shown in a message."""
+        self._playlist.add_secret(value)
+
+    def requests_adapter(self) -> ReplayAdapter:
+        """Return an adapter to mount on a `requests.Session`."""
+        from g4fsdk.testing._replay_requests import ReplayAdapter
+
+        return ReplayAdapter(self._playlist, self._factor, self._clock)
+
+    def httpx_transport(self) -> ReplayTransport:
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
+        from g4fsdk.testing._replay_httpx import ReplayTransport
+
+        return ReplayTransport(self._playlist, self._factor, self._clock)
