@@ -61,7 +61,7 @@ class Playlist:
         """
         with self._lock:
             self._index_once()
-            sent = self._scrubber.scrub_request(request)
+            sent = self._scrubber.comparable(request)
             queue = self._waiting.get(match_key(sent, with_origin=self._with_origin))
             if not queue:
                 raise MismatchError(self._explain(sent))
@@ -85,7 +85,7 @@ class Playlist:
             return
         waiting: defaultdict[Key, deque[Take]] = defaultdict(deque)
         for take in self._takes:
-            request = self._requests[take.number] = self._scrubber.scrub_request(take.request)
+            request = self._requests[take.number] = self._scrubber.comparable(take.request)
             waiting[match_key(request, with_origin=self._with_origin)].append(take)
         self._waiting = dict(waiting)
 

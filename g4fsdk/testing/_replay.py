@@ -11,9 +11,8 @@ from g4fsdk.testing._sources import Source, load_sessions
 from g4fsdk.testing._takes import Cuts, Pace, Take, pace_factor, recut, takes_of
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._faults import Fault
-
     from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._faults import Fault
     from g4fsdk.testing._replay_httpx import ReplayTransport
     from g4fsdk.testing._replay_requests import ReplayAdapter
 
