@@ -1,0 +1,189 @@
+"""Async streams: the events of an answer, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Self
+
+from g4fsdk._call import Task, chunks_of
+from g4fsdk._clocks import Clocks
+from g4fsdk._completions import Chunk, Completion
+from g4fsdk._errors import DeadlineError, G4FError, UsageError
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._flow import Stream
+from g4fsdk._httpx import Answer
+
+
+class OpenStream:
+    """A stream that gives its events in batches; `start` waits for the first."""
+
+    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
+        self.task = task
+        self.model = stream.model
+        self._request = stream.request
+        self._answer = answer
+        self._clocks = clocks
+        self._parser = stream.accept(answer.head)
+        self._error: G4FError | None = None
+        self._is_over = False
+        self._batches = self._read()
+        self._first: list[Event] = []
+
+    async def start(self) -> Self:
+        self._first = await anext(self._batches, [])
+        return self
+
+    async def batches(self) -> AsyncIterator[list[Event]]:
+        """Give the events of the answer, some at a time. Every event is given once."""
+        first, self._first = self._first, []
+        if first:
+            yield first
+        async for batch in self._batches:
+            yield batch
+
+    async def completion(self) -> Completion:
+        """Read to the end, and return the whole answer."""
+        async for _ in self._batches:
+            pass
+        if self._error is not None:
+            raise self._error
+        if not self._is_over:
+            raise UsageError("the stream was closed before its end, so there is no complete answer")
+        return self._parser.answer.completion(self.task.provider.name, self.model)
+
+    async def aclose(self) -> None:
+        """Free the connection. What has not been read is lost."""
+        await self._batches.aclose()
+
+    async def _read(self) -> AsyncGenerator[list[Event], None]:
+        answer, parser, feed = self._answer, self._parser, self._parser.feed
+        try:
+            async for data in answer.timed(self._clocks):
+                events = feed(data)
+                if events:
+                    self._clocks.first_event_came()
+                    yield events
+                if parser.done:
+                    break
+            else:
+                async for data in answer.rest():
+                    events = feed(data)
+                    if events:
+                        yield events
+                    if parser.done:
+                        break
+            try:
+                events = parser.close()
+            except G4FError as error:
+                if error.events:
+                    yield [*error.events]
+                raise
+            if events:
+                yield events
+            self._is_over = True
+        except answer.failures as cause:
+            raise self._blamed(self._cut(answer.broken(cause, self._clocks))) from cause
+        except G4FError as error:
+            self._blamed(error)
+            raise
+        finally:
+            if parser.done:
+                await answer.drain()
+            await answer.aclose()
+
+    def _cut(self, error: G4FError) -> G4FError:
+        return error if isinstance(error, DeadlineError) else self._parser.cut(error.message)
+
+    def _blamed(self, error: G4FError) -> G4FError:
+        self._parser.mark(error)
+        self.task.blame(error, self._request)
+        self._error = error
+        return error
+
+
+class AsyncChunkStream:
+    """The OpenAI-shaped chunks of an answer. Leaving the block early frees the connection."""
+
+    def __init__(self, opened: OpenStream) -> None:
+        self._opened = opened
+        self._chunks = self._read()
+
+    async def _read(self) -> AsyncGenerator[Chunk, None]:
+        model = self._opened.model
+        async for batch in self._opened.batches():
+            for chunk in chunks_of(batch, model):
+                yield chunk
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self._chunks
+
+    async def __anext__(self) -> Chunk:
+        return await anext(self._chunks)
+
+    async def close(self) -> None:
+        """Free the connection."""
+        await self._chunks.aclose()
+        await self._opened.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncChatStream:
+    """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
+
+    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream]]) -> None:
+        self._open_stream = open_stream
+        self._opened: OpenStream | None = None
+        self._events = self._read()
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._events
+
+    async def __anext__(self) -> Event:
+        return await anext(self._events)
+
+    async def _read(self) -> AsyncGenerator[Event, None]:
+        opened = await self._open()
+        async for batch in opened.batches():
+            for event in batch:
+                yield event
+
+    @property
+    def text_stream(self) -> AsyncIterator[str]:
+        """The text of choice 0, piece by piece."""
+        return self._texts()
+
+    async def _texts(self) -> AsyncGenerator[str, None]:
+        async for event in self._events:
+            if type(event) is TextDelta and not event.choice:
+                yield event.text
+
+    async def get_final_completion(self) -> Completion:
+        """Read to the end, and return the whole answer.
+
+        Raises:
+            G4FError: The answer is not complete.
+        """
+        return await (await self._open()).completion()
+
+    async def close(self) -> None:
+        """Free the connection. What has not been read is lost."""
+        await self._events.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
+
+    async def _open(self) -> OpenStream:
+        if self._opened is None:
+            self._opened = await self._open_stream()
+        return self._opened

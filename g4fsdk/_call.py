@@ -1,0 +1,235 @@
+"""What the two clients share: which providers to ask, in what order, and what an error gets told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeAlias
+
+from g4fsdk import providers
+from g4fsdk._clocks import Clocks
+from g4fsdk._completions import Chunk, ChunkChoice, Delta, Model, to_chunk
+from g4fsdk._errors import DeadlineError, G4FError, ProtocolError, StatusError, UsageError
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._flow import Flow, Provider
+from g4fsdk._ids import SYSTEM_IDS
+from g4fsdk._redact import redact_text, secrets_of
+from g4fsdk._retries import Retries, read_retries
+from g4fsdk._types import Chat, Conversation, Ids, Messages, Request, Timeouts
+
+ProviderLike: TypeAlias = str | Provider
+
+
+def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
+    """Return *timeout* as clocks: a number is the limit of each clock but the total, None is no limit."""
+    if isinstance(timeout, Timeouts):
+        return timeout
+    if timeout is None:
+        return Timeouts(None, None, None, None)
+    return Timeouts(min(timeout, 10.0), timeout, timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client was made with, checked."""
+
+    providers: tuple[Provider, ...]  # () when the model chooses
+    model: str
+    headers: Mapping[str, str]
+    timeouts: Timeouts
+    retries: Retries
+    ids: Ids
+    secrets: frozenset[str]
+    calls: count[int]
+
+    @classmethod
+    def read(
+        cls,
+        provider: ProviderLike | Sequence[ProviderLike] | None,
+        *,
+        model: str | None,
+        api_key: str | None,
+        base_url: str | None,
+        headers: Mapping[str, str] | None,
+        proxy: str | None,
+        timeout: Timeouts | float | None,
+        retries: Retries | int,
+        ids: Ids | None,
+    ) -> Settings:
+        """Raises UsageError for an unknown provider, or a key that would go to several services."""
+        found = _read_providers(provider, {"base_url": base_url, "api_key": api_key, "headers": headers})
+        proxy_secrets = secrets_of({}, proxy or "")
+        return cls(
+            found,
+            model or "",
+            dict(headers or {}),
+            read_timeouts(timeout),
+            read_retries(retries),
+            ids or SYSTEM_IDS,
+            frozenset({api_key} if api_key else ()) | proxy_secrets,
+            count(),
+        )
+
+    def chat_tasks(
+        self,
+        messages: Messages,
+        model: str | None,
+        *,
+        stream: bool,
+        conversation: Conversation | None,
+        ignore_unsupported: bool,
+        options: Mapping[str, Any],
+    ) -> list[Task]:
+        """Return one task a provider, in the order to try them. Raises UsageError for bad input."""
+        wanted = model or self.model
+        call_ids = self.ids.child(next(self.calls))
+
+        def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
+            ids = call_ids.child(attempt)
+            return provider.chat(Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported))
+
+        return [
+            Task(provider, start, conversation, self.secrets)
+            for provider in self._asked(wanted, conversation)
+        ]
+
+    def image_tasks(self, prompt: str, model: str | None, options: Mapping[str, Any]) -> list[Task]:
+        """The same for images."""
+        wanted = model or self.model
+        call_ids = self.ids.child(next(self.calls))
+
+        def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
+            return provider.image(prompt, wanted, options, call_ids.child(attempt))
+
+        return [Task(provider, start, None, self.secrets) for provider in self._asked(wanted, None)]
+
+    def models_task(self) -> tuple[Task, list[Model] | None]:
+        """Return whom to ask for models, and the list where it is fixed. Raises UsageError for nobody."""
+        if not self.providers:
+            raise UsageError(f"name a provider: Client(...); known: {', '.join(providers.PROVIDERS)}")
+        provider = self.providers[0]
+        task = Task(provider, _no_flow, None, self.secrets)
+        fixed = provider.list_models() is None
+        return task, task.models([*provider.models, *provider.image_models]) if fixed else None
+
+    def clocks(self) -> Clocks:
+        return Clocks(self.timeouts)
+
+    def _asked(self, model: str, conversation: Conversation | None) -> Iterable[Provider]:
+        if conversation is not None:
+            return self._of_conversation(conversation)
+        if self.providers:
+            return self.providers
+        if not model:
+            raise UsageError(
+                f"name a provider or a model: Client('yqcloud') or create(..., model='gpt-4'); "
+                f"known providers: {', '.join(providers.PROVIDERS)}"
+            )
+        return [providers.get(name, headers=self.headers) for name in providers.listing(model)]
+
+    def _of_conversation(self, conversation: Conversation) -> list[Provider]:
+        if not self.providers:
+            return [providers.get(conversation.provider, headers=self.headers)]
+        found = [provider for provider in self.providers if provider.name == conversation.provider]
+        if not found:
+            names = " or ".join(repr(provider.name) for provider in self.providers)
+            raise UsageError(f"this conversation is with {conversation.provider!r}, not with {names}")
+        return found
+
+
+def _read_providers(
+    provider: ProviderLike | Sequence[ProviderLike] | None, settings: Mapping[str, Any]
+) -> tuple[Provider, ...]:
+    given = {key: value for key, value in settings.items() if value is not None}
+    several = [] if provider is None else [provider] if isinstance(provider, str | Provider) else [*provider]
+    own = sorted({"base_url", "api_key"} & given.keys())
+    if own and (len(several) != 1 or isinstance(several[0], Provider)):
+        raise UsageError(
+            f"{own[0]} belongs to one provider: name exactly one, or give providers.get(name, {own[0]}=...)"
+        )
+    return tuple(providers.get(one, **given) if isinstance(one, str) else one for one in several)
+
+
+def _no_flow(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
+    raise NotImplementedError("a list of models is one request")
+
+
+Start: TypeAlias = Callable[[Provider, int, Conversation | None], Flow]
+
+
+class Task:
+    """One provider's part of a call: starts its flow once an attempt, and completes its errors."""
+
+    def __init__(
+        self, provider: Provider, start: Start, conversation: Conversation | None, secrets: frozenset[str]
+    ) -> None:
+        self.provider = provider
+        self._start = start
+        self._conversation = conversation
+        self._secrets = secrets | ({provider.api_key} if provider.api_key else set())
+        self._attempts = count()
+
+    def start(self) -> Flow:
+        """Start the next attempt; it goes on with the conversation that a failed one had made."""
+        return self._start(self.provider, next(self._attempts), self._conversation)
+
+    def blame(self, error: G4FError, request: Request | None) -> None:
+        """Say on *error* who was asked what, and take every secret out of it."""
+        error.provider = error.provider or self.provider.name
+        error.conversation = error.conversation or self._conversation
+        self._conversation = error.conversation
+        secrets = self._secrets
+        if request is not None:
+            error.request = request.redacted()
+            secrets |= secrets_of(request.headers, request.url)
+        error.message = redact_text(error.message, secrets)
+        error.args = (error.message,)
+        if isinstance(error, StatusError):
+            error.body = _redact_bytes(error.body, secrets)
+        if isinstance(error, ProtocolError):
+            error.excerpt = _redact_bytes(error.excerpt, secrets)
+
+    def models(self, names: Iterable[str]) -> list[Model]:
+        return [Model(id=name, owned_by=self.provider.name) for name in names]
+
+
+def _redact_bytes(data: bytes, secrets: Iterable[str]) -> bytes:
+    return redact_text(data.decode("latin-1"), secrets).encode("latin-1")
+
+
+def failed(errors: Sequence[G4FError]) -> G4FError:
+    """Return the error to raise when every provider has failed: the last, with all of them on it."""
+    last = errors[-1]
+    last.errors = tuple(errors)
+    if len(errors) > 1:
+        last.message += "; before that: " + "; ".join(str(error) for error in errors[:-1])
+        last.args = (last.message,)
+    return last
+
+
+def is_final(error: G4FError) -> bool:
+    """Whether asking the next provider makes no sense: the call's own time is over."""
+    return isinstance(error, DeadlineError) and error.clock == "total"
+
+
+def chunks_of(events: Iterable[Event], model: str) -> list[Chunk]:
+    """Return *events* as OpenAI-shaped chunks."""
+    chunks = []
+    for event in events:
+        if type(event) is TextDelta:  # nearly all of them
+            chunks.append(Chunk([ChunkChoice(Delta(event.text), event.choice)], model))
+        else:
+            chunk = to_chunk(event, model)
+            if chunk is not None:
+                chunks.append(chunk)
+    return chunks
+
+
+def register_secrets(transport: object, settings: Settings) -> None:
+    """Tell a recorder the keys of its client, so that none of them reaches a file."""
+    add = getattr(transport, "add_secret", None)
+    if add is not None:
+        keys = {provider.api_key for provider in settings.providers if provider.api_key}
+        for secret in sorted(settings.secrets | keys):
+            add(secret)

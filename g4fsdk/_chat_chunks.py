@@ -1,0 +1,284 @@
+"""OpenAI chat completions, streamed or whole: the shape that three of the providers share.
+
+Read by shape, never validated: some fifty services add, omit, null and misspell keys, and only what is
+known and well formed says anything. Source: the recordings behind the notes on each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from g4fsdk._decoder import Decoder, Notice
+from g4fsdk._errors import ProtocolError, ProviderError
+from g4fsdk._events import (
+    Event,
+    Finish,
+    Image,
+    ImageEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    ToolCallDelta,
+    Usage,
+)
+from g4fsdk._status import dig, failure_in
+from g4fsdk._types import JSON, Conversation
+
+_REASONING_KEYS = ("reasoning_content", "reasoning")
+
+
+class ChatChunkDecoder(Decoder):
+    """Chunks of a chat completion, and the completion in one document.
+
+    The end is `[DONE]`, or a finish reason for every answer asked for.
+    """
+
+    end_marker = "[DONE] or finish reason"
+
+    def __init__(
+        self,
+        history: Conversation | None = None,
+        *,
+        notices: tuple[Notice, ...] = (),
+        handle: Conversation | None = None,
+        n: int = 1,
+        ends_at_eof: bool = False,
+    ) -> None:
+        """*n* answers were asked for: with one, the indexes a server counts mean nothing. *ends_at_eof*:
+        this server is known to send no end marker, so the end of a complete body is the end.
+        """
+        super().__init__(history, notices=notices, handle=handle)
+        self._n = n
+        self._ends_at_eof = ends_at_eof
+        self._calls: dict[int, _CallNumbers] = {}
+
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        if data.strip() == b"[DONE]":
+            self._done(out)
+            return
+        value = self.load(data)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        self._chunk(value, out)
+        failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
+        if failure is not None:
+            raise failure
+
+    def document(self, data: bytes, out: list[Event]) -> None:
+        value = self._unwrap(self.load(data))
+        choices = value.get("choices") if isinstance(value, dict) else None
+        if not isinstance(choices, list) or not choices:
+            raise failure_in(value) or _no_choices(value, data)
+        for number, choice in enumerate(choice for choice in choices if isinstance(choice, dict)):
+            match choice:
+                case {"message": dict(message)}:
+                    self._delta(message, number, out)
+                case {"text": str(text)}:
+                    self.say_text(text, out, number)
+            self._finish(_text(choice.get("finish_reason")), number, out)
+        self._usage(value, out)
+        self._done(out)
+
+    def _unwrap(self, value: JSON) -> JSON:
+        """Return the completion in a document; a service may wrap it."""
+        return value
+
+    def _done(self, out: list[Event]) -> None:
+        self._flush(out)
+        if not any(parts.finished for parts in self.answer.choices.values()) and self._said_anything():
+            self.say(Finish(None), out)
+        self.done = True
+
+    def _said_anything(self) -> bool:
+        return bool(self.answer.images) or not all(parts.is_empty for parts in self.answer.choices.values())
+
+    def is_over(self) -> bool:
+        if self.done:
+            return True
+        return sum(parts.finished for parts in self.answer.choices.values()) >= self._n or self._ends_at_eof
+
+    def finish(self, out: list[Event]) -> None:
+        if not any(parts.finished for parts in self.answer.choices.values()):
+            self.say(Finish(None), out)
+
+    def _chunk(self, value: dict[str, JSON], out: list[Event]) -> None:
+        choices = value.get("choices")
+        if isinstance(choices, list):
+            for number, choice in enumerate(choices[: None if self._n > 1 else 1]):
+                if isinstance(choice, dict):
+                    self._choice(choice, self._number(choice, number), out)
+            self._finishes(value, choices, out)
+        self._usage(value, out)
+
+    def _number(self, choice: dict[str, JSON], position: int) -> int:
+        # Old Hugging Face servers count `index` up with every token of one and the same answer.
+        index = choice.get("index")
+        return index if self._n > 1 and isinstance(index, int) else position
+
+    def _choice(self, choice: dict[str, JSON], number: int, out: list[Event]) -> None:
+        match choice:
+            case {"delta": dict(delta)}:
+                self._delta(delta, number, out)
+            case {"delta": _}:
+                pass
+            case {"text": str(text)}:  # AmigoChat's older shape; beside a delta it repeats the delta
+                self.say_text(text, out, number)
+
+    def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
+        for key in _REASONING_KEYS:
+            if isinstance(delta.get(key), str) and delta[key]:
+                self.say(ReasoningDelta(delta[key], number), out)
+                break  # OpenRouter and Vercel say the same under several keys
+        self._content(delta.get("content"), number, out)
+        if isinstance(delta.get("refusal"), str) and delta["refusal"]:
+            self.say(RefusalDelta(delta["refusal"], number), out)
+        self._tool_calls(delta, number, out)
+
+    def _content(self, content: JSON, number: int, out: list[Event]) -> None:
+        match content:
+            case str(text):
+                self.say_text(text, out, number)
+            case list(parts):  # Mistral's and Databricks' reasoning models
+                for part in parts:
+                    self._part(part, number, out)
+
+    def _part(self, part: JSON, number: int, out: list[Event]) -> None:
+        match part:
+            case {"type": "text", "text": str(text)}:
+                self.say_text(text, out, number)
+            case {"type": "thinking", "thinking": thoughts} | {"type": "reasoning", "summary": thoughts}:
+                text = "".join(_texts(thoughts))
+                if text:
+                    self.say(ReasoningDelta(text, number), out)
+
+    def _tool_calls(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            for call in calls:
+                if isinstance(call, dict):
+                    self.say(self._tool_call(call, number), out)
+        elif isinstance(delta.get("function_call"), dict):  # OpenAI's older name, still sent
+            self.say(self._tool_call({"index": 0, "function": delta["function_call"]}, number), out)
+
+    def _tool_call(self, call: dict[str, JSON], number: int) -> ToolCallDelta:
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        call_id = _text(call.get("id"))
+        numbers = self._calls.setdefault(number, _CallNumbers())
+        index = numbers.index_of(call.get("index"), call_id)
+        return ToolCallDelta(index, call_id, _text(function.get("name")), _arguments(function), number)
+
+    def _finishes(self, value: dict[str, JSON], choices: list[JSON], out: list[Event]) -> None:
+        for position, choice in enumerate(choices[: None if self._n > 1 else 1]):
+            if isinstance(choice, dict):
+                self._finish(_text(choice.get("finish_reason")), self._number(choice, position), out)
+        self._finish(_text(value.get("finish_reason")), 0, out)  # where Autonomous AI may put it
+
+    def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
+        parts = self.answer.choices.get(number)
+        if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
+            self._flush(out)
+            self.say(Finish(reason, number), out)
+
+    def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
+        match value:
+            case {"usage": dict(usage)} | {"x_groq": {"usage": dict(usage)}}:
+                prompt, completion, total = (_count(usage.get(key)) for key in _USAGE_KEYS)
+                self.say(Usage(prompt, completion, total or prompt + completion), out)
+
+
+_USAGE_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+class _CallNumbers:
+    """Which tool call a piece belongs to, where the service may not say."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self._last = -1
+
+    def index_of(self, index: JSON, call_id: str | None) -> int:
+        if isinstance(index, int):
+            self._last = index
+        elif call_id is not None and call_id not in self._ids:
+            self._last = max([self._last, *self._ids.values()]) + 1  # older Mistral, GPUStack: no index
+        elif call_id is not None:
+            self._last = self._ids[call_id]
+        self._last = max(self._last, 0)
+        if call_id is not None:
+            self._ids[call_id] = self._last
+        return self._last
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: JSON) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _texts(thoughts: JSON) -> Iterator[str]:
+    for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
+        match thought:
+            case str(text) | {"text": str(text)}:
+                yield text
+
+
+def _arguments(function: dict[str, JSON]) -> str:
+    match function.get("arguments"):
+        case str(text):
+            return text
+        case dict() as value:  # Hugging Face sends the object itself
+            return msgspec.json.encode(value).decode()
+        case _:
+            return ""
+
+
+def _no_choices(value: JSON, data: bytes) -> ProviderError | ProtocolError:
+    message, code = dig(data)
+    if isinstance(value, dict) and message:
+        return ProviderError(f"the service sent no answer but: {message}", code=code)
+    return ProtocolError(f"expected a chat completion with choices, got {data[:200]!r}", excerpt=data)
+
+
+def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
+    """Return the images of an image answer.
+
+    Raises:
+        ProviderError: The service reported a failure.
+        ProtocolError: There is no image in it.
+    """
+    images = tuple(_images(value))
+    if not images:
+        raise failure_in(value) or ProtocolError(
+            f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
+        )
+    return images
+
+
+def _images(value: JSON) -> Iterable[Image]:
+    match value:
+        case {"data": list(items)} | {"images": list(items)}:  # Hyperbolic says `images`
+            for item in items:
+                match item:
+                    case {"url": str()} | {"b64_json": str()}:
+                        yield Image(*(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt")))
+                    case {"image": str(b64)}:
+                        yield Image(b64_json=b64)
+
+
+class ImageDecoder(Decoder):
+    """An image answer, one document. *prompt* is what was asked for."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__()
+        self._prompt = prompt
+
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        raise ValueError("an image answer is one document")
+
+    def document(self, data: bytes, out: list[Event]) -> None:
+        self.say(ImageEvent(read_images(self.load(data), data), self._prompt), out)
+        self.done = True

@@ -1,0 +1,63 @@
+"""chat-ui's answer stream: one update a line.
+
+The declared type is `application/jsonl` or `text/event-stream`, but it is never an event stream.
+"""
+
+from __future__ import annotations
+
+from g4fsdk._decoder import Decoder
+from g4fsdk._errors import ProviderError
+from g4fsdk._events import Event, FinalText, Finish, ReasoningDelta, Title
+from g4fsdk._status import failure_in
+from g4fsdk._types import JSON
+
+
+class UpdateDecoder(Decoder):
+    """Updates of chat-ui. `finalAnswer` makes an answer complete; the end of the body ends it.
+
+    After `finalAnswer` a title may still come, or the report that there was nothing but white space.
+    """
+
+    end_marker = "finalAnswer"
+
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        value = self.load(data)
+        match value:
+            case {"type": "stream", "token": str(token)}:
+                # Tokens are padded with NULs at their end; others belong to the text.
+                self.say_text(token.rstrip("\0"), out)
+            case {"type": "finalAnswer", "text": str(text)}:
+                self._final(text, out)
+            case {"type": "title", "title": str(title)}:
+                self.say(Title(title), out)
+            case {"type": "reasoning", "subtype": "stream", "token": str(token)} if token:
+                self.say(ReasoningDelta(token), out)
+            case {"type": "status", "status": "error"}:
+                raise _failure(value)
+            case {"type": str()}:
+                pass  # keep-alives, tools, web search, and what newer versions add
+            case dict():
+                raise failure_in(value) or ProviderError(
+                    f"the service refused inside its answer: {value!r}"[:500]
+                )
+            case _:
+                raise ValueError("not an object")
+
+    def _final(self, text: str, out: list[Event]) -> None:
+        self._flush(out)
+        if text and not self.answer.partial:
+            self.say_text(text, out)
+        self.say(FinalText(text), out)
+
+    def is_over(self) -> bool:
+        return self.answer.choices[0].final is not None
+
+    def finish(self, out: list[Event]) -> None:
+        self.say(Finish(None), out)
+
+
+def _failure(value: dict[str, JSON]) -> ProviderError:
+    message = value.get("message")
+    return ProviderError(
+        f"the service failed inside its answer: {message if isinstance(message, str) else value!r}"[:500]
+    )

@@ -1,0 +1,83 @@
+"""The four clocks of a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from g4fsdk._errors import Clock, DeadlineError
+from g4fsdk._types import Timeouts
+
+_ADVICE = {
+    "connect": "check the address and the network",
+    "first_event": "the service may be busy: ask again, or raise Timeouts(first_event=...)",
+    "idle": "ask again, or raise Timeouts(idle=...)",
+    "total": "raise Timeouts(total=...)",
+}
+
+
+class Clocks:
+    """Deadlines of one call, counted on a monotonic clock, in seconds."""
+
+    def __init__(self, timeouts: Timeouts, now: Callable[[], float] = time.monotonic) -> None:
+        self.timeouts = timeouts
+        self._now = now
+        self._total = _after(now(), timeouts.total)
+        self._first_event: float | None = None
+
+    def start_attempt(self) -> None:
+        """Start the first_event clock anew. Raises DeadlineError when the total time is over."""
+        self._first_event = _after(self._now(), self.timeouts.first_event)
+        self.check()
+
+    def first_event_came(self) -> None:
+        self._first_event = None
+
+    @property
+    def is_idle_only(self) -> bool:
+        """Whether nothing but the idle clock runs any more."""
+        return self._first_event is None and self._total is None
+
+    def total_left(self) -> float | None:
+        """Return the seconds left of the whole call, or None."""
+        return None if self._total is None else self._total - self._now()
+
+    def left(self) -> tuple[float | None, Clock]:
+        """Return the seconds that the next read may take, and whose limit that is.
+
+        Raises:
+            DeadlineError: A clock has run out.
+        """
+        self.check()
+        limits: list[tuple[float, Clock]] = []
+        now = self._now()
+        if self.timeouts.idle is not None:
+            limits.append((self.timeouts.idle, "idle"))
+        if self._first_event is not None:
+            limits.append((self._first_event - now, "first_event"))
+        if self._total is not None:
+            limits.append((self._total - now, "total"))
+        return min(limits) if limits else (None, "idle")
+
+    def check(self) -> None:
+        """Raise DeadlineError when a clock has run out."""
+        now = self._now()
+        if self._total is not None and now >= self._total:
+            raise self.expired("total")
+        if self._first_event is not None and now >= self._first_event:
+            raise self.expired("first_event")
+
+    def expired(self, clock: Clock) -> DeadlineError:
+        """Return the error for *clock*."""
+        seconds = getattr(self.timeouts, clock)
+        error = DeadlineError(
+            f"nothing came in time: the {clock} clock of {seconds} s ran out; {_ADVICE[clock]}",
+            clock=clock,
+            sent=clock != "connect",
+        )
+        error.retryable = clock == "connect"
+        return error
+
+
+def _after(now: float, seconds: float | None) -> float | None:
+    return None if seconds is None else now + seconds

@@ -1,0 +1,173 @@
+"""Units to events: what every provider's decoder shares."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import msgspec
+
+from g4fsdk._completions import Answer
+from g4fsdk._errors import G4FError, IncompleteStreamError
+from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
+from g4fsdk._types import JSON, Conversation
+
+_HIGH_SURROGATES = range(0xD800, 0xDC00)
+
+
+def load_json(data: bytes) -> JSON:
+    """Return the JSON value in *data*; undecodable bytes become U+FFFD, halves of surrogate pairs stay.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(data.decode("utf-8", "replace"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+class Notice:
+    """A text with which a service says no in place of an answer, known by how it begins."""
+
+    def __init__(self, begins: str, error: type[G4FError], advice: str) -> None:
+        self.begins, self.error, self.advice = begins, error, advice
+
+    def raise_if_in(self, text: str) -> None:
+        if text.startswith(self.begins):
+            raise self.error(f"{text.strip()[:200]!r} came in place of an answer; {self.advice}")
+
+    def may_follow(self, text: str) -> bool:
+        return self.begins.startswith(text)
+
+
+class Decoder:
+    """What a provider's wire units mean. One object a stream; it adds up the answer as it goes.
+
+    Subclasses say what a unit is (`decode`), what a whole document is (`document`) and when an answer is
+    over (`is_over`).
+    """
+
+    end_marker: ClassVar[str] = "end marker"
+
+    def __init__(
+        self,
+        history: Conversation | None = None,
+        *,
+        notices: tuple[Notice, ...] = (),
+        handle: Conversation | None = None,
+        announce: bool = False,
+    ) -> None:
+        """*history* becomes the handle to go on with, once the answer is added to it. *handle* is the one
+        to go on with when the answer fails; *announce* it with the first event, being new.
+        """
+        self.answer = Answer()
+        self.done = False
+        self.conversation = handle
+        self._history = history
+        self._announced = handle if announce else None
+        self._notices = notices
+        self._held = ""
+        self._half: dict[int, str] = {}
+        self.is_plain = not notices
+
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".
+
+        Raises:
+            ValueError: It cannot be read.
+            G4FError: It says that the answer failed.
+        """
+        raise NotImplementedError
+
+    def document(self, data: bytes, out: list[Event]) -> None:
+        """The same for a whole JSON document that came in place of a stream."""
+        raise NotImplementedError
+
+    def is_over(self) -> bool:
+        """Whether the end marker of this provider has come."""
+        return self.done
+
+    def finish(self, out: list[Event]) -> None:
+        """Append the last events; the end marker has come."""
+
+    def say(self, event: Event, out: list[Event]) -> None:
+        if self._announced is not None:
+            announced, self._announced = self._announced, None
+            self.say(ConversationEvent(announced), out)
+        self.answer.add(event)
+        out.append(event)
+
+    def say_text(self, text: str, out: list[Event], choice: int = 0) -> None:
+        """Say the next piece of the answer, once it is known to be one and can be encoded."""
+        if not self.is_plain:
+            text = self._past_notices(self._whole_characters(text, choice), choice)
+        if text:
+            self.say(TextDelta(text, choice), out)
+
+    def _whole_characters(self, text: str, choice: int) -> str:
+        """Join the halves of a surrogate pair that came in two pieces; a half without its other is U+FFFD."""
+        text = self._half.pop(choice, "") + text
+        if text and ord(text[-1]) in _HIGH_SURROGATES:
+            self._half[choice] = text[-1]
+            text = text[:-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _past_notices(self, text: str, choice: int) -> str:
+        """Hold the beginning of choice 0 back while it may still become a notice."""
+        if choice or not self._notices:
+            return text
+        self._held += text
+        if any(notice.may_follow(self._held) for notice in self._notices):
+            return ""
+        for notice in self._notices:
+            notice.raise_if_in(self._held)
+        self._notices = ()
+        return self._held
+
+    def load(self, data: bytes) -> JSON:
+        """Return the JSON of a unit; from the first odd one on, text is checked for halves of pairs."""
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.is_plain = False
+            return load_json(data)
+
+    def end(self, out: list[Event]) -> None:
+        """Judge the end of the body. Raises IncompleteStreamError or EmptyAnswerError."""
+        self._flush(out)
+        if not self.is_over():
+            raise IncompleteStreamError(
+                f"the answer ended without its {self.end_marker}, so it is not complete; ask again"
+            )
+        self.answer.check_not_empty()
+        self._hand_over(out)
+        self.finish(out)
+
+    def _flush(self, out: list[Event]) -> None:
+        held = self._held if self._notices else ""
+        self._notices, self._held = (), ""
+        for choice, half in [*self._half.items()]:
+            held += "\ufffd" if half and not choice else ""
+        self._half.clear()
+        if held:
+            self.say(TextDelta(held), out)
+
+    def _hand_over(self, out: list[Event]) -> None:
+        if self._history is not None:
+            messages = (*self._history.messages, self.answer.as_message())
+            self.say(ConversationEvent(self._history.with_messages(messages)), out)
+
+
+class TextDecoder(Decoder):
+    """Plain text: every piece is answer, and a body that ended well is complete."""
+
+    end_marker = "end of the body"
+
+    def is_over(self) -> bool:
+        return True
+
+    def finish(self, out: list[Event]) -> None:
+        self.say(Finish("stop"), out)

@@ -1,0 +1,222 @@
+"""HTTP with httpx: sends what the core decides, gives back bytes as they come. The only importer of it."""
+
+from __future__ import annotations
+
+import importlib
+import ssl
+import time
+from collections.abc import AsyncIterator
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Protocol
+
+import anyio
+import httpx
+
+from g4fsdk._clocks import Clocks
+from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
+from g4fsdk._parsers import MAX_BYTES
+from g4fsdk._redirects import MAX_REDIRECTS, redirected
+from g4fsdk._types import Request, Response
+
+# What may still come behind the end marker: the last chunk of the body, mostly in the same packet.
+_DRAIN_S = 0.05
+_DRAIN_BYTES = 65536
+# With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
+# default of 100 connections half of 200 streams wait for the others (benchmarks/end_to_end.py guards both).
+_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+
+# httpx's classes by name, since a client of its fork httpx2 brings classes of its own.
+_USAGE = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
+_NOT_SENT = ("ConnectError", "ProxyError", "PoolTimeout")
+_CONNECT_CLOCK = ("ConnectTimeout", "PoolTimeout")
+
+
+class AsyncTransport(Protocol):
+    """What `transport=` takes: a Recorder, a Replay, or anything that makes an httpx transport."""
+
+    def httpx_transport(self) -> Any: ...
+
+
+class Connections:
+    """Sends requests through one httpx client. *http_client* is the caller's own, who closes it."""
+
+    def __init__(self, http_client: Any, transport: AsyncTransport | None, proxy: str | None) -> None:
+        if http_client is not None and (transport is not None or proxy):
+            raise UsageError("http_client= brings its own transport and proxy; give one or the other")
+        self._owns = http_client is None
+        self._client = http_client
+        self._transport = transport
+        self._proxy = proxy
+        self.failures = _failures(http_client)
+
+    async def aclose(self) -> None:
+        if self._owns and self._client is not None:
+            await self._client.aclose()
+
+    async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
+        """Return the answer to *request*, its head read, redirects within the service followed.
+
+        Raises:
+            TransportError: There is none; `retryable` says whether sending again can do no harm.
+            UsageError: The request cannot be sent.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._send(request, clocks, repeatable)
+            follow = redirected(request, answer.head)
+            if follow is None:
+                return answer
+            await answer.aclose()
+            request = follow
+        raise ProtocolError(f"more than {MAX_REDIRECTS} redirects in a row; check base_url")
+
+    async def fetch(self, request: Request, clocks: Clocks) -> Response:
+        """Return the whole answer to a set-up request, which may be sent again."""
+        answer = await self.send(request, clocks, repeatable=True)
+        body = bytearray()
+        try:
+            async for data in answer.timed(clocks):
+                body += data
+                _check_size(body)
+            async for data in answer.rest():
+                body += data
+                _check_size(body)
+        except self.failures as cause:
+            error = answer.broken(cause, clocks)
+            error.retryable = True
+            raise error from cause
+        finally:
+            await answer.aclose()
+        head = answer.head
+        return Response(head.status, head.headers, bytes(body), head.received_at)
+
+    async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+        seconds, clock = clocks.left()
+        try:
+            if self._client is None:
+                self._client = _own_client(self._transport, self._proxy)
+            with anyio.fail_after(_opening_limit(seconds, clock, clocks)):
+                answer = await self._client.send(
+                    self._built(request, clocks), stream=True, follow_redirects=False
+                )
+        except self.failures as cause:
+            raise _unanswered(cause, clocks, clock, repeatable) from cause
+        return Answer(answer, self.failures)
+
+    def _built(self, request: Request, clocks: Clocks) -> Any:
+        limits = clocks.timeouts
+        # Waiting for the pool is part of connecting; a write that stalls is silence.
+        timeout = {
+            "connect": limits.connect,
+            "read": limits.idle,
+            "write": limits.idle,
+            "pool": limits.connect,
+        }
+        built = self._client.build_request(
+            request.method, request.url, headers=dict(request.headers), content=request.body or None
+        )
+        built.extensions["timeout"] = timeout
+        return built
+
+
+class Answer:
+    """One answer: its head, and its body as it comes."""
+
+    def __init__(self, answer: Any, failures: tuple[type[Exception], ...]) -> None:
+        self._answer = answer
+        self.failures = failures
+        self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
+        self._clock: Clock = "idle"
+        # Undoing no content coding costs as much as undoing one: a third of the way to the caller.
+        is_coded = "content-encoding" in answer.headers
+        self._pieces: AsyncIterator[bytes] = answer.aiter_bytes() if is_coded else answer.aiter_raw()
+
+    async def timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
+        """Give the pieces of the body while more than the idle clock runs."""
+        while not clocks.is_idle_only:
+            seconds, self._clock = clocks.left()
+            with anyio.fail_after(_opening_limit(seconds, self._clock, clocks)):
+                data = await anext(self._pieces, None)
+            if data is None:
+                return
+            yield data
+        self._clock = "idle"
+
+    def rest(self) -> AsyncIterator[bytes]:
+        """Give the other pieces, with nothing in between: this is the hot path."""
+        return self._pieces
+
+    def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
+        """Return what *cause*, raised while reading, means."""
+        if type(cause).__name__ == "ReadTimeout":
+            return clocks.expired("idle")
+        if isinstance(cause, TimeoutError):
+            return clocks.expired(self._clock)
+        return TransportError(_words(cause), sent=True)
+
+    async def drain(self) -> None:
+        """Read what little follows the end marker, so that the connection can be used again."""
+        left = _DRAIN_BYTES
+        with anyio.move_on_after(_DRAIN_S):
+            try:
+                while left > 0 and (data := await anext(self._pieces, b"")):
+                    left -= len(data)
+            except self.failures:
+                return  # the answer is complete: a connection in doubt is only not used again
+
+    async def aclose(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._answer.aclose()
+
+
+def _opening_limit(seconds: float | None, clock: Clock, clocks: Clocks) -> float | None:
+    """Return the seconds that the first_event and total clocks leave; idle is httpx's own to keep."""
+    return None if clock == "idle" and seconds == clocks.timeouts.idle else seconds
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: making it takes httpx 17 ms each time."""
+    return httpx.create_ssl_context()
+
+
+def _own_client(transport: AsyncTransport | None, proxy: str | None) -> httpx.AsyncClient:
+    # Cookies belong to conversations, not to the client: two of them must not share a session.
+    jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    if transport is not None:
+        return httpx.AsyncClient(transport=transport.httpx_transport(), cookies=jar)
+    return httpx.AsyncClient(verify=_tls(), limits=_LIMITS, proxy=proxy, cookies=jar)
+
+
+def _failures(http_client: Any) -> tuple[type[Exception], ...]:
+    """Return what the library behind *http_client* raises; None means httpx."""
+    module = (
+        httpx if http_client is None else importlib.import_module(type(http_client).__module__.split(".")[0])
+    )
+    names = ("HTTPError", "InvalidURL")
+    found = [getattr(kind, name) for kind in {httpx, module} for name in names if hasattr(kind, name)]
+    return (*found, TimeoutError, OSError, ssl.SSLError)
+
+
+def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool) -> G4FError:
+    name = type(cause).__name__
+    if name in _USAGE:
+        return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
+    if name in _CONNECT_CLOCK:
+        return clocks.expired("connect")
+    if isinstance(cause, TimeoutError) or name == "ReadTimeout":
+        return clocks.expired(clock if isinstance(cause, TimeoutError) else "idle")
+    error = TransportError(
+        f"no answer: {_words(cause)}; check the address and the network", sent=name not in _NOT_SENT
+    )
+    error.retryable = repeatable or not error.sent
+    return error
+
+
+def _words(cause: Exception) -> str:
+    return (str(cause) or type(cause).__name__)[:300]
+
+
+def _check_size(body: bytearray) -> None:
+    if len(body) > MAX_BYTES:
+        raise ProtocolError(f"the answer to a set-up request is longer than {MAX_BYTES} bytes")

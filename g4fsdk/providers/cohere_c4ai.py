@@ -1,0 +1,180 @@
+"""CohereForAI C4AI Command: a Hugging Face Space running chat-ui.
+
+A conversation lives on the server, tied to a cookie. A turn is three requests: create (skipped when
+going on), page data for the id of the message to answer to, and the message itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from g4fsdk._bodies import get, merge_headers, post_json, post_multipart, read_json
+from g4fsdk._chatui import UpdateDecoder
+from g4fsdk._decoder import load_json
+from g4fsdk._devalue import Flattened
+from g4fsdk._errors import AuthError, G4FError, ProtocolError, StatusError
+from g4fsdk._flow import Flow, Provider, Stream
+from g4fsdk._parsers import JSONLinesParser
+from g4fsdk._prompts import build_prompt, continued, last_user_text, system_text, without_system
+from g4fsdk._status import is_html, page_error
+from g4fsdk._types import JSON, Chat, Conversation, Request, Response
+
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Language": "en-US,en;q=0.5",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+    "Priority": "u=4",
+}
+# Limits that no waiting cures.
+_LASTING_LIMITS = ("maximum number of conversations", "before login", "Start a new one")
+
+
+class CohereC4AI(Provider):
+    """https://coherelabs-c4ai-command.hf.space, and any other chat-ui server of its generation."""
+
+    name = "cohere-c4ai"
+    url = "https://coherelabs-c4ai-command.hf.space"
+    default_model = "command-a-03-2025"
+    models = (
+        "command-a-03-2025",
+        "command-r-plus-08-2024",
+        "command-r-08-2024",
+        "command-r-plus",
+        "command-r",
+        "command-r7b-12-2024",
+        "command-r7b-arabic-02-2025",
+    )
+    aliases: ClassVar[Mapping[str, str]] = {
+        "command-a": "command-a-03-2025",
+        "command-r-plus": "command-r-plus-08-2024",
+        "command-r7b": "command-r7b-12-2024",
+    }
+    options = frozenset({"tools", "web_search"})
+
+    def chat(self, chat: Chat) -> Flow:
+        old = self.own(chat.conversation)
+        model = self.get_model(chat.model or (old.model if old else ""))
+        options = self.read_options(chat)
+        history = continued(old, chat.messages)
+        system = system_text(history)
+        is_new = old is None or not _goes_on(old, model, system)
+        if old is None or is_new:
+            conversation = yield from self._create(model, system, old)
+        else:
+            conversation = old
+        try:
+            page = self.check((yield self._page_request(conversation)))
+            parent, is_fresh = self._parent(page)
+        except G4FError as error:
+            error.conversation = conversation
+            raise
+        # A conversation without a question yet, new or left so by a failure, has to be told everything.
+        inputs = build_prompt(without_system(history)) if is_fresh else last_user_text(chat.messages)
+        turn = {"inputs": inputs, "id": parent, "is_retry": False, "is_continue": False}
+        turn |= {"web_search": bool(options.get("web_search")), "tools": list(options.get("tools") or ())}
+        decoder = UpdateDecoder(conversation.with_messages(history), handle=conversation, announce=is_new)
+        request = self._send_request(conversation, turn, chat.ids.uuid("boundary"))
+        # Sent twice, a question stands twice in the conversation.
+        return Stream(request, JSONLinesParser(decoder), self, model, repeatable=False)
+
+    def _create(self, model: str, system: str, old: Conversation | None) -> Any:
+        url = f"{self.base_url}/conversation"
+        response = self.check((yield post_json(url, {"model": model, "preprompt": system}, self._headers())))
+        match read_json(response, "the id of a new conversation"):
+            case {"conversationId": str(_)} as created:
+                state = {**created, "preprompt": system, "cookies": _cookies(response)}
+                return Conversation(self.name, model, old.messages if old else (), state)
+            case other:
+                raise ProtocolError(
+                    f"expected the id of a new conversation, got {other!r}"[:300], excerpt=response.body
+                )
+
+    def _page_request(self, conversation: Conversation) -> Request:
+        url = f"{self._url(conversation)}/__data.json?x-sveltekit-invalidated=11"
+        return get(url, self._headers(conversation))
+
+    def _send_request(self, conversation: Conversation, turn: dict[str, JSON], boundary: str) -> Request:
+        url = self._url(conversation)
+        return post_multipart(url, ("data", turn), f"----g4fsdk-{boundary}", self._headers(conversation))
+
+    def _url(self, conversation: Conversation) -> str:
+        return f"{self.base_url}/conversation/{conversation.state['conversationId']}"
+
+    def _headers(self, conversation: Conversation | None = None) -> dict[str, str]:
+        parts = urlsplit(self.base_url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # checked against Host by the server
+        key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        cookies = conversation.state.get("cookies", {}) if conversation else {}
+        pairs = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        cookie = {"Cookie": pairs} if pairs else {}
+        own = {"Origin": origin, "Referer": f"{origin}/"}
+        return merge_headers(_HEADERS, own, key, cookie, self.headers)
+
+    def _parent(self, response: Response) -> tuple[str, bool]:
+        """Return the id of the last message, and whether no question has been asked yet."""
+        line = response.body.split(b"\n", 1)[0]
+        if is_html(line):
+            raise page_error(response.status, response.body)
+        try:
+            return self._last_message(load_json(line))
+        except ValueError as error:
+            raise ProtocolError(
+                f"the page data of the conversation is not as expected ({error}); newer chat-ui servers "
+                f"no longer send the messages there: {line[:200]!r}",
+                excerpt=line,
+            ) from error
+
+    def _last_message(self, value: JSON) -> tuple[str, bool]:
+        match value:
+            case {"type": "redirect", "location": location}:
+                raise AuthError(f"the server redirects to {location!r}: it wants a login", status=302)
+            case {"type": "data", "nodes": list(nodes)}:
+                return self._last_of(nodes)
+            case _:
+                raise ValueError("no page data")
+
+    def _last_of(self, nodes: list[JSON]) -> tuple[str, bool]:
+        for node in reversed(nodes):
+            match node:
+                case {"type": "error"}:
+                    raise self._node_error(node)
+                case {"type": "data", "data": [{"messages": messages}, *_] as data}:
+                    return _last_id(Flattened(data), messages)
+        raise ValueError("no messages in it")
+
+    def _node_error(self, node: dict[str, JSON]) -> StatusError:
+        # A malformed id gives a node without a status.
+        status = node["status"] if isinstance(node.get("status"), int) else 500
+        return self.refused(Response(status, (), msgspec.json.encode(node.get("error"))))
+
+    def refused(self, response: Response) -> StatusError:
+        error = super().refused(response)
+        # A 500 here says that the request was wrong (bad id, empty text), not that the server is busy.
+        lasting = any(limit.encode() in response.body for limit in _LASTING_LIMITS)
+        error.retryable = error.retryable and response.status != 500 and not lasting
+        return error
+
+
+def _goes_on(old: Conversation, model: str, system: str) -> bool:
+    state = old.state
+    return "conversationId" in state and old.model == model and state.get("preprompt", "") == system
+
+
+def _last_id(data: Flattened, messages: JSON) -> tuple[str, bool]:
+    items = data.items(messages)
+    if not items:
+        raise ValueError("the conversation has no message")
+    senders = [data.text(data.key(item, "from")) for item in items]
+    return data.text(data.key(items[-1], "id")), "user" not in senders
+
+
+def _cookies(response: Response) -> dict[str, str]:
+    """Return the cookies that *response* sets, under whatever names they come."""
+    pairs = (value.split(";", 1)[0].partition("=") for value in response.header_values("set-cookie"))
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}

@@ -1,0 +1,106 @@
+"""Any OpenAI-compatible endpoint: options, tools and content parts go out as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from g4fsdk._bodies import get, merge_headers, post_json, read_json
+from g4fsdk._chat_chunks import ChatChunkDecoder, ImageDecoder
+from g4fsdk._errors import ProtocolError, UsageError
+from g4fsdk._flow import KNOWN_OPTIONS, Flow, Provider, Stream, one_request
+from g4fsdk._parsers import DocumentParser, SSEParser
+from g4fsdk._prompts import continued
+from g4fsdk._types import Chat, Conversation, Ids, Request, Response
+
+_IMAGE_OPTIONS = frozenset(
+    {
+        *("background", "extra_body", "extra_headers", "moderation", "n", "output_compression"),
+        *("output_format", "quality", "response_format", "seed", "size", "steps", "style", "user"),
+    }
+)
+
+
+class OpenAI(Provider):
+    """A server that speaks OpenAI's chat completions; *base_url* includes `/v1`."""
+
+    name = "openai"
+    url = "https://api.openai.com/v1"
+    options = KNOWN_OPTIONS - {"web_search"}
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        end: Literal["marker", "eof"] = "marker",
+    ) -> None:
+        """*end*: "eof" for a server that sends neither `[DONE]` nor a finish reason; then the end of a
+        complete body is the end, and a connection closed in mid-answer may pass for it.
+        """
+        super().__init__(base_url=base_url, api_key=api_key, headers=headers)
+        self._ends_at_eof = end == "eof"
+
+    def chat(self, chat: Chat) -> Flow:
+        conversation = self.own(chat.conversation)
+        model = self.get_model(chat.model or (conversation.model if conversation else ""))
+        options = self.read_options(chat)
+        history = continued(conversation, chat.messages)
+        body = {"model": model, "messages": [message.to_dict() for message in history], "stream": chat.stream}
+        decoder = ChatChunkDecoder(
+            Conversation(self.name, model, history),
+            handle=conversation,
+            n=options["n"] if isinstance(options.get("n"), int) else 1,
+            ends_at_eof=self._ends_at_eof,
+        )
+        parser = (SSEParser if chat.stream else DocumentParser)(decoder)
+        return one_request(Stream(self._post("/chat/completions", body, options), parser, self, model))
+
+    def image(
+        self,
+        prompt: str,
+        model: str = "",
+        options: Mapping[str, Any] | None = None,
+        ids: Ids | None = None,
+    ) -> Flow:
+        unknown = sorted(set(options or {}) - _IMAGE_OPTIONS)
+        if unknown:
+            names = ", ".join(sorted(_IMAGE_OPTIONS))
+            raise UsageError(f"unknown image option {unknown[0]!r}; known: {names}")
+        model = self.get_model(model)
+        body = {"model": model, "prompt": prompt}
+        request = self._post("/images/generations", body, dict(options or {}))
+        parser = DocumentParser(ImageDecoder(prompt))
+        return one_request(Stream(request, parser, self, model, repeatable=False))
+
+    def get_model(self, model: str = "") -> str:
+        """Return *model*: the server knows its own. Raises UsageError for ""."""
+        if not model:
+            raise UsageError("say which model: model=...; client.models.list() asks the server for its own")
+        return model
+
+    def list_models(self) -> Request:
+        return get(f"{self.base_url}/models", self._headers())
+
+    def read_models(self, response: Response) -> list[str]:
+        """Return the ids in a model list. Raises ProtocolError for a body of another shape."""
+        match read_json(self.check(response), "a list of models"):
+            case {"data": list(items)} | list(items) if all(_has_id(item) for item in items):
+                return [item["id"] for item in items]
+            case other:
+                raise ProtocolError(f"expected a list of models, got {other!r}"[:300], excerpt=response.body)
+
+    def _post(self, path: str, body: dict[str, Any], options: dict[str, Any]) -> Request:
+        extra_headers = options.pop("extra_headers", None) or {}
+        extra_body = options.pop("extra_body", None) or {}
+        headers = merge_headers(self._headers(), extra_headers)
+        return post_json(self.base_url + path, {**body, **options, **extra_body}, headers)
+
+    def _headers(self) -> dict[str, str]:
+        key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return merge_headers({"Accept": "*/*"}, key, self.headers)
+
+
+def _has_id(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("id"), str)
