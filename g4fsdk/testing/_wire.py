@@ -7,12 +7,12 @@ from http import HTTPStatus
 from g4fsdk.testing._cassette import Headers, RecordedResponse
 
 LAST_CHUNK = b"0\r\n\r\n"
-_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
 
 
 def has_body(method: str, response: RecordedResponse) -> bool:
     """Say whether a response to *method* has a body at all, be it empty."""
-    return method.upper() != "HEAD" and response.status not in _WITHOUT_BODY
+    return method.upper() != "HEAD" and response.status not in WITHOUT_BODY
 
 
 def played_headers(method: str, response: RecordedResponse) -> Headers:

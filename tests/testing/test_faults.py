@@ -157,7 +157,8 @@ def test_a_chunk_comes_twice() -> None:
         pytest.param(
             SSE,
             1,
-            b": keep-alive\n\ndata: one\n\n: keep-alive\n\ndata: two\n\n: keep-alive\n\n: ping\n\ndata: [DONE]\n\n",
+            b": keep-alive\n\ndata: one\n\n: keep-alive\n\ndata: two\n\n"
+            b": keep-alive\n\n: ping\n\ndata: [DONE]\n\n",
             id="SSE",
         ),
         pytest.param(

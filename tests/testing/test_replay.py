@@ -104,10 +104,12 @@ def test_requests_sees_the_recorded_response() -> None:
     assert response.url == URL
 
 
-async def post_httpx(replay: Replay, timeout: float | None = 5) -> list[bytes]:
-    async with httpx.AsyncClient(transport=replay.httpx_transport(), timeout=timeout) as client:
-        async with client.stream("POST", URL, content=b"{}") as response:
-            return [chunk async for chunk in response.aiter_raw()]
+async def post_httpx(replay: Replay, timeout_s: float | None = 5) -> list[bytes]:
+    async with (
+        httpx.AsyncClient(transport=replay.httpx_transport(), timeout=timeout_s) as client,
+        client.stream("POST", URL, content=b"{}") as response,
+    ):
+        return [chunk async for chunk in response.aiter_raw()]
 
 
 async def test_httpx_gets_each_chunk_by_itself() -> None:
@@ -115,17 +117,17 @@ async def test_httpx_gets_each_chunk_by_itself() -> None:
 
 
 def test_the_blocking_httpx_client_gets_each_chunk_by_itself() -> None:
-    with httpx.Client(transport=Replay(cassette()).httpx_transport()) as client:
-        with client.stream("POST", URL, content=b"{}") as response:
-            assert list(response.iter_raw()) == CHUNKS
+    client = httpx.Client(transport=Replay(cassette()).httpx_transport())
+    with client, client.stream("POST", URL, content=b"{}") as response:
+        assert list(response.iter_raw()) == CHUNKS
     assert (response.status_code, response.reason_phrase, response.http_version) == (200, "Fine", "HTTP/1.1")
     assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
 def blocking_httpx(replay: Replay) -> list[bytes]:
-    with httpx.Client(transport=replay.httpx_transport()) as client:
-        with client.stream("POST", URL, content=b"{}") as response:
-            return list(response.iter_raw())
+    client = httpx.Client(transport=replay.httpx_transport())
+    with client, client.stream("POST", URL, content=b"{}") as response:
+        return list(response.iter_raw())
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -161,9 +163,9 @@ def test_a_broken_end_raises_what_the_library_raises(
 
     with pytest.raises(on_requests):
         received.extend(post_requests(Replay(cassette(broken))).raw.stream(65536))
-    with httpx.Client(transport=Replay(cassette(broken)).httpx_transport()) as client:
-        with pytest.raises(on_httpx), client.stream("POST", URL, content=b"{}") as response:
-            received.extend(response.iter_raw())
+    client = httpx.Client(transport=Replay(cassette(broken)).httpx_transport())
+    with pytest.raises(on_httpx), client, client.stream("POST", URL, content=b"{}") as response:
+        received.extend(response.iter_raw())
 
     assert received == CHUNKS * 2
 
@@ -220,7 +222,7 @@ async def test_a_gap_that_is_longer_than_the_timeout_is_a_timeout() -> None:
     with pytest.raises(ReadTimeoutError):
         read_stream(post_requests(Replay(cassette(), pace="recorded", clock=clock), timeout=(1, 0.01)))
     with pytest.raises(httpx.ReadTimeout):
-        await post_httpx(Replay(cassette(), pace="recorded", clock=clock), timeout=0.01)
+        await post_httpx(Replay(cassette(), pace="recorded", clock=clock), timeout_s=0.01)
 
     assert clock.slept == [0.01, 0.01]
 
@@ -329,7 +331,8 @@ def test_sources_are_files_folders_cassettes_and_lists(tmp_path: Path) -> None:
     one.save(tmp_path / "a" / "one.yaml")
     two.save(tmp_path / "b" / "two.yaml")
 
-    for source in (str(tmp_path / "a" / "one.yaml"), tmp_path, one, [one, tmp_path / "b" / "two.yaml"]):
+    sources: list[Any] = [str(tmp_path / "a" / "one.yaml"), tmp_path, one, [one, tmp_path / "b" / "two.yaml"]]
+    for source in sources:
         assert post_requests(Replay(source)).content == b"1"
 
 
@@ -344,7 +347,8 @@ def test_bodies_of_every_kind_are_matched(tmp_path: Path) -> None:
     session = session_on(replay)
 
     with (tmp_path / "body").open("rb") as file:
-        for body in (b"{}", "{}", bytearray(b"{}"), file, iter([b"{", b"}"]), iter(["{", "}"])):
+        bodies: list[Any] = [b"{}", "{}", bytearray(b"{}"), file, iter([b"{", b"}"]), iter(["{", "}"])]
+        for body in bodies:
             assert session.post(URL, data=body, timeout=5).content == b"".join(CHUNKS)
 
 

@@ -1,0 +1,128 @@
+"""Records what a program sends and what comes back, while the program already reads it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from g4fsdk._version import __version__
+from g4fsdk.testing._cassette import Cassette, RecordedRequest
+from g4fsdk.testing._clock import Clock
+from g4fsdk.testing._errors import LeakError
+from g4fsdk.testing._tape import Tape
+
+if TYPE_CHECKING:
+    import httpx
+    from requests.adapters import BaseAdapter
+
+    from g4fsdk.testing._record_httpx import RecordingTransport
+    from g4fsdk.testing._record_requests import RecordingAdapter
+
+MAX_SHOWN = 10  # leaks in one message
+
+
+class Recorder:
+    """Records a session to the cassette at *path*, for any program on requests or httpx.
+
+    The cassette is written when the `with` block is left, also by an exception, scrubbed of secrets, and
+    whole or not at all. *provider* is the name of the service, *provenance* says truthfully what answered
+    ("recorded from the live service"), *ids_seed* what the ids of the requests were made from, *call* what
+    was asked of the SDK. `metadata` can be added to until the end.
+
+    Give it as `transport` to `Client` or `AsyncClient`; threads and tasks may share it. Each chunk is handed
+    on as it comes. Times are milliseconds since the request went to the library, a new connection's set-up
+    included.
+
+    Raises:
+        LeakError: On leaving: a secret is left. Nothing is written then, an older file stays as it was.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        provider: str = "",
+        provenance: str = "",
+        ids_seed: int | None = None,
+        call: dict[str, Any] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._path = Path(path)
+        self._clock = clock or Clock()
+        self._lock = threading.Lock()
+        self._tapes: list[Tape] = []
+        self._secrets: set[str] = set()
+        self.metadata: dict[str, Any] = {
+            "provider": provider,
+            "provenance": provenance,
+            "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ids_seed": ids_seed,
+            "sdk_version": __version__,
+            "call": call,
+        }
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._scrubbed().save(self._path)
+
+    def add_secret(self, value: str) -> None:
+        """Take *value* for a secret, wherever it is found; clients do so with their `api_key`."""
+        with self._lock:
+            self._secrets.add(value)
+
+    def requests_adapter(self, inner: BaseAdapter | None = None) -> RecordingAdapter:
+        """Return an adapter to mount on a `requests.Session`; *inner* sends, by default a new HTTPAdapter."""
+        from g4fsdk.testing._record_requests import RecordingAdapter
+
+        return RecordingAdapter(self._begin, inner)
+
+    def httpx_transport(
+        self, inner: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
+    ) -> RecordingTransport:
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends, else httpx's own."""
+        from g4fsdk.testing._record_httpx import RecordingTransport
+
+        return RecordingTransport(self._begin, inner)
+
+    def _begin(self, request: RecordedRequest) -> Tape:
+        tape = Tape(request, self._clock)
+        with self._lock:
+            self._tapes.append(tape)
+        return tape
+
+    def _recorded(self) -> Cassette:
+        with self._lock:
+            interactions = [tape.interaction() for tape in self._tapes]
+        metadata = {name: value for name, value in self.metadata.items() if value not in ("", None)}
+        origins = dict.fromkeys(_origin(one.request.url) for one in interactions)
+        said = f"recorded by g4fsdk.testing.Recorder; what answered: {', '.join(origins) or 'nothing'}"
+        metadata.setdefault("provenance", said)
+        return Cassette(interactions, metadata)
+
+    def _scrubbed(self) -> Cassette:
+        from g4fsdk.testing._scrub import Scrubber, find_leaks
+
+        scrubber = Scrubber()
+        for secret in self._secrets:
+            scrubber.add_secret(secret)
+        cassette = scrubber.scrub_cassette(self._recorded())
+        leaks = find_leaks(cassette, {*self._secrets, *scrubber.secrets})
+        if leaks:
+            shown = [f"  {leak.place}: {leak.kind}" for leak in leaks[:MAX_SHOWN]]
+            more = [f"  ... and {len(leaks) - MAX_SHOWN} more"] if len(leaks) > MAX_SHOWN else []
+            raise LeakError("\n".join([f"{self._path} was not written, secrets are left in:", *shown, *more]))
+        return cassette
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

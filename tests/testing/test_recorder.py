@@ -1,0 +1,475 @@
+"""The recorder: what came is kept as it came, and the program notices nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import io
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import urllib3
+from requests.adapters import BaseAdapter
+from urllib3.exceptions import HTTPError
+
+from g4fsdk.testing import _scrub
+from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._clock import Clock
+from g4fsdk.testing._codings import CodingError, decode_pieces
+from g4fsdk.testing._errors import LeakError, MismatchError
+from g4fsdk.testing._record_requests import TapedRaw
+from g4fsdk.testing._recorder import Recorder
+from g4fsdk.testing._replay import Replay
+from g4fsdk.testing._server import ReplayServer
+from g4fsdk.testing._tape import Tape
+
+CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
+ENDS: list[End] = ["complete", "truncated", "reset", "timeout"]
+BREAKS = (requests.RequestException, HTTPError, httpx.HTTPError)
+
+
+def interaction(chunks: list[bytes] = CHUNKS, *, end: End = "complete", status: int = 200) -> Interaction:
+    headers = [("Content-Type", "text/event-stream"), ("X-Two", "a"), ("X-Two", "b")]
+    response = RecordedResponse(status, "Fine", headers, list(chunks), [0.0] * len(chunks), end)
+    return Interaction(RecordedRequest("POST", "http://chat.test/api", body=b'{"q": 1}'), response)
+
+
+def cassette(*interactions: Interaction) -> Cassette:
+    return Cassette(list(interactions) or [interaction()])
+
+
+def session_on(recorder: Recorder, inner: BaseAdapter | None = None) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", recorder.requests_adapter(inner))
+    return session
+
+
+def read_requests(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:
+    with session_on(recorder) as session:
+        response = session.post(url + "/api", data=b'{"q": 1}', stream=True, timeout=(5, timeout))
+        return list(response.raw.stream(65536, decode_content=True))
+
+
+async def read_async(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:  # noqa: ASYNC109  # httpx's
+    limits = httpx.Timeout(5, read=timeout)
+    async with (
+        httpx.AsyncClient(transport=recorder.httpx_transport(), timeout=limits) as client,
+        client.stream("POST", url + "/api", content=b'{"q": 1}') as response,
+    ):
+        return [chunk async for chunk in response.aiter_bytes()]
+
+
+def read_httpx_async(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:
+    return asyncio.run(read_async(recorder, url, timeout=timeout))
+
+
+def read_httpx(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:
+    limits = httpx.Timeout(5, read=timeout)
+    with (
+        httpx.Client(transport=recorder.httpx_transport(), timeout=limits) as client,
+        client.stream("POST", url + "/api", content=b'{"q": 1}') as response,
+    ):
+        return list(response.iter_bytes())
+
+
+Read = Callable[..., list[bytes]]
+every_client = pytest.mark.parametrize("read", [read_requests, read_httpx, read_httpx_async])
+
+
+def record(path: Path, read: Read, source: Cassette, *, timeout: float = 5) -> RecordedResponse:
+    """Let *read* read what a server plays from *source*, and return what was recorded of it."""
+    with ReplayServer(source) as server, Recorder(path) as recorder, contextlib.suppress(*BREAKS):
+        read(recorder, server.url, timeout=timeout)
+    return Cassette.load(path).interactions[0].response
+
+
+@every_client
+@pytest.mark.parametrize(("status", "end"), [(200, end) for end in ENDS] + [(0, end) for end in ENDS[1:]])
+def test_chunks_bytes_and_end_are_those_of_the_wire(
+    tmp_path: Path, read: Read, status: int, end: End
+) -> None:
+    chunks = CHUNKS if status else []
+    timeout = 0.05 if end == "timeout" else 5
+
+    source = cassette(interaction(chunks, end=end, status=status))
+    response = record(tmp_path / "one.yaml", read, source, timeout=timeout)
+
+    assert (response.status, response.end, response.chunks) == (status, end, chunks)
+    assert response.at_ms == sorted(response.at_ms)
+
+
+@every_client
+def test_a_recording_replays_as_what_was_recorded(tmp_path: Path, read: Read) -> None:
+    first = record(tmp_path / "one.yaml", read, cassette())
+    again = record(tmp_path / "two.yaml", read, Cassette.load(tmp_path / "one.yaml"))
+
+    assert (again.chunks, again.headers, again.status) == (first.chunks, first.headers, first.status)
+
+
+@every_client
+def test_request_headers_and_metadata_are_kept(tmp_path: Path, read: Read) -> None:
+    recorder = Recorder(tmp_path / "one.yaml", provider="openai", ids_seed=0, call={"model": "m"})
+    with ReplayServer(cassette()) as server, recorder:
+        recorder.metadata["call"]["stream"] = True
+        read(recorder, server.url)
+
+    loaded = Cassette.load(tmp_path / "one.yaml")
+    sent, came = loaded.interactions[0].request, loaded.interactions[0].response
+    assert (sent.method, sent.url, sent.body) == ("POST", server.url + "/api", b'{"q": 1}')
+    assert "user-agent" in {name.lower() for name, _ in sent.headers}
+    assert (came.status, came.reason, came.http_version) == (200, "Fine", "1.1")
+    assert came.headers == [("Content-Type", "text/event-stream"), ("X-Two", "a"), ("X-Two", "b")]
+    assert loaded.metadata["provenance"].endswith(f"what answered: {server.url}")
+    assert (loaded.metadata["provider"], loaded.metadata["ids_seed"]) == ("openai", 0)
+    assert loaded.metadata["call"] == {"model": "m", "stream": True}
+    assert loaded.metadata["recorded_at"].endswith("+00:00")
+    assert loaded.metadata["sdk_version"]
+
+
+def test_a_given_provenance_is_kept(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "one.yaml", provenance="recorded from the live service"):
+        pass
+
+    assert Cassette.load(tmp_path / "one.yaml").metadata["provenance"] == "recorded from the live service"
+
+
+class StepClock(Clock):
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def test_chunks_are_handed_on_at_once_and_their_times_are_kept(tmp_path: Path) -> None:
+    clock = StepClock()
+    with Recorder(tmp_path / "one.yaml", clock=clock) as recorder:
+        response = session_on(recorder, Replay(cassette()).requests_adapter()).post(
+            "http://chat.test/api", json={"q": 1}, stream=True, timeout=5
+        )
+        for _ in response.raw.stream(65536):
+            clock.time += 0.25
+
+    recorded = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (recorded.chunks, recorded.at_ms) == (CHUNKS, [0.0, 250.0, 500.0])
+
+
+def leave_requests(recorder: Recorder) -> None:
+    adapter = Replay(cassette()).requests_adapter()
+    with session_on(recorder, adapter).post(
+        "http://chat.test/api", json={"q": 1}, stream=True, timeout=5
+    ) as response:
+        next(response.raw.stream(65536))
+
+
+def leave_httpx(recorder: Recorder) -> None:
+    transport = recorder.httpx_transport(Replay(cassette()).httpx_transport())
+    with (
+        httpx.Client(transport=transport) as client,
+        client.stream("POST", "http://chat.test/api", json={"q": 1}) as response,
+    ):
+        next(response.iter_raw())
+
+
+async def _leave_async(recorder: Recorder) -> None:
+    transport = recorder.httpx_transport(Replay(cassette()).httpx_transport())
+    async with (
+        httpx.AsyncClient(transport=transport) as client,
+        client.stream("POST", "http://chat.test/api", json={"q": 1}) as response,
+    ):
+        await anext(response.aiter_raw())
+
+
+def leave_async(recorder: Recorder) -> None:
+    asyncio.run(_leave_async(recorder))
+
+
+@pytest.mark.parametrize("leave", [leave_requests, leave_httpx, leave_async])
+def test_a_caller_who_left_is_recorded_as_such(tmp_path: Path, leave: Callable[[Recorder], None]) -> None:
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        leave(recorder)
+
+    response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (response.chunks, response.end) == (CHUNKS[:1], "client_closed")
+
+
+def read1_all(raw: Any) -> bytes:
+    raw.decode_content = True
+    return b"".join(iter(lambda: raw.read1(65536), b""))
+
+
+def read_into(raw: Any) -> bytes:
+    buffer = bytearray(65536)
+    return bytes(buffer[: raw.readinto(buffer)])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda raw: raw.read(), id="read"),
+        pytest.param(lambda raw: raw.read(decode_content=True), id="read decoded"),
+        pytest.param(lambda raw: b"".join(iter(lambda: raw.read(5, True), b"")), id="read some"),
+        pytest.param(lambda raw: b"".join(raw.read_chunked()), id="read_chunked"),
+        pytest.param(lambda raw: raw.data, id="data"),
+        pytest.param(lambda raw: b"".join(raw), id="iteration"),
+        pytest.param(read_into, id="readinto"),
+        pytest.param(read1_all, id="read1"),
+    ],
+)
+def test_every_way_to_read_a_raw_response_is_recorded(tmp_path: Path, read: Callable[[Any], bytes]) -> None:
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        session = session_on(recorder, Replay(cassette()).requests_adapter())
+        response = session.post("http://chat.test/api", json={"q": 1}, stream=True, timeout=5)
+        assert response.raw.chunked
+        assert response.raw.decode_content is False
+        assert read(response.raw) == b"".join(CHUNKS)
+
+    recorded = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert recorded.body == b"".join(CHUNKS)
+
+
+class Answering(httpx.BaseTransport):
+    """Answers with what it was given."""
+
+    def __init__(self, headers: dict[str, str], pieces: list[bytes], status: int = 200) -> None:
+        self.response = httpx.Response(status, headers=headers, stream=httpx.ByteStream(b""))
+        self.response.stream = _Pieces(pieces)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self.response
+
+
+class _Pieces(httpx.SyncByteStream):
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+
+    def __iter__(self) -> Any:
+        yield from self.pieces
+
+
+def gzip_pieces(*texts: bytes) -> list[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    return [packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH) for text in texts] + [packer.flush()]
+
+
+def test_a_coded_body_is_stored_plain_and_the_program_decodes_it_as_ever(tmp_path: Path) -> None:
+    coded = gzip_pieces(*CHUNKS)
+    transport = Answering({"Content-Encoding": "gzip", "X": "1"}, coded)
+    recorder = Recorder(tmp_path / "one.yaml")
+    with recorder, httpx.Client(transport=recorder.httpx_transport(transport)) as client:
+        answer = client.get("http://chat.test/")
+
+    recorded = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (answer.content, answer.headers["content-encoding"]) == (b"".join(CHUNKS), "gzip")
+    assert (recorded.chunks, recorded.headers, recorded.end) == (CHUNKS, [("X", "1")], "complete")
+
+
+def raw_response(body: Any, headers: dict[str, str], **options: Any) -> Any:
+    return urllib3.HTTPResponse(body, headers, 200, preload_content=False, **options)
+
+
+def tape_for(headers: list[tuple[str, str]]) -> Tape:
+    tape = Tape(RecordedRequest("GET", "http://chat.test/"), Clock())
+    tape.answered(200, "OK", headers, "1.1")
+    return tape
+
+
+@pytest.mark.parametrize("decoded", [True, False])
+def test_a_coded_body_of_requests_is_stored_plain(decoded: bool) -> None:
+    headers = {"content-encoding": "gzip"}
+    tape = tape_for(list(headers.items()))
+    coded = gzip.compress(b"plain text")
+
+    read = TapedRaw(raw_response(io.BytesIO(coded), headers), tape).read(decode_content=decoded)
+
+    assert read == (b"plain text" if decoded else coded)
+    assert tape.interaction().response.body == b"plain text"
+
+
+def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
+    tape = tape_for([("Content-Encoding", "gzip")])
+
+    tape.heard(b"no gzip", is_coded=True)
+
+    assert tape.interaction().response.body == b"no gzip"
+
+
+@pytest.mark.parametrize(
+    ("coding", "coded"),
+    [
+        ("", b"plain"),
+        ("identity", b"plain"),
+        ("gzip", gzip.compress(b"plain")),
+        ("x-gzip", gzip.compress(b"plain")),
+        ("deflate", zlib.compress(b"plain")),
+        ("deflate", zlib.compress(b"plain")[2:-4]),
+        ("deflate, gzip", gzip.compress(zlib.compress(b"plain"))),
+    ],
+)
+def test_codings_are_undone_byte_by_byte(coding: str, coded: bytes) -> None:
+    assert b"".join(decode_pieces(coding, [coded[i : i + 1] for i in range(len(coded))])) == b"plain"
+
+
+@pytest.mark.parametrize(("coding", "says"), [("lzw", "unknown content coding 'lzw'"), ("gzip", "not in")])
+def test_a_coding_that_fits_not_is_said(coding: str, says: str) -> None:
+    with pytest.raises(CodingError, match=says):
+        decode_pieces(coding, [b"plain"])
+
+
+@pytest.mark.parametrize(("length", "end"), [("5", "complete"), ("9", "client_closed")])
+def test_a_body_of_known_length_that_was_read_is_complete(tmp_path: Path, length: str, end: str) -> None:
+    transport = Answering({"Content-Length": length}, [b"12345", b"6789"])
+    recorder = Recorder(tmp_path / "one.yaml")
+    client = httpx.Client(transport=recorder.httpx_transport(transport))
+    with recorder, client, client.stream("GET", "http://chat.test/") as response:
+        next(response.iter_raw())
+
+    assert Cassette.load(tmp_path / "one.yaml").interactions[0].response.end == end
+
+
+def test_a_body_of_known_length_is_complete_for_requests_too() -> None:
+    tape = tape_for([])
+
+    TapedRaw(raw_response(io.BytesIO(b"12345"), {"content-length": "5"}), tape).read(5)
+
+    assert tape.interaction().response.end == "complete"
+
+
+class Silent(httpx.AsyncBaseTransport):
+    """Never answers."""
+
+    def __init__(self) -> None:
+        self.was_asked = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.was_asked.set()
+        answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+        return await answer
+
+
+async def test_a_cancelled_task_is_recorded_as_a_client_that_left(tmp_path: Path) -> None:
+    silent = Silent()
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        async with httpx.AsyncClient(transport=recorder.httpx_transport(silent)) as client:
+            task = asyncio.create_task(client.get("http://chat.test/"))
+            await silent.was_asked.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (response.status, response.end) == (0, "client_closed")
+
+
+@every_client
+def test_a_refused_connection_is_recorded(tmp_path: Path, read: Read) -> None:
+    with ReplayServer(cassette()) as server:
+        pass
+    with Recorder(tmp_path / "one.yaml") as recorder, pytest.raises(BREAKS):
+        read(recorder, server.url)
+
+    response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (response.status, response.end) == (0, "reset")
+
+
+def test_an_exception_does_not_stop_the_writing(tmp_path: Path) -> None:
+    def fail_while_recording() -> None:
+        with Recorder(tmp_path / "one.yaml") as recorder:
+            leave_requests(recorder)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_recording()
+
+    assert len(Cassette.load(tmp_path / "one.yaml").interactions) == 1
+
+
+def test_a_mismatch_of_an_inner_replay_passes_through(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        session = session_on(recorder, Replay(cassette()).requests_adapter())
+        with pytest.raises(MismatchError):
+            session.get("http://chat.test/other", timeout=5)
+
+
+SECRET = "canary-3f9a1c77e2"
+
+
+def test_a_registered_secret_is_nowhere_in_the_file(tmp_path: Path) -> None:
+    leaky = cassette(interaction([f"data: {SECRET[:7]}".encode(), f"{SECRET[7:]}\n\n".encode()]))
+    with Recorder(tmp_path / "one.yaml", call={"api_key": SECRET}) as recorder:
+        recorder.add_secret(SECRET)
+        session = session_on(recorder, Replay(leaky).requests_adapter())
+        response = session.post(
+            "http://chat.test/api", json={"q": 1}, headers={"Authorization": f"Bearer {SECRET}"}, timeout=5
+        )
+
+    assert SECRET in response.text
+    assert b"canary" not in (tmp_path / "one.yaml").read_bytes()
+
+
+def test_a_leak_refuses_to_write_and_leaves_the_older_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_scrub.Scrubber, "scrub_cassette", lambda self, recorded: recorded)
+    (tmp_path / "one.yaml").write_text("older")
+    leaky = cassette(interaction([SECRET.encode()]))
+    recorder = Recorder(tmp_path / "one.yaml")
+    recorder.add_secret(SECRET)
+    session = session_on(recorder, Replay(leaky).requests_adapter())
+    session.post("http://chat.test/api", json={"q": 1}, timeout=5)
+
+    with pytest.raises(LeakError) as caught:
+        recorder.__exit__(None, None, None)
+
+    assert "interactions[0].response" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
+
+
+def test_threads_share_a_recorder(tmp_path: Path) -> None:
+    count = 8 * 40
+    source = cassette(*(interaction([b"%d" % i]) for i in range(count)))
+    with ReplayServer(source) as server, Recorder(tmp_path / "one.yaml") as recorder:
+
+        def ask() -> None:
+            with session_on(recorder) as session:
+                for _ in range(40):
+                    session.post(server.url + "/api", data=b'{"q": 1}', timeout=5)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    bodies = [one.response.body for one in Cassette.load(tmp_path / "one.yaml").interactions]
+    assert sorted(map(int, bodies)) == list(range(count))
+
+
+async def test_recorders_at_the_same_time_do_not_cross(tmp_path: Path) -> None:
+    bodies = [[f'{{"n": {n}, "i": {i}}}'.encode() for i in range(4)] for n in range(50)]
+    every = [interaction([body]) for row in bodies for body in row]
+    for one in every:
+        one.request.body = one.response.body
+
+    async def record_four(n: int, url: str) -> None:
+        with Recorder(tmp_path / f"{n}.yaml") as recorder:
+            async with httpx.AsyncClient(transport=recorder.httpx_transport()) as client:
+                await asyncio.gather(*(client.post(url + "/api", content=body) for body in bodies[n]))
+
+    with ReplayServer(cassette(*every)) as server:
+        await asyncio.gather(*(record_four(n, server.url) for n in range(50)))
+
+    for n in range(50):
+        interactions = Cassette.load(tmp_path / f"{n}.yaml").interactions
+        assert sorted(one.response.body for one in interactions) == bodies[n]
+        assert all(one.request.body == one.response.body for one in interactions)

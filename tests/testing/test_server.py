@@ -1,0 +1,384 @@
+"""The replay server: recorded frames and ends on a real socket, and the same as in process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+from urllib3.exceptions import HTTPError
+
+from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._errors import MismatchError, UnplayedError
+from g4fsdk.testing._faults import Fault
+from g4fsdk.testing._replay import Replay
+from g4fsdk.testing._server import ReplayServer, serve_forever
+
+HOST = "https://chat.test"
+CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"x" * 20_000, b"data: [DONE]\n\n"]
+ENDS: list[End] = ["complete", "truncated", "reset", "timeout", "client_closed"]
+
+
+def interaction(
+    chunks: list[bytes] = CHUNKS,
+    *,
+    end: End = "complete",
+    status: int = 200,
+    body: bytes = b"{}",
+    path: str = "/api?a=1",
+    headers: list[tuple[str, str]] | None = None,
+) -> Interaction:
+    response = RecordedResponse(
+        status, "Fine", headers or [("Content-Type", "text/event-stream")], list(chunks), end=end
+    )
+    response.at_ms = [10.0 * i for i in range(len(chunks))]
+    return Interaction(RecordedRequest("POST", HOST + path, body=body), response)
+
+
+def cassette(*interactions: Interaction, provider: str = "") -> Cassette:
+    return Cassette(list(interactions) or [interaction()], {"provider": provider} if provider else {})
+
+
+def ask(server: ReplayServer, **options: Any) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.post(server.url + "/api?a=1", data=b"{}", timeout=5, **options)
+
+
+def play_requests(url: str, adapter: Any = None, read_timeout: float = 5) -> tuple[list[bytes], str]:
+    """Return the chunks that came and the names of what was raised, its causes included."""
+    chunks: list[bytes] = []
+    with requests.Session() as session:
+        session.trust_env = False
+        if adapter:
+            session.mount("https://", adapter)
+        try:
+            with session.post(url, data=b"{}", stream=True, timeout=(5, read_timeout)) as response:
+                chunks.extend(response.raw.stream(65536, decode_content=True))
+        except (requests.RequestException, OSError, HTTPError) as error:
+            return chunks, _names(error)
+    return chunks, ""
+
+
+def _names(error: BaseException) -> str:
+    inner = [argument for argument in error.args if isinstance(argument, BaseException)]
+    return " < ".join([type(error).__name__, *(_names(one) for one in inner)])
+
+
+async def play_httpx(url: str, transport: Any = None, read_timeout: float = 5) -> tuple[list[bytes], str]:
+    chunks: list[bytes] = []
+    timeout = httpx.Timeout(5, read=read_timeout)
+    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
+        try:
+            async with client.stream("POST", url, content=b"{}") as response:
+                async for chunk in response.aiter_raw():
+                    chunks.append(chunk)  # noqa: PERF401  # a comprehension would lose what came before a break
+        except httpx.HTTPError as error:
+            return chunks, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return chunks, ""
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("status", [200, 0])
+def test_requests_raises_the_same_in_process_and_on_a_socket(end: End, status: int) -> None:
+    one = cassette(interaction(CHUNKS if status else [], end=end, status=status))
+    with ReplayServer(one) as server:
+        live = play_requests(server.url + "/api?a=1", read_timeout=0.03 if end == "timeout" else 5)
+
+    assert play_requests(HOST + "/api?a=1", Replay(one).requests_adapter()) == live
+    assert b"".join(live[0]) == (b"".join(CHUNKS) if status else b"")
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("status", [200, 0])
+async def test_httpx_raises_the_same_in_process_and_on_a_socket(end: End, status: int) -> None:
+    one = cassette(interaction(CHUNKS if status else [], end=end, status=status))
+    with ReplayServer(one) as server:
+        live = await play_httpx(server.url + "/api?a=1", read_timeout=0.03 if end == "timeout" else 5)
+
+    assert await play_httpx(HOST + "/api?a=1", Replay(one).httpx_transport()) == live
+    assert b"".join(live[0]) == (b"".join(CHUNKS) if status else b"")
+
+
+def test_chunks_are_frames_on_the_wire() -> None:
+    with ReplayServer(cassette(interaction([b"ab", b"cde"]))) as server, raw_socket(server) as client:
+        client.sendall(raw_request())
+        received = read_until(client, b"0\r\n\r\n")
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head == b"HTTP/1.1 200 Fine\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+    assert body == b"2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"
+
+
+def raw_socket(server: ReplayServer) -> socket.socket:
+    port = int(server.url.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def raw_request(
+    headers: str = "Content-Length: 2\r\n",
+    body: str = "{}",
+    *,
+    version: str = "1.1",
+    target: str = "/api?a=1",
+) -> bytes:
+    return f"POST {target} HTTP/{version}\r\nHost: x\r\n{headers}\r\n{body}".encode()
+
+
+def read_until(client: socket.socket, mark: bytes) -> bytes:
+    received = b""
+    while not received.endswith(mark):
+        received += client.recv(65536)
+    return received
+
+
+def read_all(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "answer"),
+    [
+        pytest.param(raw_request(version="1.0"), b"\r\n\r\nabc", id="HTTP/1.0 has no chunks"),
+        pytest.param(
+            raw_request(
+                "Transfer-Encoding: chunked\r\nConnection: close\r\n",
+                "1\r\n{\r\n1;x\r\n}\r\n0\r\nT: 1\r\n\r\n",
+            ),
+            b"3\r\nabc\r\n0\r\n\r\n",
+            id="chunked request",
+        ),
+        pytest.param(
+            raw_request("Expect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n"),
+            b"3\r\nabc\r\n0\r\n\r\n",
+            id="100-continue",
+        ),
+        pytest.param(
+            raw_request("Content-Length: 2\r\nConnection: close\r\n", target="http://proxied.test/api?a=1"),
+            b"3\r\nabc\r\n0\r\n\r\n",
+            id="absolute target",
+        ),
+        pytest.param(b"nonsense\r\n\r\n", b"not a request line: 'nonsense'", id="no request line"),
+        pytest.param(b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", b"not a header: 'nonsense'", id="no header"),
+        pytest.param(raw_request("Content-Length: x\r\n"), b"base 10: 'x'", id="no length"),
+    ],
+)  # fmt: skip
+def test_requests_of_every_framing_are_read(request_bytes: bytes, answer: bytes) -> None:
+    with ReplayServer(cassette(interaction([b"abc"]))) as server, raw_socket(server) as client:
+        client.sendall(request_bytes)
+
+        assert read_all(client).endswith(answer)
+
+
+def test_a_head_that_never_ends_is_refused() -> None:
+    with ReplayServer(cassette()) as server, raw_socket(server) as client:
+        client.sendall(b"GET / HT")
+        client.shutdown(socket.SHUT_WR)
+
+        assert b"ended inside the head" in read_all(client)
+
+
+def test_a_connection_is_kept_and_closed_as_recorded() -> None:
+    kept, closed = interaction([b"1"]), interaction([b"2"], headers=[("Connection", "close")])
+    with ReplayServer(cassette(kept, closed)) as server, raw_socket(server) as client:
+        client.sendall(raw_request())
+        read_until(client, b"0\r\n\r\n")
+        assert server.open_connections == 1
+
+        client.sendall(raw_request())
+        assert read_all(client).endswith(b"1\r\n2\r\n0\r\n\r\n")
+        assert server.open_connections == 0
+
+
+def test_a_head_request_and_204_have_no_body() -> None:
+    head, nothing = interaction([]), interaction([], status=204)
+    head.request.method = "HEAD"
+    with ReplayServer(cassette(head, nothing)) as server, requests.Session() as session:
+        session.trust_env = False
+        assert session.head(server.url + "/api?a=1", data=b"{}", timeout=5).status_code == 200
+        assert session.post(server.url + "/api?a=1", data=b"{}", timeout=5).status_code == 204
+
+
+def test_open_connections_are_counted() -> None:
+    with ReplayServer(cassette()) as server:
+        assert server.open_connections == 0
+        with requests.Session() as session:
+            session.trust_env = False
+            session.post(server.url + "/api?a=1", data=b"{}", timeout=5)
+            assert server.open_connections == 1
+        assert server.open_connections == 0
+    assert server.open_connections == 0
+
+
+async def test_a_client_that_leaves_while_the_server_waits_is_noticed() -> None:
+    slow = Fault.stall(at_byte=1, seconds=60)
+    with ReplayServer(cassette(), faults=[slow]) as server:
+        async with (
+            httpx.AsyncClient(trust_env=False) as client,
+            client.stream("POST", server.url + "/api?a=1", content=b"{}") as response,
+        ):
+            await anext(response.aiter_raw())
+            assert server.open_connections == 1
+        assert server.open_connections == 0
+
+
+def test_the_server_stops_while_clients_wait() -> None:
+    endless = [
+        interaction(end="timeout"),
+        interaction([b"x" * 50_000_000], body=b"big"),
+    ]
+    with ReplayServer(cassette(*endless), faults=[Fault.stall(at_byte=0, seconds=60)]) as server:
+        clients = [raw_socket(server) for _ in range(3)]
+        clients[0].sendall(raw_request())
+        clients[1].sendall(raw_request("Content-Length: 3\r\n", "big"))
+        read_until(clients[0], b"[DONE]\n\n\r\n")
+    for client in clients:
+        client.close()
+
+
+def test_the_recorded_pace_is_kept() -> None:
+    with ReplayServer(cassette(), pace="recorded") as server:
+        start = time.perf_counter()
+        ask(server)
+
+    assert time.perf_counter() - start >= 0.03
+
+
+def test_a_mismatch_is_answered_with_501_and_raised_at_the_end() -> None:
+    server = ReplayServer(cassette())
+    server.__enter__()
+
+    answer = requests.post(server.url + "/api?a=1", data=b'{"q": 1}', timeout=5)
+
+    assert answer.status_code == 501
+    assert "what differs" in answer.text
+    with pytest.raises(MismatchError, match=r"body\.json\.q: sent 1"):
+        server.__exit__(None, None, None)
+
+
+def test_another_exception_is_not_hidden_by_a_mismatch() -> None:
+    def fail_while_serving() -> None:
+        with ReplayServer(cassette()) as server:
+            requests.post(server.url + "/other", timeout=5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_serving()
+
+
+def test_requests_are_kept_as_they_came() -> None:
+    with ReplayServer(cassette()) as server:
+        ask(server, headers={"X-Mine": "yes"})
+
+        (came,) = server.requests
+    assert (came.method, came.url, came.body) == ("POST", server.url + "/api?a=1", b"{}")
+    assert ("X-Mine", "yes") in came.headers
+    assert (server.played, server.unplayed) == (1, 0)
+    server.assert_all_played()
+
+
+def test_unplayed_interactions_are_named() -> None:
+    with ReplayServer(cassette()) as server, pytest.raises(UnplayedError, match="1 of 1"):
+        server.assert_all_played()
+
+
+def test_interactions_can_be_used_again() -> None:
+    with ReplayServer(cassette(interaction([b"1"]), interaction([b"2"])), reuse=True) as server:
+        assert [ask(server).content for _ in range(5)] == [b"1", b"2", b"1", b"2", b"1"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "base"),
+    [
+        ("openai", "/v1/chat/completions", "/v1"),
+        ("openai", "/api/v1/chat/completions", "/api/v1"),
+        ("openai", "/chat/completions", ""),
+        ("openai", "/openai/chat/completions", "/openai"),
+        ("yqcloud", "/v1/api", ""),
+        ("", "/v1/api", ""),
+    ],
+)
+def test_the_base_url_is_what_the_provider_takes(provider: str, path: str, base: str) -> None:
+    with ReplayServer(cassette(interaction(path=path), provider=provider)) as server:
+        assert server.base_url == server.url + base
+
+
+def test_a_folder_is_served_whole(tmp_path: Path) -> None:
+    cassette(interaction([b"1"], path="/one"), provider="yqcloud").save(tmp_path / "y" / "1.yaml")
+    cassette(interaction([b"2"], path="/v1/two"), provider="openai").save(tmp_path / "o" / "2.yaml")
+
+    with ReplayServer(tmp_path, faults=[Fault.bom()]) as server:
+        texts = [
+            requests.post(server.url + path, data=b"{}", timeout=5).content for path in ("/one", "/v1/two")
+        ]
+        with pytest.raises(ValueError, match=r"several services .*openai, yqcloud"):
+            _ = server.base_url
+
+    assert texts == [b"\xef\xbb\xbf1", b"\xef\xbb\xbf2"]
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with ReplayServer(cassette()) as server, pytest.raises(OSError, match="in use"):
+        ReplayServer(cassette(), port=int(server.url.rpartition(":")[2])).__enter__()
+
+
+def test_serving_for_ever_ends_with_ctrl_c() -> None:
+    seen: list[bytes] = []
+
+    def ready(server: ReplayServer) -> None:
+        seen.extend(ask(server).content for _ in range(2))
+        requests.post(server.url + "/unknown", timeout=5)
+        raise KeyboardInterrupt
+
+    serve_forever(cassette(), ready=ready)
+
+    assert seen == [b"".join(CHUNKS)] * 2
+
+
+def test_many_clients_at_once() -> None:
+    one = cassette(*(interaction([b"%d" % i]) for i in range(40)))
+    got: list[bytes] = []
+    with ReplayServer(one) as server:
+        threads = [threading.Thread(target=lambda: got.append(ask(server).content)) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(map(int, got)) == list(range(40))
+
+
+FAULTS: list[list[Fault]] = [
+    [],
+    [Fault.drop(at_byte=9)],
+    [Fault.drop(at_byte=0)],
+    [Fault.reset(at_event=1)],
+    [Fault.bom(), Fault.keepalive(every=1)],
+    [Fault.garble(at_byte=3), Fault.duplicate(at_chunk=1)],
+    [Fault.challenge()],
+    [Fault.status(503, times=None, retry_after=2)],
+    [Fault.drip(bytes_per_s=4_000_000)],
+    [Fault.stall(at_byte=5, seconds=0.01)],
+]
+
+
+@pytest.mark.parametrize("faults", FAULTS, ids=repr)
+async def test_faults_are_the_same_in_process_and_on_a_socket(faults: list[Fault]) -> None:
+    one = cassette()
+    adapter = Replay(one, faults=faults).requests_adapter()
+    transport = Replay(one, faults=faults).httpx_transport()
+
+    with ReplayServer(one, faults=faults) as server:
+        live = await asyncio.to_thread(play_requests, server.url + "/api?a=1")
+    with ReplayServer(one, faults=faults) as server:
+        live_httpx = await play_httpx(server.url + "/api?a=1")
+
+    assert await asyncio.to_thread(play_requests, HOST + "/api?a=1", adapter) == live
+    assert await play_httpx(HOST + "/api?a=1", transport) == live_httpx
+    assert b"".join(live[0]) == b"".join(live_httpx[0])
