@@ -5,12 +5,12 @@ Importing this package imports nothing else: each name is loaded when it is firs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from g4fsdk._version import __version__ as __version__
 
+TYPE_CHECKING = False  # as `typing` has it, whose import would cost most of ours
 if TYPE_CHECKING:
+    from typing import Any
+
     from g4fsdk import parsers as parsers
     from g4fsdk import providers as providers
     from g4fsdk._async import AsyncClient as AsyncClient
@@ -75,6 +75,8 @@ __all__ = [*sorted(_MODULE_OF), *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _MODULES:
         value = import_module(f"g4fsdk.{name}")
     elif name in _MODULE_OF:

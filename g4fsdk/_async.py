@@ -8,14 +8,14 @@ from typing import Any, Literal, Self, TypeVar, overload
 import anyio
 
 from g4fsdk._async_streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._call import ProviderLike, Settings, Task, failed, is_final, register_secrets
+from g4fsdk._call import ConversationLike, ProviderLike, Settings, Task, failed, is_final, register_secrets
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
 from g4fsdk._retries import AsyncRetrying, Retries
-from g4fsdk._types import Conversation, Ids, Messages, Request, Timeouts
+from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
@@ -151,7 +151,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: Literal[False] = False,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion: ...
@@ -162,7 +162,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: Literal[True],
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> AsyncChunkStream: ...
@@ -173,7 +173,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: bool,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion | AsyncChunkStream: ...
@@ -183,7 +183,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: bool = False,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion | AsyncChunkStream:
@@ -212,7 +212,7 @@ class Completions:
         messages: Messages,
         *,
         model: str | None = None,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> AsyncChatStream:

@@ -19,6 +19,12 @@ from g4fsdk._retries import Retries, read_retries
 from g4fsdk._types import Chat, Conversation, Ids, Messages, Request, Timeouts
 
 ProviderLike: TypeAlias = str | Provider
+#: A conversation, or what its `to_dict` returned.
+ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
+
+
+def read_conversation(conversation: ConversationLike | None) -> Conversation | None:
+    return Conversation.from_dict(conversation) if isinstance(conversation, Mapping) else conversation
 
 
 def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
@@ -77,21 +83,21 @@ class Settings:
         model: str | None,
         *,
         stream: bool,
-        conversation: Conversation | None,
+        conversation: ConversationLike | None,
         ignore_unsupported: bool,
         options: Mapping[str, Any],
     ) -> list[Task]:
         """Return one task a provider, in the order to try them. Raises UsageError for bad input."""
         wanted = model or self.model
         call_ids = self.ids.child(next(self.calls))
+        begun = read_conversation(conversation)
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
             ids = call_ids.child(attempt)
             return provider.chat(Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported))
 
         return [
-            Task(provider, start, conversation, self.secrets)
-            for provider in self._asked(wanted, conversation)
+            Task(provider, start, begun, self.secrets) for provider in self._asked(wanted, begun)
         ]
 
     def image_tasks(self, prompt: str, model: str | None, options: Mapping[str, Any]) -> list[Task]:

@@ -37,7 +37,7 @@ class Notice:
 
     def raise_if_in(self, text: str) -> None:
         if text.startswith(self.begins):
-            raise self.error(f"{text.strip()[:200]!r} came in place of an answer; {self.advice}")
+            raise self.error(f"{self.begins!r}... came in place of an answer; {self.advice}")
 
     def may_follow(self, text: str) -> bool:
         return self.begins.startswith(text)

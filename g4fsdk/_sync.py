@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from g4fsdk._call import ProviderLike, Settings, Task, failed, is_final, register_secrets
+from g4fsdk._call import ConversationLike, ProviderLike, Settings, Task, failed, is_final, register_secrets
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -14,7 +14,7 @@ from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._requests import Connections, SyncTransport
 from g4fsdk._retries import Retries, Retrying
 from g4fsdk._sync_streams import ChatStream, ChunkStream, OpenStream
-from g4fsdk._types import Conversation, Ids, Messages, Request, Timeouts
+from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 if TYPE_CHECKING:
     import requests
@@ -151,7 +151,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: Literal[False] = False,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion: ...
@@ -162,7 +162,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: Literal[True],
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> ChunkStream: ...
@@ -173,7 +173,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: bool,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion | ChunkStream: ...
@@ -183,7 +183,7 @@ class Completions:
         *,
         model: str | None = None,
         stream: bool = False,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> Completion | ChunkStream:
@@ -212,7 +212,7 @@ class Completions:
         messages: Messages,
         *,
         model: str | None = None,
-        conversation: Conversation | None = None,
+        conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
         **options: Any,
     ) -> ChatStream:
