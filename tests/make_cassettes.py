@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 CAPTURES = ROOT.parent / "shared" / "captures"
 FOLDER = ROOT / "cassettes"
 SEED = 7
+DEMO = "cohere-c4ai/slow-stream.yaml"  # ships inside the package; its tokens come slowly enough to watch
 JSON = dict[str, Any]
 
 
@@ -141,6 +142,7 @@ def main() -> None:
         target = FOLDER / provider / f"{case.name}.yaml"
         target.parent.mkdir(parents=True, exist_ok=True)
         scrubbed.save(target)
+    shutil.copyfile(FOLDER / DEMO, ROOT / "g4fsdk" / "demo.yaml")
 
 
 def convert(
