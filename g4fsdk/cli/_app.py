@@ -1,0 +1,75 @@
+"""The commands by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from g4fsdk._version import __version__
+from g4fsdk.cli._chat import chat
+from g4fsdk.cli._failures import exit_code
+from g4fsdk.cli._image import image
+from g4fsdk.cli._listing import models, providers
+from g4fsdk.cli._output import write
+
+
+class Commands(TyperGroup):
+    """All commands. Their failures become one line and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        words = sys.argv[1:] if args is None else list(args)
+
+        def run() -> None:
+            with self.make_context(prog_name or "g4fsdk", words, **extra) as context:
+                self.invoke(context)
+
+        sys.exit(exit_code(run))
+
+
+app = typer.Typer(
+    name="g4fsdk",
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        write(f"g4fsdk {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def g4fsdk(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Chat with providers of the gpt4free family and with any OpenAI-compatible server.
+
+    Answers go to stdout, everything else to stderr. Exit codes: 0 fine, 1 it failed, 2 it was asked wrongly.
+    """
+    if context.invoked_subcommand is None:
+        write(context.get_help() + "\n")
+
+
+app.command()(chat)
+app.command()(image)
+app.command()(providers)
+app.command()(models)

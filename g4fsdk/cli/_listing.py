@@ -1,0 +1,69 @@
+"""`g4fsdk providers` and `g4fsdk models`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from g4fsdk.cli import _options as options
+from g4fsdk.cli._output import plain, write, write_document, write_table
+from g4fsdk.cli._target import Target
+
+
+def providers(as_json: options.AsJSON = False) -> None:
+    """List the providers: whether they are known to work, where they are, and what they have."""
+    rows = list(_provider_rows())
+    if as_json:
+        write_document(rows)
+    else:
+        write_table(rows)
+
+
+def _provider_rows() -> Iterator[dict[str, Any]]:
+    from g4fsdk.providers import PROVIDERS
+
+    for name, kind in PROVIDERS.items():
+        asks_server = kind().list_models() is not None
+        yield {
+            "name": name,
+            "working": kind.working,
+            "url": kind.url,
+            "default_model": kind.default_model or None,
+            "models": None if asks_server else len({*kind.models, *kind.image_models}),
+            "streaming": True,
+        }
+
+
+def models(
+    provider: options.Providers = None,
+    base_url: options.BaseURL = None,
+    api_key: options.APIKey = None,
+    as_json: options.AsJSON = False,
+    timeout: options.Timeout = None,
+    retries: options.Retries = None,
+    proxy: options.Proxy = None,
+) -> None:
+    """List the models: of the providers you name, or of all whose list is fixed.
+
+    With -p openai or --base-url the server is asked for its own.
+    """
+    asked = Target(tuple(provider or ()), None, base_url, api_key, timeout, retries, proxy)
+    names = asked.checked().providers if provider or base_url else _with_fixed_lists()
+    rows = [row for name in names for row in _model_rows(asked.only(name))]
+    if as_json:
+        write_document(rows)
+    elif len(names) == 1:
+        write("".join(f"{row['id']}\n" for row in rows))
+    else:
+        write_table([{"provider": row["provider"], "model": row["id"]} for row in rows])
+
+
+def _with_fixed_lists() -> tuple[str, ...]:
+    from g4fsdk.providers import PROVIDERS
+
+    return tuple(name for name, kind in PROVIDERS.items() if kind().list_models() is None)
+
+
+def _model_rows(target: Target) -> list[dict[str, Any]]:
+    with target.client() as client:
+        return [{"provider": target.providers[0], **plain(model)} for model in client.models.list()]

@@ -1,0 +1,100 @@
+"""Options that several commands have, and how their values are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from g4fsdk._errors import UsageError
+
+_WHOM = "Whom to ask"
+
+Providers: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--provider",
+        metavar="NAME",
+        help="Ask this provider. Give it again to name the ones to try when it fails.",
+        rich_help_panel=_WHOM,
+    ),
+]
+Model: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        help="Ask for this model. Without a provider, those that list it are tried.",
+        rich_help_panel=_WHOM,
+    ),
+]
+BaseURL: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask at this address, such as http://localhost:11434/v1. Without -p the provider is openai.",
+        metavar="URL",
+        rich_help_panel=_WHOM,
+    ),
+]
+APIKey: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Send this key. Without it, G4FSDK_API_KEY goes to the one provider you name; "
+        "OPENAI_API_KEY goes to openai at its own address only.",
+        metavar="KEY",
+        rich_help_panel=_WHOM,
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        help="Give up when nothing came for so many seconds.",
+        metavar="SECONDS",
+        rich_help_panel="Network",
+    ),
+]
+Retries: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="How often to try, all in all; 3 if not given.", metavar="N", rich_help_panel="Network"
+    ),
+]
+Proxy: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Go through this proxy, like http://user:password@host:port.",
+        metavar="URL",
+        rich_help_panel="Network",
+    ),
+]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="Set an option, such as temperature=0.2. The value is JSON, or else text. Repeatable.",
+    ),
+]
+AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
+
+
+def read_settings(settings: list[str] | None) -> dict[str, Any]:
+    """Return name=value pairs as keyword arguments. Raises UsageError for what is no pair."""
+    return dict(map(_read_setting, settings or ()))
+
+
+def _read_setting(setting: str) -> tuple[str, Any]:
+    name, separator, value = setting.partition("=")
+    if not name or not separator:
+        raise UsageError(f"--option takes NAME=VALUE, for instance temperature=0.2, not {setting!r}")
+    if name in _HAVE_THEIR_OWN:
+        raise UsageError(f"{name!r} is not given with --option: use {_HAVE_THEIR_OWN[name]}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

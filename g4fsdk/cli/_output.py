@@ -1,0 +1,91 @@
+"""Text, JSON and tables on stdout; one line at a time on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from g4fsdk._types import Conversation
+
+# What moves the cursor, paints or rings: the text of others must not steer a terminal.
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def write(text: str) -> None:
+    """Write *text* to stdout at once: as it is to a file or pipe, to a terminal without control codes."""
+    sys.stdout.write(text.translate(_CONTROLS) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Write *text* to stderr, without control codes."""
+    sys.stderr.write(text.translate(_CONTROLS) + end)
+    sys.stderr.flush()
+
+
+def write_document(value: object) -> None:
+    """Write *value* as one JSON document."""
+    write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+
+
+def write_json_line(value: object) -> None:
+    """Write *value* as JSON on one line."""
+    write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON values; a conversation as `Conversation.from_dict` reads it."""
+    match value:
+        case Conversation():
+            return value.to_dict()
+        case msgspec.Struct():
+            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        case Mapping():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case _:
+            return value
+
+
+def write_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Write *rows*, which have the same keys: as a table on a terminal, in aligned columns elsewhere."""
+    if not rows:
+        return
+    cells = [[*rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
+    if sys.stdout.isatty():
+        _write_rich(cells)
+    else:
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        write("".join(_line(row, widths) + "\n" for row in cells))
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _write_rich(cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for name in cells[0]:
+        table.add_column(name)
+    for row in cells[1:]:
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,0 +1,109 @@
+"""Playing a recording in place of the network: what was asked, of whom, and with which ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from g4fsdk._errors import UsageError
+from g4fsdk._types import Ids
+from g4fsdk.cli._output import say
+from g4fsdk.cli._prompt import as_messages
+from g4fsdk.cli._target import Target
+from g4fsdk.testing._cassette import Cassette
+from g4fsdk.testing._errors import CassetteError
+from g4fsdk.testing._replay import Replay
+
+if TYPE_CHECKING:
+    from g4fsdk import Client
+    from g4fsdk.testing._takes import Pace
+
+DEMO = "demo"
+_LIVE = (
+    'live: g4fsdk chat -p yqcloud "..."  |  '
+    'local: g4fsdk chat --base-url http://localhost:11434/v1 -m llama3.2 "..."'
+)
+_OPENAI_ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A recording at *name*: a path, or `demo` for the one inside this package."""
+
+    name: str
+    cassette: Cassette
+
+    @classmethod
+    def load(cls, name: str) -> Rehearsal:
+        """Raises CassetteError for a file that is no cassette, OSError for one that can't be read."""
+        if name != DEMO:
+            return cls(name, Cassette.load(Path(name)))
+        with resources.as_file(resources.files("g4fsdk") / "demo.yaml") as path:
+            return cls(name, Cassette.load(path))
+
+    def announce(self) -> None:
+        """Say on stderr that this is a recording, and of what."""
+        provenance = self.cassette.metadata.get("provenance", "it does not say what answered")
+        say(f"replaying {self.name}: {provenance}")
+        if self.name == DEMO:
+            say(_LIVE)
+
+    def client(self, target: Target, pace: Pace) -> Client:
+        """Return a client that reaches nobody but the recording, and asks as it was asked then."""
+        recorded = self.cassette.metadata
+        provider = target.providers[0] if target.providers else recorded.get("provider")
+        if not provider:
+            raise UsageError(f"{self.name} does not say which provider it is of: add -p")
+        again = Target(
+            (provider,),
+            base_url=target.base_url or self.base_url(provider),
+            timeout=target.timeout,
+            retries=target.retries,
+        )
+        ids = Ids.seeded(recorded.get("ids_seed") or 0).child(recorded.get("ids_child") or 0)
+        return again.client(transport=Replay(self.cassette, pace=pace), ids=ids)
+
+    def call(self, prompt: str | None, system: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the recorded `create`, with what is given in their place.
+
+        Raises:
+            UsageError: Nothing says what was asked.
+        """
+        recorded = self.cassette.metadata.get("call") or {}
+        if not isinstance(recorded, Mapping):
+            raise CassetteError(f"{self.name}: metadata.g4fsdk.call: expected a mapping, found {recorded!r}")
+        if not recorded and prompt is None:
+            raise UsageError(f"{self.name} does not say what was asked: give the prompt")
+        way = {"stream": False} if recorded and "prompt" not in recorded else {}  # what `create` does unasked
+        return {**way, **recorded, **_asked(recorded, prompt, system), **changes}
+
+    def base_url(self, provider: str) -> str | None:
+        """Return the recorded service's address, as *provider* takes it."""
+        if not self.cassette.interactions:
+            return None
+        said = self.cassette.metadata.get("base_url")
+        url = urlsplit(self.cassette.interactions[0].request.url)
+        path = _openai_path(url.path) if provider == "openai" else ""
+        return said or f"{url.scheme}://{url.netloc}{path}"
+
+
+def _openai_path(path: str) -> str:
+    return next((path.removesuffix(end) for end in _OPENAI_ENDPOINTS if path.endswith(end)), path)
+
+
+def _asked(recorded: Mapping[str, Any], prompt: str | None, system: str | None) -> dict[str, Any]:
+    """Return the messages or image prompt to send in place of *recorded*: its last text is *prompt*'s."""
+    if "prompt" in recorded:
+        return {} if prompt is None else {"prompt": prompt}
+    messages = recorded.get("messages") or []
+    if isinstance(messages, str):
+        messages = as_messages(messages, None)
+    if prompt is not None:
+        messages = [*messages[:-1], *as_messages(prompt, None)]
+    if system is not None:
+        messages = [*as_messages("", system)[:1], *(one for one in messages if one.get("role") != "system")]
+    return {"messages": messages}

@@ -1,0 +1,80 @@
+"""Whom to ask, and with which key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from g4fsdk._errors import UsageError
+
+if TYPE_CHECKING:
+    from g4fsdk import Client
+
+NOBODY = (
+    "say whom to ask: -p yqcloud, or -m gpt-4, or --base-url http://localhost:11434/v1 -m llama3.2, "
+    "or play a recording with --replay demo (`g4fsdk providers` lists the providers)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to ask. No *providers*: the model chooses. None leaves a setting to the client."""
+
+    providers: tuple[str, ...] = ()
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = None
+    timeout: float | None = None
+    retries: int | None = None
+    proxy: str | None = None
+
+    def or_else(self, provider: str) -> Target:
+        """Return the target with *provider* where none is named; a base URL alone means openai."""
+        if self.providers:
+            return self
+        return replace(self, providers=("openai" if self.base_url else provider,))
+
+    def only(self, provider: str) -> Target:
+        """Return the target with *provider* alone. Raises UsageError for a base URL of several."""
+        if self.base_url and len(self.providers) > 1:
+            raise UsageError("--base-url belongs to one provider: name one")
+        return replace(self, providers=(provider,))
+
+    def checked(self) -> Target:
+        """Return the target, ready to ask. Raises UsageError when nobody is named."""
+        if self.base_url:
+            return self.or_else("openai")
+        if not self.providers and not self.model:
+            raise UsageError(NOBODY)
+        return self
+
+    def client(self, **more: Any) -> Client:
+        """Return a client for the target. Raises UsageError for what cannot be."""
+        from g4fsdk import Client
+
+        settings = {
+            "model": self.model,
+            "base_url": self.base_url,
+            "api_key": self.key(os.environ),
+            "timeout": self.timeout,
+            "retries": self.retries,
+            "proxy": self.proxy,
+            **more,
+        }
+        given = {name: value for name, value in settings.items() if value is not None}
+        return Client(self.providers or None, **given)
+
+    def key(self, environment: Mapping[str, str]) -> str | None:
+        """Return the key to send. One from *environment* goes only to whom it was meant for."""
+        if self.api_key or len(self.providers) != 1:
+            return self.api_key
+        return environment.get("G4FSDK_API_KEY") or (
+            environment.get("OPENAI_API_KEY") if self._is_openai_itself() else None
+        )
+
+    def _is_openai_itself(self) -> bool:
+        from g4fsdk.providers import OpenAI
+
+        return self.providers == ("openai",) and (self.base_url or OpenAI.url).rstrip("/") == OpenAI.url
