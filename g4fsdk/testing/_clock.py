@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 
@@ -15,6 +16,17 @@ class Clock:
         time.sleep(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
-        import anyio
+        if _is_on_asyncio():
+            await asyncio.sleep(seconds)
+        else:
+            import anyio  # not always: its first sleep loads its backend, 40 ms that would be part of the pace
 
-        await anyio.sleep(seconds)
+            await anyio.sleep(seconds)
+
+
+def _is_on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from g4fsdk.testing._cassette import RecordedRequest
+from g4fsdk.testing._comparing import Comparer
 from g4fsdk.testing._errors import MismatchError, UnplayedError
 from g4fsdk.testing._match import Key, match_key
 from g4fsdk.testing._nearest import explain_mismatch, request_line
@@ -25,9 +26,7 @@ class Playlist:
     def __init__(
         self, sessions: Sequence[Sequence[Take]], *, with_origin: bool = True, reuse: bool = False
     ) -> None:
-        from g4fsdk.testing._scrub import Scrubber
-
-        self._scrubber = Scrubber()
+        self._comparer = Comparer()
         self._with_origin = with_origin
         self._reuse = reuse
         self._lock = threading.Lock()
@@ -51,7 +50,7 @@ class Playlist:
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret: it is removed from requests before they are compared or shown."""
         with self._lock:
-            self._scrubber.add_secret(value)
+            self._comparer.add_secret(value)
 
     def claim(self, request: RecordedRequest) -> Take:
         """Return what is to be played for *request*.
@@ -61,8 +60,10 @@ class Playlist:
         """
         with self._lock:
             self._index_once()
-            sent = self._scrubber.comparable(request)
-            queue = self._waiting.get(match_key(sent, with_origin=self._with_origin))
+            queue = self._find(self._comparer.comparable(request))
+            if not queue:
+                [sent] = self._comparer.knowing([request])
+                queue = self._find(sent)
             if not queue:
                 raise MismatchError(self._explain(sent))
             return self._take_from(queue)
@@ -77,6 +78,9 @@ class Playlist:
             count = f"{len(missing)} of {len(self._expected)}"
             raise UnplayedError("\n".join([f"{count} recorded interactions were not played:", *lines]))
 
+    def _find(self, sent: RecordedRequest) -> deque[Take] | None:
+        return self._waiting.get(match_key(sent, with_origin=self._with_origin))
+
     def _missing(self) -> list[int]:
         return sorted(self._expected - self._played - self._excused)
 
@@ -85,7 +89,7 @@ class Playlist:
             return
         waiting: defaultdict[Key, deque[Take]] = defaultdict(deque)
         for take in self._takes:
-            request = self._requests[take.number] = self._scrubber.comparable(take.request)
+            request = self._requests[take.number] = self._comparer.comparable(take.request)
             waiting[match_key(request, with_origin=self._with_origin)].append(take)
         self._waiting = dict(waiting)
 
@@ -100,7 +104,8 @@ class Playlist:
         return take
 
     def _explain(self, sent: RecordedRequest) -> str:
-        recorded = [(number, self._requests[number]) for number in sorted(self._expected)]
+        numbers = sorted(self._expected)
+        recorded = list(zip(numbers, self._comparer.knowing(self._requests[n] for n in numbers), strict=True))
         return explain_mismatch(
             sent,
             unplayed=[one for one in recorded if one[0] not in self._played],

@@ -38,8 +38,8 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return what the inner transport returns."""
         request.read()
+        self._blocking = self._blocking or httpx.HTTPTransport()  # first: it reads certificates for 50 ms
         tape = self._begin(record_request(request))
-        self._blocking = self._blocking or httpx.HTTPTransport()
         with _noting_the_end(tape):
             response = self._blocking.handle_request(request)
         return _taped(request, response, tape)
@@ -47,8 +47,8 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return what the inner transport returns."""
         await request.aread()
-        tape = self._begin(record_request(request))
         self._async = self._async or httpx.AsyncHTTPTransport()
+        tape = self._begin(record_request(request))
         with _noting_the_end(tape):
             response = await self._async.handle_async_request(request)
         return _taped(request, response, tape)

@@ -11,10 +11,10 @@ from typing import TypeVar
 import httpx
 import pytest
 import requests
-import vcr  # type: ignore[import-untyped]  # vcrpy ships no types
+import vcr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from vcr.serializers import yamlserializer  # type: ignore[import-untyped]  # vcrpy ships no types
+from vcr.serializers import yamlserializer
 
 from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._errors import CassetteError
