@@ -36,7 +36,10 @@ _USAGE = (
     low.LocationValueError,
     low.ProxySchemeUnknown,
 )
-_NOT_SENT = (low.NewConnectionError, low.ConnectTimeoutError, low.SSLError, low.ProxyError)
+_NOT_SENT = (
+    *(requests.exceptions.SSLError, requests.exceptions.ProxyError),
+    *(low.NewConnectionError, low.ConnectTimeoutError, low.SSLError, low.ProxyError),
+)
 
 
 class SyncTransport(Protocol):
@@ -230,9 +233,7 @@ def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool
         return clocks.expired("connect")
     if isinstance(cause, requests.exceptions.ReadTimeout):
         return clocks.expired(clock)
-    inner = _innermost(cause)
-    sent = not isinstance(cause, requests.exceptions.SSLError | requests.exceptions.ProxyError | _NOT_SENT)
-    sent = sent and not isinstance(inner, _NOT_SENT)
+    sent = not (isinstance(cause, _NOT_SENT) or isinstance(_innermost(cause), _NOT_SENT))
     error = TransportError(f"no answer: {_words(cause)}; check the address and the network", sent=sent)
     error.retryable = repeatable or not sent
     return error
