@@ -19,7 +19,7 @@ class Clock:
         if _is_on_asyncio():
             await asyncio.sleep(seconds)
         else:
-            import anyio  # not always: its first sleep loads its backend, 40 ms that would be part of the pace
+            import anyio  # not always: its first sleep loads a backend, 40 ms which the pace would have
 
             await anyio.sleep(seconds)
 
