@@ -82,7 +82,10 @@ class OpenStream:
                 yield events
             self._is_over = True
         except answer.failures as cause:
-            raise self._blamed(self._cut(answer.broken(cause, self._clocks))) from cause
+            broken = self._cut(answer.broken(cause, self._clocks))
+            if broken.events:
+                yield [*broken.events]
+            raise self._blamed(broken) from cause
         except G4FError as error:
             self._blamed(error)
             raise
@@ -92,7 +95,11 @@ class OpenStream:
             await answer.aclose()
 
     def _cut(self, error: G4FError) -> G4FError:
-        return error if isinstance(error, DeadlineError) else self._parser.cut(error.message)
+        cut = self._parser.cut(error.message)
+        if not isinstance(error, DeadlineError):
+            return cut
+        error.events = cut.events
+        return error
 
     def _blamed(self, error: G4FError) -> G4FError:
         self._parser.mark(error)
