@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
 
 
 class CodingError(ValueError):
@@ -18,11 +19,15 @@ class Decoder(Protocol):
     def __call__(self, data: bytes, /) -> bytes: ...
 
 
-def _gzip() -> Decoder:
-    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+# A decoder, and what it raises for bytes that are not in its coding.
+Coding: TypeAlias = tuple[Decoder, type[Exception]]
 
 
-def _deflate() -> Decoder:
+def _gzip() -> Coding:
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress, zlib.error
+
+
+def _deflate() -> Coding:
     # RFC 9110 says zlib, some servers send raw deflate: the first byte tells (0x78 & 0x0f is the method, 8).
     inner: Decoder | None = None
 
@@ -32,35 +37,30 @@ def _deflate() -> Decoder:
             inner = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS).decompress
         return inner(data) if inner else b""
 
-    return decode
+    return decode, zlib.error
 
 
-def _brotli() -> Decoder:
-    module: Any = _optional("brotli", "brotlicffi")
+def _brotli() -> Coding:
+    module = _import_one("brotli", "brotlicffi")
     decompressor = module.Decompressor()
-    decode: Decoder = getattr(decompressor, "decompress", None) or decompressor.process
-    return decode
+    # The two libraries have one surface but for this name.
+    decode = decompressor.process if hasattr(decompressor, "process") else decompressor.decompress
+    return decode, module.error
 
 
-def _zstd() -> Decoder:
-    module: Any = _optional("zstandard", "compression.zstd")
-    make = getattr(module, "ZstdDecompressor")  # noqa: B009  # two libraries, one spelling
-    decode: Decoder = (
-        make().decompressobj().decompress if module.__name__ == "zstandard" else make().decompress
-    )
-    return decode
+def _zstd() -> Coding:
+    module = _import_one("zstandard")
+    return module.ZstdDecompressor().decompressobj().decompress, module.ZstdError
 
 
-def _optional(*names: str) -> Any:
+def _import_one(*names: str) -> Any:
     for name in names:
-        try:
+        with suppress(ImportError):
             return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise CodingError(f"no library for this coding is installed; one of: {', '.join(names)}")
+    raise CodingError(f"no library for this content coding is installed; it is in {' or '.join(names)}")
 
 
-_DECODERS: dict[str, Callable[[], Decoder]] = {
+_DECODERS: dict[str, Callable[[], Coding]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
@@ -87,8 +87,8 @@ def decode_pieces(coding: str, pieces: Iterable[bytes]) -> list[bytes]:
 def _decode_one(name: str, pieces: list[bytes]) -> list[bytes]:
     if name not in _DECODERS:
         raise CodingError(f"unknown content coding {name!r}; known: {', '.join(_DECODERS)}")
-    decode = _DECODERS[name]()
+    decode, refusal = _DECODERS[name]()
     try:
         return [decode(piece) for piece in pieces]
-    except (zlib.error, ValueError, EOFError) as error:
+    except refusal as error:
         raise CodingError(f"the body is not in the content coding {name!r}: {error}") from error

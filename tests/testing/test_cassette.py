@@ -175,6 +175,40 @@ def test_the_tags_that_vcrpy_writes_are_read(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("request_part", "response_part", "sent", "came"),
+    [
+        pytest.param({"body": ["a", "b"]}, {}, b"ab", b"", id="pieces of a body"),
+        pytest.param({"body": {"string": "a"}}, {"body": "b"}, b"a", b"b", id="bodies the other way round"),
+        pytest.param(
+            {}, {"headers": {"Content-Encoding": "gzip"}, "body": {"string": "c"}}, b"", b"c", id="decoded"
+        ),
+        pytest.param({"headers": None}, {"headers": {"A": "b"}}, b"", b"", id="headers"),
+        pytest.param({}, {"status": {"code": 204, "message": None}}, b"", b"", id="no reason"),
+    ],
+)
+def test_what_other_versions_of_vcrpy_wrote_is_read(
+    tmp_path: Path,
+    request_part: dict[str, object],
+    response_part: dict[str, object],
+    sent: bytes,
+    came: bytes,
+) -> None:
+    document = json.loads(json.dumps(PLAIN))
+    document["interactions"][0]["request"] |= request_part
+    document["interactions"][0]["response"] |= {"body": None} | response_part
+
+    one = Cassette.load(saved(tmp_path / "one.json", json.dumps(document))).interactions[0]
+
+    assert (one.request.body, one.response.body) == (sent, came)
+
+
+def with_response(**changes: object) -> str:
+    document = json.loads(json.dumps(PLAIN))
+    document["interactions"][0]["response"] |= changes
+    return json.dumps(document)
+
+
 def broken(**changes: object) -> str:
     wire = {"sizes": [2, 1], "at_ms": [0, 1], "end": "complete", "http_version": "1.1"} | changes
     document = json.loads(json.dumps(PLAIN))
@@ -201,6 +235,13 @@ def broken(**changes: object) -> str:
         pytest.param(broken(at_ms=[1]), "wire: 2 sizes, but 1 entries in at_ms", id="times"),
         pytest.param(broken(at_ms=["a", 1]), "wire.at_ms: expected int or float", id="no number"),
         pytest.param(broken(end="late"), "wire.end: expected one of complete, reset", id="end"),
+        pytest.param(
+            with_response(status=200), "response.status: expected a mapping with a code", id="status"
+        ),
+        pytest.param(with_response(headers=[1]), "response.headers: expected a mapping", id="headers"),
+        pytest.param(with_response(headers={"A": 1}), "response.headers.A: expected a list", id="header"),
+        pytest.param(with_response(body=1), "response.body: expected text, bytes or null", id="body"),
+        pytest.param(with_response(wire={"sizes": [4], "at_ms": [True]}), "at_ms: expected int", id="bool"),
         pytest.param(broken(sizes=None), "wire: expected a mapping with the lists", id="no list"),
     ],
 )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import io
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -318,6 +319,38 @@ def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
 )
 def test_codings_are_undone_byte_by_byte(coding: str, coded: bytes) -> None:
     assert b"".join(decode_pieces(coding, [coded[i : i + 1] for i in range(len(coded))])) == b"plain"
+
+
+class Reversed:
+    """A coding that turns pieces round, in the place of a library that may not be installed."""
+
+    error = ZstdError = KeyError
+
+    def process(self, data: bytes) -> bytes:
+        if data == b"bad":
+            raise KeyError(data)
+        return data[::-1]
+
+    decompress = process
+    Decompressor = ZstdDecompressor = decompressobj = lambda self: self
+
+
+@pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "zstandard")])
+def test_codings_of_other_libraries_are_undone(
+    monkeypatch: pytest.MonkeyPatch, coding: str, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, Reversed())  # type: ignore[arg-type]  # as much as is used of it
+
+    assert decode_pieces(coding, [b"alp", b"ni"]) == [b"pla", b"in"]
+    with pytest.raises(CodingError, match="not in the content coding"):
+        decode_pieces(coding, [b"bad"])
+
+
+def test_a_coding_whose_library_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)  # type: ignore[arg-type]  # how Python marks it as absent
+
+    with pytest.raises(CodingError, match="zstandard"):
+        decode_pieces("zstd", [b"x"])
 
 
 @pytest.mark.parametrize(("coding", "says"), [("lzw", "unknown content coding 'lzw'"), ("gzip", "not in")])
