@@ -96,9 +96,7 @@ class Settings:
             ids = call_ids.child(attempt)
             return provider.chat(Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported))
 
-        return [
-            Task(provider, start, begun, self.secrets) for provider in self._asked(wanted, begun)
-        ]
+        return [Task(provider, start, begun, self.secrets) for provider in self._asked(wanted, begun)]
 
     def image_tasks(self, prompt: str, model: str | None, options: Mapping[str, Any]) -> list[Task]:
         """The same for images."""

@@ -28,6 +28,40 @@ from g4fsdk._types import JSON, Conversation
 _REASONING_KEYS = ("reasoning_content", "reasoning")
 
 
+class _TextOnly(msgspec.Struct, gc=False):
+    """A delta that says nothing but text: every other key that says something is null or missing."""
+
+    content: str
+    reasoning_content: None = None
+    reasoning: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class _TextChoice(msgspec.Struct, gc=False):
+    delta: _TextOnly
+    finish_reason: None = None
+
+
+class _GroqExtra(msgspec.Struct, gc=False):
+    usage: None = None
+
+
+class _TextChunk(msgspec.Struct, gc=False):
+    choices: tuple[_TextChoice]
+    usage: None = None
+    error: None = None
+    finish_reason: None = None
+    x_groq: _GroqExtra | None = None
+
+
+_decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
+_NOT_TEXT_ONLY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# A miss costs an exception: a stream of another shape is soon read without trying.
+_TRIES = 8
+
+
 class ChatChunkDecoder(Decoder):
     """Chunks of a chat completion, and the completion in one document.
 
@@ -35,6 +69,7 @@ class ChatChunkDecoder(Decoder):
     """
 
     end_marker = "[DONE] or finish reason"
+    text_key = b"content"
 
     def __init__(
         self,
@@ -52,8 +87,27 @@ class ChatChunkDecoder(Decoder):
         self._n = n
         self._ends_at_eof = ends_at_eof
         self._calls: dict[int, _CallNumbers] = {}
+        self._tries = _TRIES if n == 1 else 0
+
+    def read_text(self, data: bytes) -> str | None:
+        try:
+            return _decode_text_chunk(data).choices[0].delta.content
+        except _NOT_TEXT_ONLY:
+            return None
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        if self._tries and not name:
+            try:
+                text = _decode_text_chunk(data).choices[0].delta.content
+            except _NOT_TEXT_ONLY:
+                self._tries -= 1
+            else:
+                self._tries = _TRIES
+                self.say_text(text, out)
+                return
+        self._decode_any(data, name, out)
+
+    def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
         if data.strip() == b"[DONE]":
             self._done(out)
             return
@@ -85,7 +139,7 @@ class ChatChunkDecoder(Decoder):
         return value
 
     def _done(self, out: list[Event]) -> None:
-        self._flush(out)
+        self.flush(out)
         if not any(parts.finished for parts in self.answer.choices.values()) and self._said_anything():
             self.say(Finish(None), out)
         self.done = True
@@ -178,7 +232,7 @@ class ChatChunkDecoder(Decoder):
     def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
         parts = self.answer.choices.get(number)
         if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
-            self._flush(out)
+            self.flush(out)
             self.say(Finish(reason, number), out)
 
     def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:

@@ -5,11 +5,20 @@ The declared type is `application/jsonl` or `text/event-stream`, but it is never
 
 from __future__ import annotations
 
+import msgspec
+
 from g4fsdk._decoder import Decoder
 from g4fsdk._errors import ProviderError
 from g4fsdk._events import Event, FinalText, Finish, ReasoningDelta, Title
 from g4fsdk._status import failure_in
 from g4fsdk._types import JSON
+
+
+class _TokenUpdate(msgspec.Struct, tag="stream", tag_field="type", gc=False):
+    token: str
+
+
+_decode_update = msgspec.json.Decoder(_TokenUpdate).decode
 
 
 class UpdateDecoder(Decoder):
@@ -19,13 +28,29 @@ class UpdateDecoder(Decoder):
     """
 
     end_marker = "finalAnswer"
+    text_key = b"token"
+    padding = "\0"
+
+    def read_text(self, data: bytes) -> str | None:
+        try:
+            update = _decode_update(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return update.token
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        token = self.read_text(data)
+        if token is not None:
+            # Tokens are padded with NULs at their end; others belong to the text.
+            self.say_text(token.rstrip(self.padding), out)
+        else:
+            self._decode_any(data, out)
+
+    def _decode_any(self, data: bytes, out: list[Event]) -> None:
         value = self.load(data)
         match value:
             case {"type": "stream", "token": str(token)}:
-                # Tokens are padded with NULs at their end; others belong to the text.
-                self.say_text(token.rstrip("\0"), out)
+                self.say_text(token.rstrip(self.padding), out)
             case {"type": "finalAnswer", "text": str(text)}:
                 self._final(text, out)
             case {"type": "title", "title": str(title)}:
@@ -44,7 +69,7 @@ class UpdateDecoder(Decoder):
                 raise ValueError("not an object")
 
     def _final(self, text: str, out: list[Event]) -> None:
-        self._flush(out)
+        self.flush(out)
         if text and not self.answer.partial:
             self.say_text(text, out)
         self.say(FinalText(text), out)

@@ -51,6 +51,9 @@ class Decoder:
     """
 
     end_marker: ClassVar[str] = "end marker"
+    #: The key of a text unit's string, and what fills it up at its end; for the fast path.
+    text_key: ClassVar[bytes] = b""
+    padding: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -71,7 +74,8 @@ class Decoder:
         self._notices = notices
         self._held = ""
         self._half: dict[int, str] = {}
-        self.is_plain = not notices
+        self._is_odd = False
+        self.is_plain = not notices and not announce
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".
@@ -81,6 +85,10 @@ class Decoder:
             G4FError: It says that the answer failed.
         """
         raise NotImplementedError
+
+    def read_text(self, data: bytes) -> str | None:
+        """Return the text of a unit that says nothing else, padding included; None for any other."""
+        return None
 
     def document(self, data: bytes, out: list[Event]) -> None:
         """The same for a whole JSON document that came in place of a stream."""
@@ -97,15 +105,24 @@ class Decoder:
         if self._announced is not None:
             announced, self._announced = self._announced, None
             self.say(ConversationEvent(announced), out)
+            self._look_whether_plain()
         self.answer.add(event)
         out.append(event)
 
     def say_text(self, text: str, out: list[Event], choice: int = 0) -> None:
         """Say the next piece of the answer, once it is known to be one and can be encoded."""
-        if not self.is_plain:
-            text = self._past_notices(self._whole_characters(text, choice), choice)
+        if self.is_plain and not choice:
+            if text:
+                self.answer.write_text(text)
+                out.append(TextDelta(text))
+            return
+        text = self._past_notices(self._whole_characters(text, choice), choice)
         if text:
             self.say(TextDelta(text, choice), out)
+
+    def _look_whether_plain(self) -> None:
+        """Text is plain while nothing has to be told, held back or joined before it."""
+        self.is_plain = not self._is_odd and not self._notices and self._announced is None
 
     def _whole_characters(self, text: str, choice: int) -> str:
         """Join the halves of a surrogate pair that came in two pieces; a half without its other is U+FFFD."""
@@ -125,6 +142,7 @@ class Decoder:
         for notice in self._notices:
             notice.raise_if_in(self._held)
         self._notices = ()
+        self._look_whether_plain()
         return self._held
 
     def load(self, data: bytes) -> JSON:
@@ -132,12 +150,13 @@ class Decoder:
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._is_odd = True
             self.is_plain = False
             return load_json(data)
 
     def end(self, out: list[Event]) -> None:
         """Judge the end of the body. Raises IncompleteStreamError or EmptyAnswerError."""
-        self._flush(out)
+        self.flush(out)
         if not self.is_over():
             raise IncompleteStreamError(
                 f"the answer ended without its {self.end_marker}, so it is not complete; ask again"
@@ -146,7 +165,8 @@ class Decoder:
         self._hand_over(out)
         self.finish(out)
 
-    def _flush(self, out: list[Event]) -> None:
+    def flush(self, out: list[Event]) -> None:
+        """Say what was held back: nothing more follows it."""
         held = self._held if self._notices else ""
         self._notices, self._held = (), ""
         for choice, half in [*self._half.items()]:

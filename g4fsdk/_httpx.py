@@ -15,6 +15,7 @@ import httpx
 
 from g4fsdk._clocks import Clocks
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
+from g4fsdk._inflate import CodingError, Inflater
 from g4fsdk._parsers import MAX_BYTES
 from g4fsdk._redirects import MAX_REDIRECTS, redirected
 from g4fsdk._types import Request, Response
@@ -127,9 +128,8 @@ class Answer:
         self.failures = failures
         self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
         self._clock: Clock = "idle"
-        # Undoing no content coding costs as much as undoing one: a third of the way to the caller.
-        is_coded = "content-encoding" in answer.headers
-        self._pieces: AsyncIterator[bytes] = answer.aiter_bytes() if is_coded else answer.aiter_raw()
+        inflater = Inflater.of(self.head.header("content-encoding"))
+        self._pieces = _pieces(answer) if inflater is None else _inflated(answer.aiter_raw(), inflater)
 
     async def timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
         """Give the pieces of the body while more than the idle clock runs."""
@@ -169,6 +169,21 @@ class Answer:
             await self._answer.aclose()
 
 
+def _pieces(answer: Any) -> AsyncIterator[bytes]:
+    # Undoing no content coding costs httpx as much as undoing one: a third of the way to the caller.
+    pieces: AsyncIterator[bytes] = (
+        answer.aiter_bytes() if "content-encoding" in answer.headers else answer.aiter_raw()
+    )
+    return pieces
+
+
+async def _inflated(pieces: AsyncIterator[bytes], inflater: Inflater) -> AsyncIterator[bytes]:
+    async for data in pieces:
+        for piece in inflater.feed(data):
+            yield piece
+    inflater.close()
+
+
 def _opening_limit(seconds: float | None, clock: Clock, clocks: Clocks) -> float | None:
     """Return the seconds that the first_event and total clocks leave; idle is httpx's own to keep."""
     return None if clock == "idle" and seconds == clocks.timeouts.idle else seconds
@@ -195,7 +210,7 @@ def _failures(http_client: Any) -> tuple[type[Exception], ...]:
     )
     names = ("HTTPError", "InvalidURL")
     found = [getattr(kind, name) for kind in {httpx, module} for name in names if hasattr(kind, name)]
-    return (*found, TimeoutError, OSError, ssl.SSLError)
+    return (*found, CodingError, TimeoutError, OSError, ssl.SSLError)
 
 
 def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool) -> G4FError:

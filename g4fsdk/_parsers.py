@@ -13,22 +13,21 @@ Contract of every parser here:
 
 from __future__ import annotations
 
-import codecs
 from typing import ClassVar
 
-from g4fsdk._chat_chunks import ChatChunkDecoder
-from g4fsdk._chatui import UpdateDecoder
 from g4fsdk._completions import Answer
-from g4fsdk._decoder import Decoder, TextDecoder
+from g4fsdk._decoder import Decoder
 from g4fsdk._errors import EmptyAnswerError, G4FError, IncompleteStreamError, ProtocolError
-from g4fsdk._events import Event
-from g4fsdk._status import document_error, is_challenge, page_error
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._fast import NO_TEMPLATE, NOT_A_STRING, Template, decode_string, learn
+from g4fsdk._status import is_challenge, page_error
 
 MAX_BYTES = 16 << 20
 BOM = b"\xef\xbb\xbf"
-_BLANK = b" \t\r\n"
-_HTML_MARKS = ("<!doctype html", "<html")
-_MAX_PAGE = 64 << 10  # challenge pages seen were under 20 KB
+BLANK = b" \t\r\n"
+# Templates may be learned so often in vain; one that served this many units has paid for the next.
+_LESSONS = 16
+_UNITS_THAT_PAY = 8
 
 
 class Parser:
@@ -45,8 +44,17 @@ class Parser:
         self._error: G4FError | None = None
         self._head: bytes | None = b""  # None once it is known what the body is
         self._whole: bytearray | None = None  # a body that is read as one: a document or a page
-        self._seen = 0  # bytes before the current chunk, each line end counted as one
+        self._seen = 0  # bytes before the unfinished line, each line end counted as one
+        self._line: list[bytes] = []  # pieces of the unfinished line
+        self._line_size = 0
         self._is_empty = True
+        self._write_text = decoder.answer.write_text
+        self._padding = decoder.padding
+        self._template: Template | None = None
+        self._prefix = self._suffix = b""
+        self._is_ready = False  # for the fast paths: between two units, and text is plain
+        self._lessons = _LESSONS
+        self._learned_at = 0
 
     @property
     def answer(self) -> Answer:
@@ -67,11 +75,33 @@ class Parser:
             ProviderError: The service reported a failure.
             ProtocolError: What came is not what the provider sends.
         """
+        if self._is_ready and len(data) <= self.max_bytes:
+            literal = data.removeprefix(self._prefix)
+            if literal is not data:
+                string = literal.removesuffix(self._suffix)
+                if string is not literal:
+                    try:
+                        text = decode_string(string)
+                    except NOT_A_STRING:
+                        text = ""
+                    if self._padding:
+                        text = text.rstrip(self._padding)
+                    if text:
+                        self._seen += len(data)
+                        self._write_text(text)
+                        return [TextDelta(text)]
+        elif (
+            self._line and 10 not in data and 13 not in data and len(data) < self.max_bytes - self._line_size
+        ):
+            self._line.append(data)
+            self._line_size += len(data)
+            return []
         if self._error is not None:
             raise self._error
         out: list[Event] = []
         try:
-            self._take(data, out)
+            if not (self._is_ready and self._take_unit(data, out)):
+                self._take(data, out)
         except G4FError as error:
             self._fail(error)
             if not out:
@@ -98,9 +128,15 @@ class Parser:
         return out
 
     def cut(self, cause: str) -> G4FError:
-        """Return the error for a body that broke off; *cause* says how, in words."""
+        """Return the error for a body that broke off; *cause* says how, in words.
+
+        Text that was held back, and nobody has been handed, stands in `error.events`.
+        """
         if self._error is None:
-            self._fail(IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again"))
+            out: list[Event] = []
+            error = self._broken(cause, out)
+            error.events = tuple(out)
+            self._fail(error)
         assert self._error is not None
         return self._error
 
@@ -112,6 +148,8 @@ class Parser:
     def _fail(self, error: G4FError) -> None:
         self.mark(error)
         self._error = error
+        self._is_ready = False
+        self._line.clear()
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         if data:
@@ -130,7 +168,7 @@ class Parser:
         if len(head) < len(BOM) and BOM.startswith(head):
             self._head = head
             return b""
-        body = head.removeprefix(BOM).lstrip(_BLANK)
+        body = head.removeprefix(BOM).lstrip(BLANK)
         self._seen += len(head) - len(body)
         self._head = None if body else b""
         if body[:1] and body[:1] in self.document_marks + b"<":
@@ -139,6 +177,45 @@ class Parser:
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
         raise NotImplementedError
+
+    def _with_line(self, data: bytes) -> bytes:
+        """Return *data* with the unfinished line before it, which it goes on with."""
+        if not self._line:
+            return data
+        data = b"".join([*self._line, data])
+        self._line.clear()
+        self._line_size = 0
+        return data
+
+    def _hold(self, data: bytes) -> None:
+        """Keep *data*, which has no line end."""
+        self._line.append(data)
+        self._line_size += len(data)
+        self._check_size(self._line_size, self._seen, self._line[0])
+
+    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
+        """Take *data* if it is exactly one unit, the usual case in life; say whether it was."""
+        return False
+
+    def _say_all(self, texts: list[str], out: list[Event]) -> None:
+        """Say *texts*, read by the template: what `say_text` does, for many at once."""
+        if self._padding:
+            texts = [text.rstrip(self._padding) for text in texts]
+        if "" in texts:
+            texts = [text for text in texts if text]
+        self._write_text("".join(texts))
+        out += map(TextDelta, texts)
+
+    def _learn(self, unit: bytes, framing: tuple[bytes, bytes]) -> None:
+        """Learn the template of *unit*, a text that the present one did not fit, unless often in vain."""
+        if self._seen - self._learned_at < _UNITS_THAT_PAY * len(unit):
+            self._lessons -= 1
+        self._learned_at = self._seen
+        self._template = None
+        if self._lessons and self.decoder.is_plain:
+            self._template = learn(unit, self.decoder.text_key, framing, self.decoder.read_text)
+        found = self._template or NO_TEMPLATE
+        self._prefix, self._suffix = found.prefix, found.suffix
 
     def _end_stream(self, out: list[Event]) -> None:
         """Take what is left without its line end."""
@@ -163,6 +240,13 @@ class Parser:
         except ValueError as error:
             raise self._unreadable("a JSON document", error, self._seen, body) from error
 
+    def _broken(self, cause: str, out: list[Event]) -> G4FError:
+        page = bytes(self._whole or b"")
+        if page.startswith(b"<") and is_challenge(page):
+            return page_error(self.status, page)
+        self.decoder.flush(out)
+        return IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again")
+
     def _check_size(self, size: int, offset: int, excerpt: bytes) -> None:
         if size > self.max_bytes:
             raise ProtocolError(
@@ -183,257 +267,3 @@ class DocumentParser(Parser):
         if self._whole is None and body:
             self._whole = bytearray()
         return body
-
-
-class SSEParser(Parser):
-    """A server-sent event stream, one JSON document an event.
-
-    Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
-    skipped; an `error:` line counts as an event of that name, as llama.cpp means it; the last event may
-    lack its blank line.
-
-    Source: WHATWG HTML, "Interpreting an event stream".
-    """
-
-    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
-        """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
-        super().__init__(decoder or ChatChunkDecoder(), max_bytes=max_bytes)
-        self._after_cr = False
-        self._line: list[bytes] = []  # pieces of the unfinished line
-        self._line_size = 0
-        self._data: list[bytes] = []  # data lines of the unfinished event
-        self._data_size = 0
-        self._name = b""
-        self._event_at = 0
-        self._stray = b""  # the first line that is no field at all
-        self._events = 0
-
-    def _stream(self, data: bytes, out: list[Event]) -> None:
-        if self._after_cr or 13 in data:
-            data = self._with_lf(data)
-        if 10 not in data:
-            self._hold(data)
-            return
-        if self._line:
-            data = b"".join([*self._line, data])
-            self._seen -= self._line_size
-            self._line.clear()
-            self._line_size = 0
-        if self._data or self._name or len(data) > self.max_bytes:
-            self._take_lines(data, out)
-        else:
-            self._take_frames(data, out)
-
-    def _with_lf(self, data: bytes) -> bytes:
-        """Make every line end one LF, also a CRLF that is cut in the middle."""
-        if self._after_cr and data[:1] == b"\n":
-            data = data[1:]
-            self._after_cr = False
-        if data:
-            self._after_cr = data[-1] == 13
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-    def _hold(self, data: bytes) -> None:
-        self._line.append(data)
-        self._line_size += len(data)
-        self._seen += len(data)
-        self._check_size(self._line_size + self._data_size, self._event_at, self._line[0])
-
-    def _take_frames(self, data: bytes, out: list[Event]) -> None:
-        """The usual case: whole events of one data line each, between blank lines."""
-        frames = data.split(b"\n\n")
-        rest = frames.pop()
-        ahead = iter(frames)
-        decode = self.decoder.decode
-        for frame in ahead:
-            payload = frame.removeprefix(b"data: ")
-            if payload is frame or 10 in payload:
-                at = self._position(frames, ahead)
-                self._take_lines_at([*frame.split(b"\n"), b""], at, out)
-            else:
-                self._events += 1
-                try:
-                    decode(payload, b"", out)
-                except ValueError as error:
-                    at = self._position(frames, ahead)
-                    raise self._unreadable("a JSON event", error, at, payload) from error
-            if self.decoder.done:
-                return
-        self._seen += len(data) - len(rest)
-        if rest:
-            self._take_lines(rest, out)
-
-    def _position(self, frames: list[bytes], ahead: object) -> int:
-        """Where the frame just taken from *ahead* begins."""
-        left = ahead.__length_hint__()  # type: ignore[attr-defined]  # list iterators have it; no protocol says so
-        return self._seen + sum(len(frame) + 2 for frame in frames[: len(frames) - left - 1])
-
-    def _take_lines(self, data: bytes, out: list[Event]) -> None:
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        at = self._seen
-        self._seen += len(data) - len(rest)
-        self._take_lines_at(lines, at, out)
-        if rest and not self.done:
-            self._hold(rest)
-
-    def _take_lines_at(self, lines: list[bytes], at: int, out: list[Event]) -> None:
-        for line in lines:
-            if line:
-                self._take_line(line, at)
-            else:
-                self._dispatch(out)
-                if self.decoder.done:
-                    return
-            at += len(line) + 1
-
-    def _take_line(self, line: bytes, at: int) -> None:
-        if not self._data and not self._name:
-            self._event_at = at
-        field, colon, value = line.partition(b":")
-        if field == b"data":
-            self._add_data(value.removeprefix(b" "), at)
-        elif field == b"event":
-            self._name = value.removeprefix(b" ")
-        elif field == b"error" and colon:
-            self._name = b"error"
-            self._add_data(value, at)
-        elif not colon and not self._stray:
-            self._stray = line[:200]
-        self._check_size(len(line), at, line)
-
-    def _add_data(self, value: bytes, at: int) -> None:
-        self._data.append(value)
-        # One for the line end that joins it to the next: endless empty data lines are an endless event.
-        self._data_size += len(value) + 1
-        self._check_size(self._data_size, self._event_at, self._data[0])
-
-    def _dispatch(self, out: list[Event]) -> None:
-        if not self._data:
-            self._name = b""
-            return
-        payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        name = self._name
-        self._data, self._data_size, self._name = [], 0, b""
-        self._events += 1
-        try:
-            self.decoder.decode(payload, name, out)
-        except ValueError as error:
-            raise self._unreadable("a JSON event", error, self._event_at, payload) from error
-
-    def _end_stream(self, out: list[Event]) -> None:
-        if self._line:
-            line = b"".join(self._line)
-            self._line.clear()
-            self._take_line(line, self._seen - len(line))
-        self._dispatch(out)
-        if self._stray and not self._events:
-            raise self._unreadable("an event stream", ValueError("no event in it"), 0, self._stray)
-
-
-class JSONLinesParser(Parser):
-    """One JSON document a line, as chat-ui streams it: blank space around a line means nothing."""
-
-    document_marks = b""
-
-    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
-        """*decoder* says what the lines mean; without one they are chat-ui's updates."""
-        super().__init__(decoder or UpdateDecoder(), max_bytes=max_bytes)
-        self._line: list[bytes] = []
-        self._line_size = 0
-
-    def _stream(self, data: bytes, out: list[Event]) -> None:
-        at = self._seen - self._line_size
-        self._seen += len(data)
-        if 10 not in data:
-            self._hold(data, at)
-            return
-        if self._line:
-            data = b"".join([*self._line, data])
-            self._line.clear()
-            self._line_size = 0
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            self._decode(line, at, out)
-            at += len(line) + 1
-        if rest:
-            self._hold(rest, at)
-
-    def _hold(self, data: bytes, at: int) -> None:
-        self._line.append(data)
-        self._line_size += len(data)
-        self._check_size(self._line_size, at, self._line[0])
-
-    def _decode(self, line: bytes, at: int, out: list[Event]) -> None:
-        self._check_size(len(line), at, line)
-        unit = line.strip(_BLANK)
-        if not unit:
-            return
-        try:
-            self.decoder.decode(unit, b"", out)
-        except ValueError as error:
-            raise self._unreadable("a JSON line", error, at, unit) from error
-
-    def _end_stream(self, out: list[Event]) -> None:
-        line = b"".join(self._line)
-        self._line.clear()
-        self._decode(line, self._seen - len(line), out)
-
-
-class TextParser(Parser):
-    """Plain UTF-8 text: the bytes are the answer, and the end of the body is its end.
-
-    An HTML page or a JSON error in place of text is known by its beginning together with the declared
-    type; an answer that only looks like one is given out whole.
-    """
-
-    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
-        super().__init__(decoder or TextDecoder(), max_bytes=max_bytes)
-        self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        self._beginning: str | None = ""  # held back while it may be no answer
-
-    def _take(self, data: bytes, out: list[Event]) -> None:
-        if data:
-            self._is_empty = False
-        text = self._utf8.decode(data)
-        if self._beginning is not None:
-            text = self._past_beginning(text)
-        if text:
-            self.decoder.say_text(text, out)
-
-    def _past_beginning(self, text: str) -> str:
-        held = (self._beginning or "") + text
-        if self._may_be_other(held) and len(held) <= _MAX_PAGE:
-            self._beginning = held
-            return ""
-        self._beginning = None
-        return held
-
-    def _may_be_other(self, held: str) -> bool:
-        begins = held.lstrip()[:20].lower()
-        if begins.startswith("{"):
-            return "json" in self.content_type
-        return any(mark.startswith(begins) or begins.startswith(mark) for mark in _HTML_MARKS)
-
-    def _end(self, out: list[Event]) -> None:
-        if self._is_empty:
-            raise EmptyAnswerError("an empty body came in place of an answer; ask again")
-        if self._utf8.getstate()[0]:
-            raise IncompleteStreamError(
-                "the answer ended inside a character, so it is not complete; ask again"
-            )
-        if self._beginning:
-            held, self._beginning = self._beginning, None
-            self._check_answer(held)
-            self.decoder.say_text(held, out)
-        self.decoder.end(out)
-
-    def _check_answer(self, held: str) -> None:
-        body = held.encode("utf-8")
-        if held.lstrip().startswith("{"):
-            error = document_error(body)
-            if error is not None:
-                raise error
-        elif held.lstrip().startswith("<") and ("html" in self.content_type or is_challenge(body)):
-            raise page_error(self.status, body)

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from functools import partial
+from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, Protocol
 
@@ -16,6 +17,7 @@ from urllib3 import exceptions as low
 
 from g4fsdk._clocks import Clocks
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
+from g4fsdk._inflate import CodingError, Inflater
 from g4fsdk._parsers import MAX_BYTES
 from g4fsdk._redirects import MAX_REDIRECTS, redirected
 from g4fsdk._types import Request, Response
@@ -137,7 +139,7 @@ class Connections:
 class Answer:
     """One answer: its head, and its body as it comes."""
 
-    failures: ClassVar[tuple[type[Exception], ...]] = (low.HTTPError, OSError)
+    failures: ClassVar[tuple[type[Exception], ...]] = (low.HTTPError, HTTPException, CodingError, OSError)
 
     def __init__(self, answer: requests.Response) -> None:
         self._raw: urllib3.HTTPResponse = answer.raw
@@ -145,14 +147,9 @@ class Answer:
         self.head = Response(answer.status_code, pairs, received_at=time.time())
         self._socket = _socket_of(self._raw)
         self._clock: Clock = "idle"
-        # Chunked bodies stream at a third of the cost through `stream`; on others it waits for the end.
-        # The keyword of `read1` is not known to vcrpy's stand-in, the attribute is.
-        self._raw.decode_content = True
-        self._pieces: Iterator[bytes] = (
-            self._raw.stream(_READ_BYTES, decode_content=True)
-            if self._raw.chunked
-            else iter(partial(self._raw.read1, _READ_BYTES), b"")
-        )
+        inflater = Inflater.of(self.head.header("content-encoding"))
+        pieces = _pieces(self._raw, decodes=inflater is None)
+        self._pieces = pieces if inflater is None else _inflated(pieces, inflater)
 
     def timed(self, clocks: Clocks) -> Iterator[bytes]:
         """Give the pieces of the body while more than the idle clock runs."""
@@ -191,7 +188,8 @@ class Answer:
         self._raw.release_conn()
 
     def _set_timeout(self, seconds: float | None) -> None:
-        if self._socket is not None:
+        # Behind the last byte of a body with `Connection: close`, http.client has closed it already.
+        if self._socket is not None and self._socket.fileno() >= 0:
             self._socket.settimeout(seconds)
 
 
@@ -212,6 +210,35 @@ class _NoCookies(DefaultCookiePolicy):
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
+    """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
+
+    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs three times
+    as much as http.client's. On other bodies `stream` waits for the end of all.
+    """
+    raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
+    if not raw.chunked:
+        return iter(partial(raw.read1, _READ_BYTES), b"")
+    if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
+        if not decodes or "content-encoding" not in raw.headers:
+            return _chunked(raw, raw._fp)
+        return iter(partial(raw.read1, _READ_BYTES), b"")
+    return raw.stream(_READ_BYTES, decode_content=decodes)
+
+
+def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
+    read1 = body.read1
+    while data := read1(_READ_BYTES):
+        yield data
+    raw.release_conn()  # read to its end: the connection can be used again
+
+
+def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
+    for data in pieces:
+        yield from inflater.feed(data)
+    inflater.close()
 
 
 def _socket_of(raw: urllib3.HTTPResponse) -> socket.socket | None:

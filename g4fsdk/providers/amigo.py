@@ -10,8 +10,9 @@ from g4fsdk._chat_chunks import ChatChunkDecoder, ImageDecoder
 from g4fsdk._decoder import Notice
 from g4fsdk._errors import ProviderError, RateLimitError, StatusError, UsageError
 from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._parsers import DocumentParser, SSEParser
+from g4fsdk._parsers import DocumentParser
 from g4fsdk._prompts import continued, plain_text
+from g4fsdk._sse import SSEParser
 from g4fsdk._types import JSON, Chat, Conversation, Ids, Response, SeededIds
 from g4fsdk.providers._amigo_models import ALIASES, CHAT_PERSONAS, IMAGE_PERSONAS
 

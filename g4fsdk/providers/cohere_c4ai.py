@@ -18,7 +18,7 @@ from g4fsdk._decoder import load_json
 from g4fsdk._devalue import Flattened
 from g4fsdk._errors import AuthError, G4FError, ProtocolError, StatusError
 from g4fsdk._flow import Flow, Provider, Stream
-from g4fsdk._parsers import JSONLinesParser
+from g4fsdk._json_lines import JSONLinesParser
 from g4fsdk._prompts import build_prompt, continued, last_user_text, system_text, without_system
 from g4fsdk._status import is_html, page_error
 from g4fsdk._types import JSON, Chat, Conversation, Request, Response

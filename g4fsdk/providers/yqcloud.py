@@ -10,8 +10,8 @@ from g4fsdk._bodies import merge_headers, post_json
 from g4fsdk._decoder import Notice, TextDecoder
 from g4fsdk._errors import BlockedError, StatusError
 from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._parsers import TextParser
 from g4fsdk._prompts import build_prompt, continued, plain_text
+from g4fsdk._text import TextParser
 from g4fsdk._types import Chat, Conversation, Response
 
 _HEADERS = {

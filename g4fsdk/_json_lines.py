@@ -1,0 +1,70 @@
+"""JSON lines: one JSON document a line."""
+
+from __future__ import annotations
+
+from g4fsdk._chatui import UpdateDecoder
+from g4fsdk._decoder import Decoder
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._parsers import BLANK, MAX_BYTES, Parser
+
+_FRAMING = (b"", b"\n")
+
+
+class JSONLinesParser(Parser):
+    """One JSON document a line, as chat-ui streams it: blank space around a line means nothing."""
+
+    document_marks = b""
+
+    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        """*decoder* says what the lines mean; without one they are chat-ui's updates."""
+        super().__init__(decoder or UpdateDecoder(), max_bytes=max_bytes)
+
+    def _stream(self, data: bytes, out: list[Event]) -> None:
+        self._is_ready = False
+        if 10 not in data:
+            self._hold(data)
+            return
+        data = self._with_line(data)
+        if self._template is not None and self.decoder.is_plain and len(data) <= self.max_bytes:
+            end = data.rfind(b"\n") + 1
+            texts = self._template.texts(data[:end])
+            if texts is not None:
+                self._say_all(texts, out)
+                self._seen += end
+                data = data[end:]
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            text = self._template.text(line) if self._template and self.decoder.is_plain else None
+            if text is not None:
+                self.decoder.say_text(text.rstrip(self._padding), out)
+            else:
+                self._decode(line, self._seen, out)
+            self._seen += len(line) + 1
+        if rest:
+            self._hold(rest)
+        self._is_ready = not rest and self.decoder.is_plain
+
+    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
+        unit = data.removesuffix(b"\n")
+        if unit is data or 10 in unit:
+            return False
+        self._decode(unit, self._seen, out)
+        self._seen += len(data)
+        return True
+
+    def _decode(self, line: bytes, at: int, out: list[Event]) -> None:
+        self._check_size(len(line), at, line)
+        unit = line.strip(BLANK)
+        if not unit:
+            return
+        said = len(out)
+        try:
+            self.decoder.decode(unit, b"", out)
+        except ValueError as error:
+            raise self._unreadable("a JSON line", error, at, unit) from error
+        if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
+            self._learn(line, _FRAMING)
+
+    def _end_stream(self, out: list[Event]) -> None:
+        self._decode(self._with_line(b""), self._seen, out)

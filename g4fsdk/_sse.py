@@ -1,0 +1,178 @@
+"""Server-sent events: one JSON document an event."""
+
+from __future__ import annotations
+
+from g4fsdk._chat_chunks import ChatChunkDecoder
+from g4fsdk._decoder import Decoder
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._parsers import MAX_BYTES, Parser
+
+_FRAMING = (b"data: ", b"\n\n")
+
+
+class SSEParser(Parser):
+    """A server-sent event stream, one JSON document an event.
+
+    Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
+    skipped; an `error:` line counts as an event of that name, as llama.cpp means it; the last event may
+    lack its blank line.
+
+    Source: WHATWG HTML, "Interpreting an event stream".
+    """
+
+    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
+        super().__init__(decoder or ChatChunkDecoder(), max_bytes=max_bytes)
+        self._after_cr = False
+        self._data: list[bytes] = []  # data lines of the unfinished event
+        self._data_size = 0
+        self._name = b""
+        self._event_at = 0
+        self._stray = b""  # the first line that is no field at all
+        self._has_event = False
+
+    def _stream(self, data: bytes, out: list[Event]) -> None:
+        self._is_ready = False
+        if self._after_cr or 13 in data:
+            data = self._with_lf(data)
+        if 10 not in data:
+            self._hold(data)
+            return
+        data = self._with_line(data)
+        if self._data or self._name or len(data) > self.max_bytes:
+            self._take_lines(data, out)
+        else:
+            self._take_frames(data, out)
+        pending = self._line or self._data or self._name or self._after_cr
+        self._is_ready = not pending and self.decoder.is_plain and not self.decoder.done
+
+    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
+        payload = data.removeprefix(b"data: ")
+        unit = payload.removesuffix(b"\n\n")
+        if payload is data or unit is payload or 10 in unit or 13 in unit:
+            return False
+        decoder = self.decoder
+        try:
+            decoder.decode(unit, b"", out)
+        except ValueError as error:
+            raise self._unreadable("a JSON event", error, self._seen, unit) from error
+        self._seen += len(data)
+        self._has_event = True
+        if self._lessons and out and type(out[-1]) is TextDelta:
+            self._learn(unit, _FRAMING)
+        self._is_ready = decoder.is_plain and not decoder.done
+        return True
+
+    def _with_lf(self, data: bytes) -> bytes:
+        """Make every line end one LF, also a CRLF that is cut in the middle."""
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+            self._after_cr = False
+        if data:
+            self._after_cr = data[-1] == 13
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take_frames(self, data: bytes, out: list[Event]) -> None:
+        """The usual case: whole events of one data line each, between blank lines."""
+        if self._template is not None and self.decoder.is_plain:
+            end = data.rfind(b"\n\n") + 2
+            texts = self._template.texts(data[:end])
+            if texts is not None:
+                self._has_event = True
+                self._seen += end
+                self._say_all(texts, out)
+                data = data[end:]
+                if not data:
+                    return
+        frames = data.split(b"\n\n")
+        rest = frames.pop()
+        ahead = iter(frames)
+        for frame in ahead:
+            text = self._template.text(frame) if self._template and self.decoder.is_plain else None
+            if text is not None:
+                self.decoder.say_text(text, out)
+                continue
+            payload = frame.removeprefix(b"data: ")
+            if payload is frame or 10 in payload:
+                at = self._position(frames, ahead)
+                self._take_lines_at([*frame.split(b"\n"), b""], at, out)
+            else:
+                said = len(out)
+                try:
+                    self.decoder.decode(payload, b"", out)
+                except ValueError as error:
+                    at = self._position(frames, ahead)
+                    raise self._unreadable("a JSON event", error, at, payload) from error
+                self._has_event = True
+                if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
+                    self._learn(payload, _FRAMING)
+            if self.decoder.done:
+                return
+        self._seen += len(data) - len(rest)
+        if rest:
+            self._take_lines(rest, out)
+
+    def _position(self, frames: list[bytes], ahead: object) -> int:
+        """Where the frame just taken from *ahead* begins."""
+        left = ahead.__length_hint__()  # type: ignore[attr-defined]  # list iterators have it; no protocol says so
+        return self._seen + sum(len(frame) + 2 for frame in frames[: len(frames) - left - 1])
+
+    def _take_lines(self, data: bytes, out: list[Event]) -> None:
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        at = self._seen
+        self._seen += len(data) - len(rest)
+        self._take_lines_at(lines, at, out)
+        if rest and not self.done:
+            self._hold(rest)
+
+    def _take_lines_at(self, lines: list[bytes], at: int, out: list[Event]) -> None:
+        for line in lines:
+            if line:
+                self._take_line(line, at)
+            else:
+                self._dispatch(out)
+                if self.decoder.done:
+                    return
+            at += len(line) + 1
+
+    def _take_line(self, line: bytes, at: int) -> None:
+        if not self._data and not self._name:
+            self._event_at = at
+        field, colon, value = line.partition(b":")
+        if field == b"data":
+            self._add_data(value.removeprefix(b" "), at)
+        elif field == b"event":
+            self._name = value.removeprefix(b" ")
+        elif field == b"error" and colon:
+            self._name = b"error"
+            self._add_data(value, at)
+        elif not colon and not self._stray:
+            self._stray = line[:200]
+        self._check_size(len(line), at, line)
+
+    def _add_data(self, value: bytes, at: int) -> None:
+        self._data.append(value)
+        # One for the line end that joins it to the next: endless empty data lines are an endless event.
+        self._data_size += len(value) + 1
+        self._check_size(self._data_size, self._event_at, self._data[0])
+
+    def _dispatch(self, out: list[Event]) -> None:
+        if not self._data:
+            self._name = b""
+            return
+        payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        name = self._name
+        self._data, self._data_size, self._name = [], 0, b""
+        self._has_event = True
+        try:
+            self.decoder.decode(payload, name, out)
+        except ValueError as error:
+            raise self._unreadable("a JSON event", error, self._event_at, payload) from error
+
+    def _end_stream(self, out: list[Event]) -> None:
+        if self._line:
+            self._take_line(self._with_line(b""), self._seen)
+        self._dispatch(out)
+        if self._stray and not self._has_event:
+            raise self._unreadable("an event stream", ValueError("no event in it"), 0, self._stray)
