@@ -1,0 +1,47 @@
+"""What g4f's four classes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
+
+from g4fsdk import providers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class G4FProvider:
+    """A service by g4f's names. The addresses on the class may be set; the next call goes there."""
+
+    label: str | None = None
+    url: str
+    working: bool = True
+    supports_stream: bool = True
+    supports_system_message: bool = True
+    supports_message_history: bool = True
+    default_model: str
+    models: list[str]
+    model_aliases: dict[str, str]
+    _kind: ClassVar[type[providers.Provider]]
+
+    @classmethod
+    def get_model(cls, model: str, **kwargs: Any) -> str:
+        """Return the id of *model*: aliases first, "" gives the default.
+
+        Raises:
+            UsageError: There is no such model; the message lists those there are.
+        """
+        return cls._kind().get_model(model or cls.default_model)
+
+
+class on_class_or_instance(Generic[P, T]):  # noqa: N801  # used as `classmethod` is
+    """A method whose first argument is the instance it is called on, or the class."""
+
+    def __init__(self, function: Callable[Concatenate[Any, P], T]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: object | None, owner: type) -> Callable[P, T]:
+        return MethodType(self._function, owner if instance is None else instance)

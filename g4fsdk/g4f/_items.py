@@ -1,0 +1,154 @@
+"""What g4f's generators yield, told apart by type. Printed, everything but text and images is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from g4fsdk._events import Event, Finish, Image, ImageEvent, RefusalDelta, TextDelta, Title
+from g4fsdk._ids import SYSTEM_IDS
+
+# How base64 text of an image begins, by the first bytes of the format.
+_MEDIA_TYPES = {
+    "iVBOR": "image/png",
+    "/9j/": "image/jpeg",
+    "UklGR": "image/webp",
+    "R0lGO": "image/gif",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FinishReason:
+    """Why the answer ended, in the service's own word."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class TitleGeneration:
+    """The name that the service gives the conversation."""
+
+    title: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+class ImageResponse:
+    """Images by their URLs, exactly as sent; its text is Markdown.
+
+    *images* is one URL or several, *alt* what was asked for. `images`, `urls` and `image_urls` are one list.
+    """
+
+    def __init__(
+        self, images: str | Iterable[str], alt: str = "", options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.images = [images] if isinstance(images, str) else [*images]
+        self.alt = alt
+        self.options = dict(options or {})
+
+    @property
+    def urls(self) -> list[str]:
+        return self.images
+
+    @property
+    def image_urls(self) -> list[str]:
+        return self.images
+
+    def get_list(self) -> list[str]:
+        """Return the URLs."""
+        return [*self.images]
+
+    def get(self, key: str) -> Any:
+        """Return the option *key*, or None."""
+        return self.options.get(key)
+
+    def __str__(self) -> str:
+        alt = " ".join(self.alt.split())
+        several = len(self.images) > 1
+        lines = (
+            f"[![{f'#{number} {alt}' if several else alt}]({_target(url)})]({_target(url)})"
+            for number, url in enumerate(self.images, 1)
+        )
+        body = "\n".join(lines)
+        return f"\n<!-- generated images start -->\n{body}\n<!-- generated images end -->\n\n"
+
+    def __repr__(self) -> str:
+        return f"ImageResponse({self.images!r}, {self.alt!r})"
+
+
+def _target(url: str) -> str:
+    """Return *url* as Markdown wants it: in angle brackets where a space or bracket would end it."""
+    return f"<{url}>" if {*" ()"} & {*url} else url
+
+
+class JsonConversation:
+    """A handle to go on with: any attributes, yours to change, to pickle or to keep as JSON.
+
+    `JsonConversation(**conversation.get_dict())` makes the same again. It may hold session cookies, so keep
+    it as you would keep a password.
+    """
+
+    def __init__(self, /, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def get_dict(self) -> dict[str, Any]:
+        """Return the attributes."""
+        return dict(vars(self))
+
+    def reset(self) -> None:
+        """Forget every attribute."""
+        vars(self).clear()
+
+    def __str__(self) -> str:
+        return ""
+
+
+class Conversation(JsonConversation):
+    """A conversation with Yqcloud: its *model*, a fresh `userId`, and the `message_history` so far."""
+
+    model: str
+    userId: str  # noqa: N815  # the service's spelling
+    message_history: list[dict[str, Any]]
+
+    def __init__(self, model: str, **attributes: Any) -> None:
+        fresh = {"model": model, "userId": f"#/chat/{SYSTEM_IDS.now_ms()}", "message_history": []}
+        super().__init__(**(fresh | attributes))
+
+
+Item: TypeAlias = str | FinishReason | TitleGeneration | ImageResponse | JsonConversation
+
+
+def items_of(event: Event) -> Iterator[str | FinishReason | TitleGeneration | ImageResponse]:
+    """Give what *event* is in g4f's terms: one item, or none."""
+    match event:
+        case TextDelta(text=text) | RefusalDelta(text=text):  # a refusal stands in place of the answer
+            yield text
+        case Title(title=title):
+            yield TitleGeneration(title)
+        case ImageEvent(images=images, prompt=prompt):
+            yield image_response(images, prompt)
+        case Finish(reason=str(reason)):
+            yield FinishReason(reason)
+
+
+def image_response(images: Iterable[Image], prompt: str) -> ImageResponse:
+    return ImageResponse([_url_of(image) for image in images], prompt)
+
+
+def _url_of(image: Image) -> str:
+    """Return the image's address; one that came as base64 becomes a `data:` URL."""
+    if image.url is not None:
+        return image.url
+    data = image.b64_json or ""
+    kinds = (kind for begins, kind in _MEDIA_TYPES.items() if data.startswith(begins))
+    return f"data:{next(kinds, 'application/octet-stream')};base64,{data}"
