@@ -181,7 +181,7 @@ def test_the_tags_that_vcrpy_writes_are_read(tmp_path: Path) -> None:
         pytest.param({"body": ["a", "b"]}, {}, b"ab", b"", id="pieces of a body"),
         pytest.param({"body": {"string": "a"}}, {"body": "b"}, b"a", b"b", id="bodies the other way round"),
         pytest.param(
-            {}, {"headers": {"Content-Encoding": "gzip"}, "body": {"string": "c"}}, b"", b"c", id="decoded"
+            {}, {"headers": {"Content-Encoding": "gzip"}, "body": {"string": "cd"}}, b"", b"cd", id="decoded"
         ),
         pytest.param({"headers": None}, {"headers": {"A": "b"}}, b"", b"", id="headers"),
         pytest.param({}, {"status": {"code": 204, "message": None}}, b"", b"", id="no reason"),

@@ -339,7 +339,7 @@ class Reversed:
 def test_codings_of_other_libraries_are_undone(
     monkeypatch: pytest.MonkeyPatch, coding: str, library: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, library, Reversed())  # type: ignore[arg-type]  # as much as is used of it
+    monkeypatch.setitem(sys.modules, library, Reversed())
 
     assert decode_pieces(coding, [b"alp", b"ni"]) == [b"pla", b"in"]
     with pytest.raises(CodingError, match="not in the content coding"):
@@ -347,7 +347,7 @@ def test_codings_of_other_libraries_are_undone(
 
 
 def test_a_coding_whose_library_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "zstandard", None)  # type: ignore[arg-type]  # how Python marks it as absent
+    monkeypatch.setitem(sys.modules, "zstandard", None)
 
     with pytest.raises(CodingError, match="zstandard"):
         decode_pieces("zstd", [b"x"])
