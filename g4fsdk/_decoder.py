@@ -40,7 +40,7 @@ class Notice:
             raise self.error(f"{self.begins!r}... came in place of an answer; {self.advice}")
 
     def may_follow(self, text: str) -> bool:
-        return self.begins.startswith(text)
+        return len(text) < len(self.begins) and self.begins.startswith(text)
 
 
 class Decoder:
