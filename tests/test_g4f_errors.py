@@ -181,6 +181,15 @@ async def test_yqcloud_a_ban_is_no_answer() -> None:
         await answer(Yqcloud, Service([BAN.encode()[:20], BAN.encode()[20:]]))
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_amigo_a_relay_failure_is_no_answer(stream: bool) -> None:
+    text = "Error handling AIML chat completion stream"
+    whole = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+    with pytest.raises(ProviderError, match="another"):
+        await answer(AmigoChat, Service(sse(text) if stream else whole), stream=stream)
+
+
 async def test_yqcloud_text_before_a_break_is_given_out_once() -> None:
     service = Service(Answer(["Половина".encode()[:7], "Половина".encode()[7:]], breaks=True))
     items = Yqcloud.create_async_generator("gpt-4", QUESTION, transport=service)
