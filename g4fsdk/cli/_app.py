@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
+from g4fsdk.cli import _cassette
+from g4fsdk.cli._capture import capture
 from g4fsdk.cli._chat import chat
 from g4fsdk.cli._failures import exit_code
 from g4fsdk.cli._image import image
@@ -73,3 +75,5 @@ app.command()(chat)
 app.command()(image)
 app.command()(providers)
 app.command()(models)
+app.command()(capture)
+app.add_typer(_cassette.app)

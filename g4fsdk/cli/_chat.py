@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from g4fsdk._errors import UsageError
 from g4fsdk.cli import _options as options
 from g4fsdk.cli._prompt import as_messages, read_prompt
 from g4fsdk.cli._show import Style, ask
@@ -14,8 +13,6 @@ from g4fsdk.cli._target import Target
 
 if TYPE_CHECKING:
     from g4fsdk.testing._takes import Pace
-
-_RECORDING = "Recording"
 
 
 def chat(
@@ -49,17 +46,10 @@ def chat(
             help="Play this recording in place of the network, or `demo`, the one inside this package. "
             "Without PROMPT it asks what was asked then; stdin is not read.",
             metavar="CASSETTE",
-            rich_help_panel=_RECORDING,
+            rich_help_panel="Recording",
         ),
     ] = None,
-    pace: Annotated[
-        str,
-        typer.Option(
-            help="How fast to play it: as recorded, instant, or a factor on the recorded waits.",
-            metavar="instant|recorded|FACTOR",
-            rich_help_panel=_RECORDING,
-        ),
-    ] = "recorded",
+    pace: options.PaceText = "recorded",
 ) -> None:
     """Ask, and print the answer while it arrives.
 
@@ -69,7 +59,7 @@ def chat(
     settings = options.read_settings(option)
     style = Style(no_stream, as_json, show_reasoning)
     if replay is not None:
-        _rehearse(replay, read_pace(pace), target, style, prompt, system, settings)
+        _rehearse(replay, options.read_pace(pace), target, style, prompt, system, settings)
         return
     target = target.checked()
     call = {"messages": as_messages(read_prompt(prompt), system), **settings}
@@ -98,17 +88,3 @@ def _rehearse(
             show_images(client.images.generate(**call).data, as_json=style.as_json)
         else:
             ask(client, call, style, stream=stream)
-
-
-def read_pace(text: str) -> Pace:
-    """Return the pace that *text* names. Raises UsageError for anything else."""
-    named: dict[str, Pace] = {"instant": "instant", "recorded": "recorded"}
-    if text in named:
-        return named[text]
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = -1.0
-    if not 0 <= factor < float("inf"):
-        raise UsageError(f"--pace takes instant, recorded, or a factor such as 0.5, not {text!r}")
-    return factor

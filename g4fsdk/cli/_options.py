@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from g4fsdk._errors import UsageError
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._takes import Pace
 
 _WHOM = "Whom to ask"
 
@@ -80,6 +83,15 @@ Settings: TypeAlias = Annotated[
 ]
 AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+PaceText: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="How fast to play it: as recorded, instant, or a factor on the recorded waits.",
+        metavar="instant|recorded|FACTOR",
+        rich_help_panel="Recording",
+    ),
+]
+
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 
 
@@ -98,3 +110,17 @@ def _read_setting(setting: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def read_pace(text: str) -> Pace:
+    """Return the pace that *text* names. Raises UsageError for anything else."""
+    named: dict[str, Pace] = {"instant": "instant", "recorded": "recorded"}
+    if text in named:
+        return named[text]
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = -1.0
+    if not 0 <= factor < float("inf"):
+        raise UsageError(f"--pace takes instant, recorded, or a factor such as 0.5, not {text!r}")
+    return factor

@@ -1,0 +1,80 @@
+"""`g4fsdk capture`: records a program, and says what to attach to a bug report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from g4fsdk._errors import UsageError
+from g4fsdk.cli._output import say
+from g4fsdk.testing._cassette import Cassette
+
+_OURS = frozenset({"chat", "image", "models"})  # commands of ours that may stand in place of a program
+
+
+def capture(
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="-- COMMAND...",
+            help="The program and its arguments, or chat, image or models with theirs.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Write the recording here.", metavar="CASSETTE")
+    ] = Path("bug.yaml"),
+) -> None:
+    """Run a program while every g4fsdk client in it records, and write what to attach to a bug report.
+
+    Secrets are removed; prompts and answers are not. Clients that bring a session or transport of their own
+    are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again.
+    """
+    with tempfile.TemporaryDirectory(prefix="g4fsdk-") as folder:
+        code = run_program(_program(command), {**os.environ, "G4FSDK_CAPTURE": folder})
+        cassette = _recorded(folder)
+    if not cassette.interactions:
+        say(f"g4fsdk: no g4fsdk client sent anything, so nothing is written; the program's exit code: {code}")
+        raise typer.Exit(1)
+    cassette.save(output)
+    _report(cassette, output, code)
+
+
+def _program(command: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "g4fsdk.cli", *command] if command[0] in _OURS else [*command]
+
+
+def run_program(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run *command* to its end and return its exit code. Ctrl-C is for the program, which we outlive.
+
+    Raises:
+        UsageError: There is no such program.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    except (FileNotFoundError, PermissionError) as error:
+        raise UsageError(f"{command[0]!r} cannot be run: {error.strerror}") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _recorded(folder: str) -> Cassette:
+    from g4fsdk.testing._capture import merged
+
+    return merged(folder)
+
+
+def _report(cassette: Cassette, output: Path, code: int) -> None:
+    say(f"g4fsdk: requests recorded: {len(cassette.interactions)}; the program's exit code: {code}")
+    say(f"  attach to a bug report: {output} (secrets are removed; prompts and answers are in it)")
+    say(f"  look at it:             g4fsdk cassette show {output}")
+    if "call" in cassette.metadata:
+        say(f"  play it again:          g4fsdk chat --replay {output}")

@@ -1,0 +1,117 @@
+"""`g4fsdk cassette`: looking at recordings, cleaning them, serving them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from g4fsdk._redact import redact_url
+from g4fsdk.cli import _options as options
+from g4fsdk.cli._output import write, write_document, write_json_line, write_table
+from g4fsdk.testing._cassette import Cassette, Interaction
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._server import ReplayServer
+
+app = typer.Typer(
+    name="cassette",
+    help="Look at recordings, check, compare, import, clean and serve them.",
+    no_args_is_help=False,
+)
+
+CassetteFile = Annotated[
+    Path, typer.Argument(metavar="CASSETTE", exists=True, dir_okay=False, help="The recording.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def cassette(context: typer.Context) -> None:
+    """Look at recordings, check, compare, import, clean and serve them."""
+    if context.invoked_subcommand is None:
+        write(context.get_help() + "\n")
+
+
+@app.command()
+def show(file: CassetteFile, as_json: options.AsJSON = False) -> None:
+    """Say what a recording holds: what answered, and each request with what came back and how it ended."""
+    loaded = Cassette.load(file)
+    rows = [_row(number, one) for number, one in enumerate(loaded.interactions)]
+    if as_json:
+        write_document({"path": str(file), "metadata": loaded.metadata, "interactions": rows})
+        return
+    write(f"{file}\n" + "".join(_facts(loaded.metadata)) + "\n" * bool(rows))
+    write_table(rows)
+
+
+def _facts(metadata: Mapping[str, Any]) -> list[str]:
+    names = ("provider", "provenance", "recorded_at", "sdk_version", "ids_seed")
+    return [f"{name}: {metadata[name]}\n" for name in names if metadata.get(name) is not None]
+
+
+def _row(number: int, interaction: Interaction) -> dict[str, Any]:
+    request, response = interaction.request, interaction.response
+    return {
+        "no": number,
+        "method": request.method,
+        "url": redact_url(request.url),
+        "status": response.status,
+        "chunks": len(response.chunks),
+        "bytes": len(response.body),
+        "ms": round(response.at_ms[-1]) if response.at_ms else 0,
+        "end": response.end,
+    }
+
+
+@app.command()
+def scrub(
+    file: CassetteFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the clean recording here, not over FILE.", metavar="PATH"),
+    ] = None,
+    as_json: options.AsJSON = False,
+) -> None:
+    """Take the secrets out of a recording, and say where they were."""
+    from g4fsdk.testing._scrub import Scrubber, find_leaks
+
+    loaded, target = Cassette.load(file), output or file
+    leaks = find_leaks(loaded)
+    Scrubber().scrub_cassette(loaded).save(target)
+    if as_json:
+        places = [{"place": leak.place, "kind": leak.kind} for leak in leaks]
+        write_document({"path": str(target), "scrubbed": places})
+    else:
+        write("".join(f"{leak}\n" for leak in leaks) + f"{target}: {len(leaks)} secrets taken out\n")
+
+
+@app.command()
+def serve(
+    source: Annotated[
+        Path, typer.Argument(metavar="PATH", exists=True, help="A recording, or a folder of them.")
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    pace: options.PaceText = "instant",
+    as_json: options.AsJSON = False,
+) -> None:
+    """Serve recordings to clients in any language, until Ctrl-C. Prints the address to give them."""
+    from g4fsdk.testing._server import serve_forever
+
+    def ready(server: ReplayServer) -> None:
+        addresses = {"url": server.url, "base_url": _base_url(server)}
+        if as_json:
+            write_json_line(addresses)
+        else:
+            write(f"{addresses['base_url'] or server.url}\n")
+
+    serve_forever(source, ready=ready, pace=options.read_pace(pace), host=host, port=port)
+
+
+def _base_url(server: ReplayServer) -> str | None:
+    try:
+        return server.base_url
+    except ValueError:  # the recordings of several providers have none in common
+        return None

@@ -1,0 +1,125 @@
+"""`g4fsdk cassette`: thin commands around the library of recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from g4fsdk import Client
+from g4fsdk.testing._cassette import Cassette
+from tests.test_cli import CASSETTES, NORMAL, delta, openai_cassette, run
+from tests.test_cli_process import start
+
+KEY = "sk-abcdefghijklmnopqrstuvwxyz"
+
+
+def with_a_key() -> Cassette:
+    cassette = openai_cassette(delta(content="x"))
+    cassette.interactions[0].request.headers.append(("Authorization", f"Bearer {KEY}"))
+    return cassette
+
+
+def test_show_says_what_a_recording_holds() -> None:
+    lines = run("cassette", "show", CASSETTES / "openai" / "aimock-cut.yaml").stdout.splitlines()
+
+    assert lines[0].endswith("aimock-cut.yaml")
+    assert "provider: openai" in lines
+    assert any(line.startswith("provenance: recorded from the real server software") for line in lines)
+    assert lines[-2].split() == ["no", "method", "url", "status", "chunks", "bytes", "ms", "end"]
+    assert lines[-1].split()[1:4] == ["POST", "https://api.openai.com/v1/chat/completions", "200"]
+    assert lines[-1].split()[-1] == "truncated"
+
+
+def test_show_as_json() -> None:
+    document = json.loads(run("cassette", "show", NORMAL, "--json").stdout)
+
+    assert document["metadata"]["call"]["messages"] == [{"role": "user", "content": "Question."}]
+    assert [one["status"] for one in document["interactions"]] == [200]
+
+
+def test_show_of_a_recording_that_is_not_scrubbed_shows_no_key(tmp_path: Path) -> None:
+    cassette = with_a_key()
+    cassette.interactions[0].request.url += f"?api_key={KEY}"
+    cassette.interactions.append(openai_cassette(done=False).interactions[0])
+    cassette.save(tmp_path / "a.yaml")
+
+    assert KEY not in run("cassette", "show", tmp_path / "a.yaml").stdout
+
+
+def test_scrub_takes_secrets_out_and_says_where(tmp_path: Path) -> None:
+    with_a_key().save(tmp_path / "a.yaml")
+
+    result = run("cassette", "scrub", tmp_path / "a.yaml")
+
+    assert result.exit_code == 0
+    assert "interactions[0].request.headers.Authorization" in result.stdout.replace("'", "")
+    assert result.stdout.endswith("a.yaml: 1 secrets taken out\n")
+    assert KEY not in result.stdout + (tmp_path / "a.yaml").read_text()
+
+
+def test_scrub_can_write_elsewhere(tmp_path: Path) -> None:
+    with_a_key().save(tmp_path / "a.yaml")
+
+    result = run("cassette", "scrub", tmp_path / "a.yaml", "-o", tmp_path / "b.yaml", "--json")
+
+    assert json.loads(result.stdout)["path"] == str(tmp_path / "b.yaml")
+    assert len(json.loads(result.stdout)["scrubbed"]) == 1
+    assert KEY in (tmp_path / "a.yaml").read_text()
+    assert KEY not in (tmp_path / "b.yaml").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_serve_prints_its_address_and_runs_until_ctrl_c(tmp_path: Path, as_json: bool) -> None:
+    openai_cassette(delta(content="x")).save(tmp_path / "a.yaml")
+    process = start("cassette", "serve", tmp_path, *(["--json"] if as_json else []))
+    assert process.stdout is not None
+
+    line = process.stdout.readline()
+    base_url = json.loads(line)["base_url"] if as_json else line.strip()
+    with Client("openai", base_url=base_url, model="m") as client:
+        texts = [client.chat.completions.stream("Hi").get_final_completion().text for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+
+    assert texts == ["x", "x"]
+    assert (process.returncode, said) == (0, "")
+
+
+def test_a_folder_of_several_providers_has_only_a_root() -> None:
+    process = start("cassette", "serve", CASSETTES, "--json")
+    assert process.stdout is not None
+
+    addresses = json.loads(process.stdout.readline())
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate()
+
+    assert addresses["url"].startswith("http://127.0.0.1:")
+    assert addresses["base_url"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "missing.yaml"],
+        ["scrub", "missing.yaml"],
+        ["serve", "missing"],
+        ["serve", ".", "--pace", "x"],
+    ],
+)
+def test_what_is_not_there_is_a_usage_error(words: list[str]) -> None:
+    result = run("cassette", *words)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+
+
+def test_alone_it_prints_help() -> None:
+    result = run("cassette")
+
+    assert result.exit_code == 0
+    assert all(f" {name} " in result.stdout for name in ("show", "scrub", "serve"))
