@@ -308,13 +308,13 @@ def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
 @pytest.mark.parametrize(
     ("coding", "coded"),
     [
-        ("", b"plain"),
-        ("identity", b"plain"),
-        ("gzip", gzip.compress(b"plain")),
-        ("x-gzip", gzip.compress(b"plain")),
-        ("deflate", zlib.compress(b"plain")),
-        ("deflate", zlib.compress(b"plain")[2:-4]),
-        ("deflate, gzip", gzip.compress(zlib.compress(b"plain"))),
+        pytest.param("", b"plain", id="none"),
+        pytest.param("identity", b"plain", id="identity"),
+        pytest.param("gzip", gzip.compress(b"plain"), id="gzip"),
+        pytest.param("x-gzip", gzip.compress(b"plain"), id="x-gzip"),
+        pytest.param("deflate", zlib.compress(b"plain"), id="deflate"),
+        pytest.param("deflate", zlib.compress(b"plain")[2:-4], id="raw deflate"),
+        pytest.param("deflate, gzip", gzip.compress(zlib.compress(b"plain")), id="two"),
     ],
 )
 def test_codings_are_undone_byte_by_byte(coding: str, coded: bytes) -> None:
