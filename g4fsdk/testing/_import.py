@@ -13,8 +13,8 @@ from http.client import responses as reason_phrases
 from pathlib import Path
 from typing import Any
 
-from ._cassette import Cassette, End, Headers, Interaction, RecordedRequest, RecordedResponse
-from ._errors import CassetteError
+from g4fsdk.testing._cassette import Cassette, End, Headers, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._errors import CassetteError
 
 __all__ = ["decoded_chunks", "from_capture"]
 
@@ -44,7 +44,7 @@ def from_capture(capture: str | Path | Mapping[str, Any]) -> Cassette:
     """
     document = _read_json(capture)
     try:
-        exchanges = document["exchanges"] if "exchanges" in document else [document]
+        exchanges = document.get("exchanges", [document])
         interactions = [_capture_interaction(exchange) for exchange in exchanges]
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise CassetteError(f"not a capture: {type(error).__name__} at {error}") from error
@@ -70,7 +70,7 @@ def _capture_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
         case {"provenance": {"kind": "live capture of a real server on loopback", **said}}:
             provider, text = "openai", _real_software(said)
         case {"provenance": {"server": "huggingface/chat-ui", **said}}:
-            provider, text = "cohere-c4ai", _real_software({"server": "huggingface/chat-ui", **said})
+            provider, text = "cohere-c4ai", _real_software(document["provenance"])
         case {"vendor": str(), "source": str(source), **said}:
             text = f"recorded from the live service by others ({source}); chunk boundaries and times unknown"
             provider = "openai"
@@ -79,13 +79,13 @@ def _capture_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"provider": provider, "provenance": text, "recorded_at": said.get("recorded")}
 
 
-def _real_software(said: Mapping[str, Any]) -> str:
+def _real_software(said: Mapping[Any, Any]) -> str:
     return _sentence(
         "recorded from the real server software on loopback", said, ("server", "version", "commit", "note")
     )
 
 
-def _sentence(kind: str, said: Mapping[str, Any], keys: Iterable[str]) -> str:
+def _sentence(kind: str, said: Mapping[Any, Any], keys: Iterable[str]) -> str:
     details = "; ".join(str(said[key]) for key in keys if said.get(key))
     return f"{kind}: {details}" if details else kind
 
