@@ -264,7 +264,8 @@ def _coded(reply: Reply, wait: Callable[[Event], None]) -> Iterator[bytes]:
 
 
 def _framed(reply: Reply, wait: Callable[[Event], None]) -> Iterator[bytes]:
+    is_chunked = reply.framing == "chunked" and reply.has_head and reply.raw is None
     for data in _coded(reply, wait):
-        yield b"%x\r\n%b\r\n" % (len(data), data) if reply.framing == "chunked" and reply.has_head else data
-    if reply.framing == "chunked" and reply.end == "complete" and reply.has_head and reply.raw is None:
+        yield b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data
+    if is_chunked and reply.end == "complete":
         yield b"0\r\n\r\n"
