@@ -150,6 +150,7 @@ class Parser:
         self._error = error
         self._is_ready = False
         self._line.clear()
+        self._line.clear()
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         if data:
@@ -158,7 +159,7 @@ class Parser:
             data = self._open(data)
         if self._whole is not None:
             self._whole += data
-            self._check_size(len(self._whole), 0, data)
+            self._check_size(len(self._whole), self._seen, self._whole)
         elif data and not self.done:
             self._stream(data, out)
 
@@ -191,7 +192,8 @@ class Parser:
         """Keep *data*, which has no line end."""
         self._line.append(data)
         self._line_size += len(data)
-        self._check_size(self._line_size, self._seen, self._line[0])
+        if self._line_size > self.max_bytes:
+            raise self._too_long(self._seen, b"".join(self._line)[: self.max_bytes])
 
     def _take_unit(self, data: bytes, out: list[Event]) -> bool:
         """Take *data* if it is exactly one unit, the usual case in life; say whether it was."""
@@ -247,23 +249,16 @@ class Parser:
         self.decoder.flush(out)
         return IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again")
 
-    def _check_size(self, size: int, offset: int, excerpt: bytes) -> None:
+    def _check_size(self, size: int, offset: int, data: bytes | bytearray) -> None:
         if size > self.max_bytes:
-            raise ProtocolError(
-                f"a line or event is longer than {self.max_bytes} bytes", offset=offset, excerpt=excerpt
-            )
+            raise self._too_long(offset, bytes(data[: self.max_bytes]))
+
+    def _too_long(self, offset: int, excerpt: bytes) -> ProtocolError:
+        return ProtocolError(
+            f"a line or event is longer than {self.max_bytes} bytes", offset=offset, excerpt=excerpt
+        )
 
     def _unreadable(self, what: str, cause: Exception, offset: int, data: bytes) -> ProtocolError:
         return ProtocolError(
             f"expected {what}, got {data[:200]!r} at byte {offset} ({cause})", offset=offset, excerpt=data
         )
-
-
-class DocumentParser(Parser):
-    """One JSON document, for answers that are not streamed."""
-
-    def _open(self, data: bytes) -> bytes:
-        body = super()._open(data)
-        if self._whole is None and body:
-            self._whole = bytearray()
-        return body
