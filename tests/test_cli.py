@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from g4fsdk import Image, TextDelta
 from g4fsdk._completions import AssistantMessage, Choice, Completion
 from g4fsdk.cli import _chat, _output
 from g4fsdk.cli._app import app
-from g4fsdk.cli._show import Style, show_completion
+from g4fsdk.cli._prompt import read_prompt
+from g4fsdk.cli._show import Style, TextPrinter, show_completion
 from g4fsdk.cli._target import Target
 from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._server import ReplayServer
@@ -141,6 +143,24 @@ def test_a_whole_answer_is_text_with_a_line_end(
     assert capsys.readouterr() == ("Yes\n", f"{reasoning}\n" if reasoning else "")
 
 
+@pytest.mark.parametrize(
+    ("final", "printed"),
+    [("Yes, it is", "Yes, it is\n"), ("No", "Yes,\n")],
+    ids=["goes on", "differs"],
+)
+def test_the_whole_answer_of_the_service_is_printed_where_it_goes_on(
+    final: str, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = Image(url="http://img.test/1")
+    completion = Completion(choices=[Choice(message=AssistantMessage(content=final))], images=[image])
+
+    with TextPrinter(Style()) as printer:
+        printer.show(TextDelta("Yes,"))
+        printer.complete(completion)
+
+    assert capsys.readouterr().out == f"{printed}http://img.test/1\n"
+
+
 def test_only_the_first_of_several_answers_is_printed(saved: Any) -> None:
     other = {"choices": [{"index": 1, "delta": {"content": "two"}}]}
     path = saved(openai_cassette(delta(content="one"), other, n=2))
@@ -207,6 +227,12 @@ def test_a_usage_error_is_one_line(words: list[str], said: str) -> None:
     assert said in result.stderr
     assert result.stderr.startswith("g4fsdk: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_terminal_is_not_read_for_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+
+    assert read_prompt("Hi") == "Hi"
 
 
 def test_stdin_that_is_no_text_is_a_usage_error() -> None:

@@ -76,20 +76,19 @@ def test_a_recording_of_an_image_prints_its_address() -> None:
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
+        ({"provider": "openai", "call": ["Hi"]}, "metadata.g4fsdk.call: expected a mapping"),
         ({"call": {"messages": "Hi"}}, "does not say which provider it is of: add -p"),
         ({"provider": "openai"}, "does not say what was asked: give the prompt"),
     ],
-    ids=["no provider", "no call"],
+    ids=["no mapping", "no provider", "no call"],
 )
-def test_a_recording_that_says_too_little_is_a_usage_error(
-    saved: Any, metadata: dict[str, Any], said: str
-) -> None:
+def test_a_recording_that_says_too_little_fails(saved: Any, metadata: dict[str, Any], said: str) -> None:
     cassette = openai_cassette(delta(content="x"))
     cassette.metadata = metadata
 
     result = run("chat", "--replay", saved(cassette))
 
-    assert result.exit_code == 2
+    assert result.exit_code == (1 if "expected" in said else 2)
     assert said in result.stderr
 
 
@@ -109,3 +108,13 @@ def test_a_file_that_is_no_cassette_fails(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "a.yaml: expected a mapping" in result.stderr
+
+
+def test_an_empty_recording_answers_nothing(saved: Any) -> None:
+    cassette = openai_cassette()
+    cassette.interactions = []
+
+    result = run("chat", "--replay", saved(cassette))
+
+    assert result.exit_code == 1
+    assert "no recorded interaction" in result.stderr
