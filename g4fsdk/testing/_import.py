@@ -6,20 +6,17 @@ Nothing here removes secrets: scrub what these functions return before it is wri
 from __future__ import annotations
 
 import json
-import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from http.client import responses as reason_phrases
 from pathlib import Path
 from typing import Any
 
 from g4fsdk.testing._cassette import Cassette, End, Headers, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._codings import decode_pieces
+from g4fsdk.testing._document import CODING_HEADERS
 from g4fsdk.testing._errors import CassetteError
-
-__all__ = ["decoded_chunks", "from_capture"]
-
-# A stored body is decoded and kept in chunks, so these no longer describe it.
-DROPPED_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+from g4fsdk.testing._har import cassette_of_har
 
 CAPTURE_ENDS: dict[str, End] = {
     "complete": "complete",
@@ -28,6 +25,42 @@ CAPTURE_ENDS: dict[str, End] = {
     "timeout": "timeout",
     "client closed": "client_closed",
 }
+
+
+def import_file(path: str | Path, provider: str | None = None) -> Cassette:
+    """Return the cassette in the file at *path*: HAR, JSON capture, or a cassette, told by what it holds.
+
+    *provider* says whose entries of a HAR file are meant; see `from_har`.
+
+    Raises:
+        CassetteError: The file is none of these, or not usable.
+        OSError: The file can't be read.
+    """
+    try:
+        document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except ValueError:  # no JSON: a cassette is YAML
+        return Cassette.load(path)
+    match document:
+        case {"log": dict()}:
+            return from_har(document, provider)
+        case {"exchanges": list()} | {"request": dict(), "response": dict()}:
+            return from_capture(document)
+    return Cassette.load(path)
+
+
+def from_har(
+    har: str | Path | Mapping[str, Any], provider: str | None = None, *, url_contains: str = ""
+) -> Cassette:
+    """Return the cassette of a session that a browser saved as HAR, one chunk a response, all at 0 ms.
+
+    *har* is a path or the parsed document. Kept are the requests of *provider*, known by their URLs, on
+    whatever host; without a name, those of the one provider that the file has requests of. Of these,
+    only the ones whose URL has *url_contains* in it.
+
+    Raises:
+        CassetteError: It is no HAR, has no such request or those of several providers, or lacks a body.
+    """
+    return cassette_of_har(_read_json(har), provider, url_contains)
 
 
 def from_capture(capture: str | Path | Mapping[str, Any]) -> Cassette:
@@ -46,7 +79,7 @@ def from_capture(capture: str | Path | Mapping[str, Any]) -> Cassette:
     try:
         exchanges = document.get("exchanges", [document])
         interactions = [_capture_interaction(exchange) for exchange in exchanges]
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CassetteError(f"not a capture: {type(error).__name__} at {error}") from error
     return Cassette(interactions, _capture_metadata(document))
 
@@ -55,7 +88,7 @@ def _read_json(source: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     try:
-        document = json.loads(Path(source).read_bytes())
+        document = json.loads(Path(source).read_bytes().decode("utf-8-sig"))
     except ValueError as error:
         raise CassetteError(f"{source} is not JSON: {error}") from error
     if not isinstance(document, dict):
@@ -103,14 +136,15 @@ def _capture_response(exchange: Mapping[str, Any]) -> RecordedResponse:
     came = exchange["response"]
     headers = _pairs(came["headers"])
     pieces = came["chunks"] if "chunks" in came else [{"t_ms": 0.0, "b64": came["body_b64"]}]
-    timed = [(float(piece["t_ms"]), b64decode(piece["b64"])) for piece in pieces]
-    decoded = list(decoded_chunks(timed, content_coding(headers) if "chunks" in came else ""))
+    coding = ",".join(v for n, v in headers if n.lower() == "content-encoding") if "chunks" in came else ""
+    decoded = decode_pieces(coding, (b64decode(piece["b64"]) for piece in pieces))
+    timed = [(data, float(piece["t_ms"])) for data, piece in zip(decoded, pieces, strict=True) if data]
     return RecordedResponse(
         status=came["status"],
         reason=reason_phrases.get(came["status"], ""),
-        headers=stored_headers(headers),
-        chunks=[data for _, data in decoded],
-        at_ms=[at for at, _ in decoded],
+        headers=[(name, value) for name, value in headers if name.lower() not in CODING_HEADERS],
+        chunks=[data for data, _ in timed],
+        at_ms=[at for _, at in timed],
         end=_capture_end(came.get("end", "complete")),
         http_version=came.get("http_version", "HTTP/1.1").removeprefix("HTTP/"),
     )
@@ -125,38 +159,3 @@ def _capture_end(said: str) -> End:
 def _pairs(headers: Mapping[str, str] | list[list[str]]) -> Headers:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [(str(name), str(value)) for name, value in pairs]
-
-
-def stored_headers(headers: Headers) -> Headers:
-    """Return *headers* without those that a decoded body in chunks makes untrue."""
-    return [(name, value) for name, value in headers if name.lower() not in DROPPED_HEADERS]
-
-
-def content_coding(headers: Headers) -> str:
-    """Return the content coding that *headers* name, in lower case, ``""`` when there is none."""
-    return next((value.strip().lower() for name, value in headers if name.lower() == "content-encoding"), "")
-
-
-def decoded_chunks(timed: Iterable[tuple[float, bytes]], coding: str) -> Iterator[tuple[float, bytes]]:
-    """Yield the (milliseconds, bytes) chunks of a body, content-decoded, without the empty ones.
-
-    Raises:
-        CassetteError: *coding* is not one of the standard library's.
-    """
-    decode, finish = _decoder(coding)
-    at = 0.0
-    for at, data in timed:
-        if plain := decode(data):
-            yield at, plain
-    if rest := finish():
-        yield at, rest
-
-
-def _decoder(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
-    window_bits = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-    if coding in ("", "identity"):
-        return bytes, bytes
-    if coding not in window_bits:
-        raise CassetteError(f"content coding {coding!r} cannot be decoded; known: {', '.join(window_bits)}")
-    decoder = zlib.decompressobj(window_bits[coding])
-    return decoder.decompress, decoder.flush

@@ -1,0 +1,35 @@
+"""Which provider a recorded request belongs to, and which file reads its answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from g4fsdk.testing._cassette import Cassette
+
+ADDRESSES: Final = {
+    "cohere-c4ai": re.compile(r"/conversation(?:[/?#]|$)"),
+    "yqcloud": re.compile(r"/api/generateStream(?:[?#]|$)"),
+    "autonomous": re.compile(r"/api/v1/ai/(?:chat|chat-hermes|chat-vision|summary)(?:[?#]|$)"),
+    "amigo": re.compile(r"amigochat\.io(?::\d+)?/v1/"),
+    "openai": re.compile(r"/(?:chat/completions|completions|images/generations|models)(?:[?#]|$)"),
+}
+"""What the URL of each provider's requests holds, on whatever host; the first that fits wins."""
+
+
+def provider_of_url(url: str) -> str:
+    """Return the name of the provider whose requests look like *url*, ``""`` when none's do."""
+    return next((name for name, address in ADDRESSES.items() if address.search(url)), "")
+
+
+def providers_of(urls: Iterable[str]) -> list[str]:
+    """Return the names of the providers of *urls*, each once, in order."""
+    return list(dict.fromkeys(name for url in urls if (name := provider_of_url(url))))
+
+
+def file_of(cassette: Cassette) -> str:
+    """Return the path of the provider file that reads *cassette*, or of the folder when none is known."""
+    said = cassette.metadata.get("provider")
+    found = [said] if said in ADDRESSES else providers_of(each.request.url for each in cassette.interactions)
+    return f"g4fsdk/providers/{found[0].replace('-', '_')}.py" if found else "g4fsdk/providers/"
