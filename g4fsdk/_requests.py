@@ -175,10 +175,13 @@ class Answer:
 
     def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
-        left = _DRAIN_BYTES
-        self._set_timeout(_DRAIN_S)
+        left, until = _DRAIN_BYTES, time.monotonic() + _DRAIN_S
         try:
-            while left > 0 and (data := next(self._pieces, b"")):
+            while left > 0 and (seconds := until - time.monotonic()) > 0:
+                self._set_timeout(seconds)
+                data = next(self._pieces, b"")
+                if not data:
+                    return
                 left -= len(data)
         except self.failures:
             self._raw.close()  # the answer is complete: a connection in doubt is only not used again

@@ -15,46 +15,27 @@ from g4fsdk._flow import Stream
 from g4fsdk._requests import Answer
 
 
-class OpenStream:
-    """A stream that has given its first events, and gives the others in batches."""
+class _Reading:
+    """Reads one answer to its end. Whoever holds the generator of `run` is all that keeps it going.
+
+    A stream that is dropped frees its connection at once for that reason: nothing here refers to it.
+    """
 
     def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
-        self.task = task
-        self.model = stream.model
+        self.parser = stream.accept(answer.head)
+        self.error: G4FError | None = None
+        self.is_over = False
+        self._task = task
         self._request = stream.request
         self._answer = answer
         self._clocks = clocks
-        self._parser = stream.accept(answer.head)
-        self._error: G4FError | None = None
-        self._is_over = False
-        self._batches = self._read()
-        self._first = next(self._batches, [])
 
-    def batches(self) -> Iterator[list[Event]]:
-        """Give the events of the answer, some at a time. Every event is given once."""
-        first, self._first = self._first, []
-        return chain((first,), self._batches) if first else self._batches
-
-    def completion(self) -> Completion:
-        """Read to the end, and return the whole answer."""
-        for _ in self._batches:
-            pass
-        if self._error is not None:
-            raise self._error
-        if not self._is_over:
-            raise UsageError("the stream was closed before its end, so there is no complete answer")
-        return self._parser.answer.completion(self.task.provider.name, self.model)
-
-    def close(self) -> None:
-        """Free the connection. What has not been read is lost."""
-        self._batches.close()
-
-    def _read(self) -> Generator[list[Event], None, None]:
-        answer, parser = self._answer, self._parser
+    def run(self) -> Generator[list[Event], None, None]:
+        answer = self._answer
         try:
             yield from self._body()
             yield from self._end()
-            self._is_over = True
+            self.is_over = True
         except answer.failures as cause:
             broken = self._cut(answer.broken(cause, self._clocks))
             if broken.events:
@@ -64,12 +45,14 @@ class OpenStream:
             self._blamed(error)
             raise
         finally:
-            if parser.done:
-                answer.drain()
-            answer.close()
+            try:
+                if self.parser.done:
+                    answer.drain()
+            finally:
+                answer.close()
 
     def _body(self) -> Generator[list[Event], None, None]:
-        answer, parser, feed = self._answer, self._parser, self._parser.feed
+        answer, parser, feed = self._answer, self.parser, self.parser.feed
         for data in answer.timed(self._clocks):
             events = feed(data)
             if events:
@@ -86,7 +69,7 @@ class OpenStream:
 
     def _end(self) -> Generator[list[Event], None, None]:
         try:
-            events = self._parser.close()
+            events = self.parser.close()
         except G4FError as error:
             if error.events:
                 yield [*error.events]
@@ -95,17 +78,47 @@ class OpenStream:
             yield events
 
     def _cut(self, error: G4FError) -> G4FError:
-        cut = self._parser.cut(error.message)
+        cut = self.parser.cut(error.message)
         if not isinstance(error, DeadlineError):
             return cut
         error.events = cut.events
         return error
 
     def _blamed(self, error: G4FError) -> G4FError:
-        self._parser.mark(error)
-        self.task.blame(error, self._request)
-        self._error = error
+        self.parser.mark(error)
+        self._task.blame(error, self._request)
+        self.error = error
         return error
+
+
+class OpenStream:
+    """A stream that has given its first events, and gives the others in batches."""
+
+    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
+        self.task = task
+        self.model = stream.model
+        self._reading = _Reading(task, stream, answer, clocks)
+        self._batches = self._reading.run()
+        self._first = next(self._batches, [])
+
+    def batches(self) -> Iterator[list[Event]]:
+        """Give the events of the answer, some at a time. Every event is given once."""
+        first, self._first = self._first, []
+        return chain((first,), self._batches) if first else self._batches
+
+    def completion(self) -> Completion:
+        """Read to the end, and return the whole answer."""
+        for _ in self._batches:
+            pass
+        if self._reading.error is not None:
+            raise self._reading.error
+        if not self._reading.is_over:
+            raise UsageError("the stream was closed before its end, so there is no complete answer")
+        return self._reading.parser.answer.completion(self.task.provider.name, self.model)
+
+    def close(self) -> None:
+        """Free the connection. What has not been read is lost."""
+        self._batches.close()
 
 
 class ChunkStream:
