@@ -27,21 +27,22 @@ _PROBE_JSON = rb'"\u0000probe\u0000"'
 
 
 class Template:
-    """The constant beginning and end of a stream's text units, separators between units included."""
+    """The constant beginning and end of a stream's text units, bare and with what frames a unit."""
 
-    __slots__ = ("_behind", "joint", "prefix", "suffix")
+    __slots__ = ("_after", "_before", "_between", "_end", "_start", "prefix", "suffix")
 
-    def __init__(self, prefix: bytes, suffix: bytes, behind: bytes = b"") -> None:
-        """*suffix* ends with *behind*, what separates units."""
-        self.prefix = prefix
-        self.suffix = suffix
-        self.joint = suffix + prefix
-        self._behind = suffix.removesuffix(behind)
+    def __init__(self, start: bytes, end: bytes, before: bytes = b"", after: bytes = b"") -> None:
+        """A unit is *start*, a JSON string, *end*; on the wire *before* and *after* stand around it."""
+        self._start, self._end = start, end
+        self._before, self._after = before, after
+        self._between = after + before
+        self.prefix = before + start
+        self.suffix = end + after
 
     def text(self, unit: bytes) -> str | None:
-        """Return the text of *unit*, which lacks its separator, or None when it has another shape."""
-        literal = unit.removeprefix(self.prefix)
-        string = literal.removesuffix(self._behind)
+        """Return the text of a bare *unit*, or None when it has another shape."""
+        literal = unit.removeprefix(self._start)
+        string = literal.removesuffix(self._end)
         if literal is unit or string is literal:
             return None
         try:
@@ -50,16 +51,20 @@ class Template:
             return None
 
     def texts(self, block: bytes) -> list[str] | None:
-        """Return the texts of *block*, one or more whole units, or None when one has another shape.
+        """Return the texts of *block*, whole units with their framing, or None when one differs.
 
-        Exact: each piece between two joints has to be one whole string, so the joints stood outside of
-        strings, where they are the end of one unit and the beginning of the next.
+        A separator inside of a unit would cut a string or leave a piece without its beginning, and so be
+        found; so would a piece that lacks both ends, by the sum of the lengths.
         """
-        body = block.removeprefix(self.prefix)
-        if body is block or not body.endswith(self.suffix):
+        body = block.removeprefix(self._before).removesuffix(self._after)
+        units = body.split(self._between)
+        start, end = self._start, self._end
+        strings = [unit.removeprefix(start).removesuffix(end) for unit in units]
+        framed = len(self.prefix) + len(self.suffix)
+        if sum(map(len, strings)) != len(block) - len(units) * framed:
             return None
         try:
-            return [*map(decode_string, body[: -len(self.suffix)].split(self.joint))]
+            return [*map(decode_string, strings)]
         except NOT_A_STRING:
             return None
 
@@ -83,5 +88,4 @@ def learn(
     prefix, suffix = unit[: found.start(1)], unit[found.end(1) :]
     if read_text(prefix + _PROBE_JSON + suffix) != _PROBE:
         return None
-    before, behind = framing
-    return Template(before + prefix, suffix + behind, behind)
+    return Template(prefix, suffix, *framing)

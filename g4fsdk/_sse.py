@@ -49,7 +49,7 @@ class SSEParser(Parser):
     def _take_unit(self, data: bytes, out: list[Event]) -> bool:
         payload = data.removeprefix(b"data: ")
         unit = payload.removesuffix(b"\n\n")
-        if payload is data or unit is payload or 10 in unit or 13 in unit:
+        if payload is data or unit is payload or 10 in unit or 13 in unit or len(data) > self.max_bytes:
             return False
         decoder = self.decoder
         try:
@@ -88,14 +88,13 @@ class SSEParser(Parser):
         rest = frames.pop()
         ahead = iter(frames)
         for frame in ahead:
-            text = self._template.text(frame) if self._template and self.decoder.is_plain else None
-            if text is not None:
-                self.decoder.say_text(text, out)
-                continue
             payload = frame.removeprefix(b"data: ")
+            text = self._template.text(payload) if self._template and self.decoder.is_plain else None
             if payload is frame or 10 in payload:
                 at = self._position(frames, ahead)
                 self._take_lines_at([*frame.split(b"\n"), b""], at, out)
+            elif text is not None:
+                self.decoder.say_text(text, out)
             else:
                 said = len(out)
                 try:
@@ -137,25 +136,26 @@ class SSEParser(Parser):
             at += len(line) + 1
 
     def _take_line(self, line: bytes, at: int) -> None:
+        self._check_size(len(line), at, line)
         if not self._data and not self._name:
             self._event_at = at
         field, colon, value = line.partition(b":")
         if field == b"data":
-            self._add_data(value.removeprefix(b" "), at)
+            self._add_data(value.removeprefix(b" "))
         elif field == b"event":
             self._name = value.removeprefix(b" ")
         elif field == b"error" and colon:
             self._name = b"error"
-            self._add_data(value, at)
+            self._add_data(value)
         elif not colon and not self._stray:
             self._stray = line[:200]
-        self._check_size(len(line), at, line)
 
-    def _add_data(self, value: bytes, at: int) -> None:
+    def _add_data(self, value: bytes) -> None:
         self._data.append(value)
         # One for the line end that joins it to the next: endless empty data lines are an endless event.
         self._data_size += len(value) + 1
-        self._check_size(self._data_size, self._event_at, self._data[0])
+        if self._data_size > self.max_bytes:
+            raise self._too_long(self._event_at, b"\n".join(self._data)[: self.max_bytes])
 
     def _dispatch(self, out: list[Event]) -> None:
         if not self._data:

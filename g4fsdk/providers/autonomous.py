@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from g4fsdk._bodies import base64_messages, merge_headers, post_json
 from g4fsdk._chat_chunks import ChatChunkDecoder
+from g4fsdk._document import DocumentParser
 from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._parsers import DocumentParser
 from g4fsdk._prompts import continued
 from g4fsdk._sse import SSEParser
 from g4fsdk._types import Chat, Conversation

@@ -78,7 +78,9 @@ class CohereC4AI(Provider):
         inputs = build_prompt(without_system(history)) if is_fresh else last_user_text(chat.messages)
         turn = {"inputs": inputs, "id": parent, "is_retry": False, "is_continue": False}
         turn |= {"web_search": bool(options.get("web_search")), "tools": list(options.get("tools") or ())}
-        decoder = UpdateDecoder(conversation.with_messages(history), handle=conversation, announce=is_new)
+        decoder = UpdateDecoder(
+            conversation.with_messages(history), handle=conversation, announce=is_new or is_fresh
+        )
         request = self._send_request(conversation, turn, chat.ids.uuid("boundary"))
         # Sent twice, a question stands twice in the conversation.
         return Stream(request, JSONLinesParser(decoder), self, model, repeatable=False)
