@@ -110,7 +110,7 @@ def complete(
 
 
 def _settings(provider: str, url: str, settings: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(provider, str) and url:
+    if url:
         settings.setdefault("base_url", base_url(provider, url))
     return {"provider": provider, "ids": Ids.seeded(1), "retries": ONCE} | settings
 

@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from g4fsdk import IncompleteStreamError, TextDelta
-from tests.loopback import Framing, Reply, Server
+from tests.loopback import Framing, Piece, Reply, Server
 from tests.loopback_clients import (
     Colour,
     answer,
@@ -60,7 +60,7 @@ def test_first_text_comes_before_the_rest_is_sent(
 @coded
 def test_every_token_of_many_comes_alone(colour: Colour, gzip: bool) -> None:
     gates = [Event() for _ in range(20)]
-    pieces = [piece for gate in gates for piece in (*tokens("openai", "x"), gate)]
+    pieces: list[Piece] = [piece for gate in gates for piece in (*tokens("openai", "x"), gate)]
     waiting = iter(gates)
 
     def on_event(event: object) -> None:

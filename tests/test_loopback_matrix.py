@@ -18,13 +18,12 @@ from g4fsdk import (
     RateLimitError,
     Timeouts,
 )
-from tests.loopback import Framing, Reply
+from tests.loopback import Framing, Reply, Server
 from tests.loopback_clients import (
     CHALLENGE,
     QUICK,
     Colour,
     Outcome,
-    Server,
     answer,
     ask,
     both,

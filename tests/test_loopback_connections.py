@@ -1,0 +1,325 @@
+"""Connections are freed when a stream is left, used again when it ended, and never hold the caller up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from threading import Event
+from typing import Any
+
+import pytest
+
+from g4fsdk import AsyncClient, Client, UsageError
+from tests.loopback import Framing, Reply, Server
+from tests.loopback_clients import (
+    ONCE,
+    Colour,
+    answer,
+    ask,
+    base_url,
+    both,
+    document,
+    ending,
+    every_provider,
+    media,
+    service,
+    unfinished,
+)
+
+FRAMINGS: tuple[Framing, ...] = ("chunked", "length", "close")
+framings = pytest.mark.parametrize("framing", FRAMINGS)
+
+
+class Left(Exception):
+    """What a caller's own code raises inside the block."""
+
+
+def leave_sync(how: str, client: Client) -> None:
+    completions = client.chat.completions
+    match how:
+        case "break out of stream()":
+            with completions.stream("Hello", model="gpt-4o") as stream:
+                for _ in stream:
+                    break
+        case "break out of text_stream":
+            with completions.stream("Hello", model="gpt-4o") as stream:
+                for _ in stream.text_stream:
+                    break
+        case "break out of create()":
+            with completions.create("Hello", model="gpt-4o", stream=True) as chunks:
+                for _ in chunks:
+                    break
+        case "close()":
+            chunks = completions.create("Hello", model="gpt-4o", stream=True)
+            next(chunks)
+            chunks.close()
+        case "close() before reading":
+            completions.create("Hello", model="gpt-4o", stream=True).close()
+        case "an exception in the block":
+            with suppress(Left), completions.stream("Hello", model="gpt-4o") as stream:
+                for _ in stream:
+                    raise Left
+        case "break and drop":
+            for _ in completions.create("Hello", model="gpt-4o", stream=True):
+                break
+        case "break and drop stream()":
+            for _ in completions.stream("Hello", model="gpt-4o"):
+                break
+        case "never read":
+            completions.create("Hello", model="gpt-4o", stream=True)
+
+
+async def leave_async(how: str, client: AsyncClient) -> None:
+    completions = client.chat.completions
+    match how:
+        case "break out of stream()":
+            async with completions.stream("Hello", model="gpt-4o") as stream:
+                async for _ in stream:
+                    break
+        case "break out of text_stream":
+            async with completions.stream("Hello", model="gpt-4o") as stream:
+                async for _ in stream.text_stream:
+                    break
+        case "break out of create()":
+            async with await completions.create("Hello", model="gpt-4o", stream=True) as chunks:
+                async for _ in chunks:
+                    break
+        case "close()":
+            chunks = await completions.create("Hello", model="gpt-4o", stream=True)
+            await anext(chunks)
+            await chunks.close()
+        case "close() before reading":
+            await (await completions.create("Hello", model="gpt-4o", stream=True)).close()
+        case "an exception in the block":
+            with suppress(Left):
+                async with completions.stream("Hello", model="gpt-4o") as stream:
+                    async for _ in stream:
+                        raise Left
+        case "break and drop":
+            async for _ in await completions.create("Hello", model="gpt-4o", stream=True):
+                break
+        case "break and drop stream()":
+            async for _ in completions.stream("Hello", model="gpt-4o"):
+                break
+        case "never read":
+            await completions.create("Hello", model="gpt-4o", stream=True)
+
+
+WAYS = (
+    "break out of stream()",
+    "break out of text_stream",
+    "break out of create()",
+    "close()",
+    "close() before reading",
+    "an exception in the block",
+    "break and drop",
+    "break and drop stream()",
+    "never read",
+)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@both
+@framings
+def test_leaving_a_stream_frees_its_connection(how: str, colour: Colour, framing: Framing) -> None:
+    """The client itself stays open; the server never ends its answer."""
+    with Server(unfinished("openai", "Hel", framing=framing, end="hold")) as server:
+        if colour == "sync":
+            with Client("openai", base_url=f"{server.url}/v1") as client:
+                leave_sync(how, client)
+                assert server.all_closed()
+            return
+
+        async def main() -> None:
+            async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:
+                await leave_async(how, client)
+                assert await asyncio.to_thread(server.all_closed)
+
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("when", ["waiting for the head", "waiting for more"])
+def test_cancelling_a_task_frees_its_connection(when: str) -> None:
+    is_head = when == "waiting for the head"
+    reply = Reply(has_head=False, end="hold") if is_head else unfinished("openai", "Hel", end="hold")
+
+    async def main(server: Server) -> None:
+        async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:
+            got = asyncio.Event()
+
+            async def read() -> None:
+                async with client.chat.completions.stream("Hello", model="gpt-4o") as stream:
+                    async for _ in stream:
+                        got.set()
+
+            task = asyncio.create_task(read())
+            if is_head:
+                assert await asyncio.to_thread(server.wait_until, lambda server: bool(server.requests))
+            else:
+                await got.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(server.all_closed)
+
+    with Server(reply) as server:
+        asyncio.run(main(server))
+
+
+def test_cancelling_behind_the_end_marker_frees_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the client waits for the last bytes of the body, which count for the connection only."""
+    monkeypatch.setattr("g4fsdk._httpx._DRAIN_S", 60.0)
+
+    async def main(server: Server) -> None:
+        async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:
+            chunks = await client.chat.completions.create("Hello", model="gpt-4o", stream=True)
+            task = asyncio.create_task(read_all(chunks))
+            for _ in range(20):
+                await asyncio.sleep(0.002)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(server.all_closed)
+
+    with Server(unfinished("openai", "Hel", *ending("openai"), end="hold")) as server:
+        asyncio.run(main(server))
+
+
+async def read_all(chunks: Any) -> None:
+    async for _ in chunks:
+        pass
+
+
+@every_provider
+@both
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+@pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
+def test_finished_stream_leaves_its_connection_to_the_next(
+    provider: str, colour: Colour, framing: Framing, gzip: bool
+) -> None:
+    how: dict[str, Any] = {"framing": framing, "gzip": gzip}
+    replies = [answer(provider, "one", **how), answer(provider, "two", **how), document(provider, "three")]
+    with Server(service(provider, *replies)) as server:
+        texts = in_turn(colour, provider, server.url)
+        connections = server.connections
+
+    assert texts == ["one", "two", "three"]
+    assert connections == 1
+
+
+def in_turn(colour: Colour, provider: str, url: str) -> list[str]:
+    """Return the texts of two streamed answers and a whole one, asked of one client."""
+    said: dict[str, Any] = {"model": "gpt-4o"} if provider == "openai" else {}
+    if colour == "sync":
+        with Client(provider, base_url=base_url(provider, url)) as client:
+            texts = []
+            for _ in range(2):
+                with client.chat.completions.stream("Hello", **said) as stream:
+                    texts.append("".join(stream.text_stream))
+            return [*texts, client.chat.completions.create("Hello", **said).text]
+
+    async def main() -> list[str]:
+        async with AsyncClient(provider, base_url=base_url(provider, url)) as client:
+            texts = []
+            for _ in range(2):
+                async with client.chat.completions.stream("Hello", **said) as stream:
+                    texts.append("".join([text async for text in stream.text_stream]))
+            return [*texts, (await client.chat.completions.create("Hello", **said)).text]
+
+    return asyncio.run(main())
+
+
+@both
+@framings
+def test_connection_held_open_behind_the_end_marker_stalls_nobody(colour: Colour, framing: Framing) -> None:
+    reply = unfinished("openai", "Hel", *ending("openai"), framing=framing, end="hold")
+    with Server(reply) as server:
+        started = time.perf_counter()
+        outcome = ask(colour, "openai", server.url)
+        assert server.all_closed()
+
+    assert outcome.error is None
+    assert outcome.text == "Hel"
+    assert time.perf_counter() - started < 0.5
+
+
+@both
+def test_bytes_dripping_behind_the_end_marker_stall_nobody(colour: Colour) -> None:
+    """Each comes within the time granted for the last bytes; all together do not."""
+    stop = Event()
+    drips = [piece for _ in range(100) for piece in (b": keep-alive\n\n", Event())]
+
+    def drip() -> None:
+        for gate in drips:
+            if isinstance(gate, Event) and not stop.wait(0.02):
+                gate.set()
+
+    thread = threading.Thread(target=drip)
+    with Server(unfinished("openai", "Hel", *ending("openai"), *drips, end="hold")) as server:
+        thread.start()
+        started = time.perf_counter()
+        outcome = ask(colour, "openai", server.url)
+        took = time.perf_counter() - started
+        stop.set()
+        thread.join()
+
+    assert outcome.error is None
+    assert took < 0.6
+
+
+@both
+def test_connection_closed_between_two_turns_is_not_used_again(colour: Colour) -> None:
+    closing = {"Connection": "close", **media("cohere-c4ai")}
+    first = answer("cohere-c4ai", "one", framing="length")
+    first.headers = closing
+    # What the header announces: a framing of its own, on which the server ends the connection.
+    first.framing = "close"
+    with Server(
+        service("cohere-c4ai", first, answer("cohere-c4ai", "two"), document("cohere-c4ai", "three"))
+    ) as server:
+        assert in_turn(colour, "cohere-c4ai", server.url) == ["one", "two", "three"]
+
+
+@both
+def test_closed_client_says_so(colour: Colour) -> None:
+    with Server(answer("openai", "one")) as server:
+        if colour == "sync":
+            client = Client("openai", base_url=f"{server.url}/v1")
+            client.close()
+            with pytest.raises(UsageError, match="closed"):
+                client.chat.completions.create("Hello", model="gpt-4o")
+        else:
+            asyncio.run(use_closed(server.url))
+
+    assert server.requests == []
+
+
+async def use_closed(url: str) -> None:
+    client = AsyncClient("openai", base_url=f"{url}/v1")
+    await client.close()
+    with pytest.raises(UsageError, match="closed"):
+        await client.chat.completions.create("Hello", model="gpt-4o")
+
+
+@both
+@pytest.mark.parametrize("status", [200, 429])
+def test_refused_answers_leave_their_connection_usable(colour: Colour, status: int) -> None:
+    refusal = Reply([b'{"error": "no"}'], status=status, framing="length")
+    with Server([refusal, answer("openai", "one")]) as server:
+        if colour == "sync":
+            with Client("openai", base_url=f"{server.url}/v1", retries=ONCE) as client:
+                with pytest.raises(Exception, match="no"):
+                    client.chat.completions.create("Hello", model="gpt-4o")
+                client.chat.completions.create("Hello", model="gpt-4o", stream=True).close()
+        else:
+            asyncio.run(refused_then_answered(server.url))
+        assert server.connections == 1
+
+
+async def refused_then_answered(url: str) -> None:
+    async with AsyncClient("openai", base_url=f"{url}/v1", retries=ONCE) as client:
+        with pytest.raises(Exception, match="no"):
+            await client.chat.completions.create("Hello", model="gpt-4o")
+        await (await client.chat.completions.create("Hello", model="gpt-4o", stream=True)).close()
