@@ -86,7 +86,8 @@ def test_what_cannot_be_captured_is_a_usage_error(words: list[str], said: str) -
     assert said in result.stderr
 
 
-def test_a_command_of_ours_can_be_captured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("before", [["--"], []], ids=["marked", "unmarked"])
+def test_a_command_of_ours_can_be_captured(before: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
 
     def run_program(command: list[str], _: object) -> int:
@@ -95,7 +96,7 @@ def test_a_command_of_ours_can_be_captured(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("g4fsdk.cli._capture.run_program", run_program)
 
-    run("capture", "--", "chat", "Hi", "-p", "yqcloud")
+    run("capture", *before, "chat", "Hi", "-p", "yqcloud")
 
     assert seen == [[sys.executable, "-m", "g4fsdk.cli", "chat", "Hi", "-p", "yqcloud"]]
 

@@ -123,3 +123,49 @@ def test_alone_it_prints_help() -> None:
 
     assert result.exit_code == 0
     assert all(f" {name} " in result.stdout for name in ("show", "scrub", "serve"))
+
+
+def har(url: str = "https://api.binjie.fun/api/generateStream") -> dict[str, object]:
+    headers = [{"name": "Authorization", "value": f"Bearer {KEY}"}]
+    request = {"method": "POST", "url": url, "headers": headers, "postData": {"text": "{}"}}
+    content = {"text": "Hello", "size": 5}
+    response = {"status": 200, "statusText": "OK", "headers": [], "content": content}
+    return {"log": {"entries": [{"request": request, "response": response}]}}
+
+
+def test_a_har_file_becomes_a_recording_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "a.har").write_text(json.dumps(har()))
+
+    result = run("cassette", "import", tmp_path / "a.har", "-o", tmp_path / "a.yaml")
+
+    loaded = Cassette.load(tmp_path / "a.yaml")
+    assert result.stdout.endswith("a.yaml: 1 interactions, " + loaded.metadata["provenance"] + "\n")
+    assert loaded.metadata["provider"] == "yqcloud"
+    assert loaded.interactions[0].response.body == b"Hello"
+    assert KEY not in (tmp_path / "a.yaml").read_text()
+
+
+def test_a_plain_cassette_gets_a_provider_and_a_provenance(tmp_path: Path) -> None:
+    plain = openai_cassette(delta(content="x"))
+    plain.metadata = {}
+    plain.save(tmp_path / "a.yaml")
+
+    result = run(
+        "cassette", "import", tmp_path / "a.yaml", "-o", tmp_path / "b.yaml", "-p", "openai", "--json"
+    )
+
+    assert json.loads(result.stdout)["interactions"] == 1
+    assert Cassette.load(tmp_path / "b.yaml").metadata == {
+        "provider": "openai",
+        "provenance": "recorded with vcrpy; chunk boundaries and times unknown",
+    }
+
+
+def test_a_file_that_cannot_be_imported_fails(tmp_path: Path) -> None:
+    (tmp_path / "a.har").write_text(json.dumps(har("https://elsewhere.test/")))
+
+    result = run("cassette", "import", tmp_path / "a.har", "-o", tmp_path / "a.yaml")
+
+    assert result.exit_code == 1
+    assert "name the provider" in result.stderr
+    assert not (tmp_path / "a.yaml").exists()

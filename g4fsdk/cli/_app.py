@@ -75,5 +75,5 @@ app.command()(chat)
 app.command()(image)
 app.command()(providers)
 app.command()(models)
-app.command()(capture)
+app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
 app.add_typer(_cassette.app)

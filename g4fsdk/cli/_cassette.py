@@ -22,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 
+_OF_VCR = "recorded with vcrpy; chunk boundaries and times unknown"
 CassetteFile = Annotated[
     Path, typer.Argument(metavar="CASSETTE", exists=True, dir_okay=False, help="The recording.")
 ]
@@ -85,6 +86,43 @@ def scrub(
         write_document({"path": str(target), "scrubbed": places})
     else:
         write("".join(f"{leak}\n" for leak in leaks) + f"{target}: {len(leaks)} secrets taken out\n")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A HAR file of a browser, a JSON capture, or a cassette of plain vcrpy.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Write the recording here.", metavar="CASSETTE")
+    ],
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "-p", "--provider", metavar="NAME", help="Whose requests are meant, if FILE has several."
+        ),
+    ] = None,
+    as_json: options.AsJSON = False,
+) -> None:
+    """Make a recording of what others recorded. Secrets are taken out."""
+    from g4fsdk.testing._import import import_file
+    from g4fsdk.testing._scrub import Scrubber
+
+    found = import_file(file, provider)
+    said = {"provider": provider, "provenance": _OF_VCR, **found.metadata}
+    found.metadata = {name: value for name, value in said.items() if value is not None}
+    Scrubber().scrub_cassette(found).save(output)
+    count = len(found.interactions)
+    if as_json:
+        write_document({"path": str(output), "metadata": found.metadata, "interactions": count})
+    else:
+        write(f"{output}: {count} interactions, {found.metadata['provenance']}\n")
 
 
 @app.command()
