@@ -163,6 +163,7 @@ class ChatChunkDecoder(Decoder):
                 if isinstance(choice, dict):
                     self._choice(choice, self._number(choice, number), out)
             self._finishes(value, choices, out)
+        self._finish(_text(value.get("finish_reason")), 0, out)  # where Autonomous AI may put it
         self._usage(value, out)
 
     def _number(self, choice: dict[str, JSON], position: int) -> int:
@@ -218,21 +219,20 @@ class ChatChunkDecoder(Decoder):
     def _tool_call(self, call: dict[str, JSON], number: int) -> ToolCallDelta:
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
-        call_id = _text(call.get("id"))
+        call_id, name = _text(call.get("id")), _text(function.get("name"))
         numbers = self._calls.setdefault(number, _CallNumbers())
-        index = numbers.index_of(call.get("index"), call_id)
-        return ToolCallDelta(index, call_id, _text(function.get("name")), _arguments(function), number)
+        index = numbers.number_of(call.get("index"), call_id, name)
+        return ToolCallDelta(index, call_id, name, _arguments(function), number)
 
     def _finishes(self, value: dict[str, JSON], choices: list[JSON], out: list[Event]) -> None:
         for position, choice in enumerate(choices[: None if self._n > 1 else 1]):
             if isinstance(choice, dict):
                 self._finish(_text(choice.get("finish_reason")), self._number(choice, position), out)
-        self._finish(_text(value.get("finish_reason")), 0, out)  # where Autonomous AI may put it
 
     def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
         parts = self.answer.choices.get(number)
         if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
-            self.flush(out)
+            self.flush(out, number)
             self.say(Finish(reason, number), out)
 
     def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
@@ -246,23 +246,42 @@ _USAGE_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 class _CallNumbers:
-    """Which tool call a piece belongs to, where the service may not say."""
+    """Which tool call a piece belongs to, where the service may not say, or says 0 for all of them."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, int] = {}
-        self._last = -1
+        self._begun: dict[int, tuple[str | None, str | None]] = {}  # number: id and name
+        self._by_index: dict[int, int] = {}
+        self._by_id: dict[str, int] = {}
+        self._last: int | None = None
 
-    def index_of(self, index: JSON, call_id: str | None) -> int:
+    def number_of(self, index: JSON, call_id: str | None, name: str | None) -> int:
+        """Return the number of the call that a piece with these belongs to."""
         if isinstance(index, int):
-            self._last = index
-        elif call_id is not None and call_id not in self._ids:
-            self._last = max([self._last, *self._ids.values()]) + 1  # older Mistral, GPUStack: no index
-        elif call_id is not None:
-            self._last = self._ids[call_id]
-        self._last = max(self._last, 0)
+            number = self._by_index.get(index)
+        else:
+            number = self._last if call_id is None else self._by_id.get(call_id)
+        if number is None or self._begins_another(number, index, call_id, name):
+            number = self._free_number(index)
+        self._last = number
+        old_id, old_name = self._begun.get(number, (None, None))
+        self._begun[number] = (old_id or call_id, old_name or name)
+        if isinstance(index, int):
+            self._by_index[index] = number
         if call_id is not None:
-            self._ids[call_id] = self._last
-        return self._last
+            self._by_id[call_id] = number
+        return number
+
+    def _begins_another(self, number: int, index: JSON, call_id: str | None, name: str | None) -> bool:
+        # A new id alone means nothing: older vLLM draws one for every piece.
+        old_id, old_name = self._begun[number]
+        if name is None or old_name is None:
+            return False
+        return old_id != call_id if call_id and old_id else not isinstance(index, int) and call_id is None
+
+    def _free_number(self, index: JSON) -> int:
+        if isinstance(index, int) and index not in self._begun:
+            return index
+        return max(self._begun, default=-1) + 1
 
 
 def _text(value: JSON) -> str | None:
@@ -318,7 +337,11 @@ def _images(value: JSON) -> Iterable[Image]:
             for item in items:
                 match item:
                     case {"url": str()} | {"b64_json": str()}:
-                        yield Image(*(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt")))
+                        image = Image(
+                            *(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt"))
+                        )
+                        if image.url or image.b64_json:
+                            yield image
                     case {"image": str(b64)}:
                         yield Image(b64_json=b64)
 

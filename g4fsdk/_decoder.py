@@ -165,15 +165,16 @@ class Decoder:
         self._hand_over(out)
         self.finish(out)
 
-    def flush(self, out: list[Event]) -> None:
-        """Say what was held back: nothing more follows it."""
-        held = self._held if self._notices else ""
-        self._notices, self._held = (), ""
-        for choice, half in [*self._half.items()]:
-            held += "\ufffd" if half and not choice else ""
-        self._half.clear()
-        if held:
-            self.say(TextDelta(held), out)
+    def flush(self, out: list[Event], choice: int | None = None) -> None:
+        """Say what was held back, of *choice* or of all: nothing more follows it."""
+        if not choice:
+            held = self._held if self._notices else ""
+            self._notices, self._held = (), ""
+            if held:
+                self.say(TextDelta(held), out)
+        for number in sorted(self._half) if choice is None else [choice]:
+            if self._half.pop(number, ""):
+                self.say(TextDelta("\ufffd", number), out)
 
     def _hand_over(self, out: list[Event]) -> None:
         if self._history is not None:
