@@ -85,7 +85,9 @@ def units(wire: bytes, kind: type[Parser] = SSEParser, cuts: list[int] | None = 
         pytest.param(b"data: a\n: ping\ndata: b\n\n", ["a\nb"], id="a comment between data lines"),
         pytest.param(b"data: a\n\n: ping - 2026\n\ndata: b\n\n", ["a", "b"], id="a comment between events"),
         pytest.param(b"id: 1\nevent: message\nretry: 5\ndata: a\n\n", ["message!a"], id="other fields"),
-        pytest.param(b"event: error\ndata: a\n\ndata: b\n\n", ["error!a", "b"], id="the name lasts one event"),
+        pytest.param(
+            b"event: error\ndata: a\n\ndata: b\n\n", ["error!a", "b"], id="the name lasts one event"
+        ),
         pytest.param(b"event: error\n\ndata: b\n\n", ["b"], id="a name without data is no event"),
         pytest.param(b"error: {}\n\n", ["error! {}"], id="an error line counts as data"),
         pytest.param(b"error: {}", ["error! {}"], id="an error line ends the body"),
@@ -97,14 +99,16 @@ def units(wire: bytes, kind: type[Parser] = SSEParser, cuts: list[int] | None = 
         pytest.param(b"\n\n\ndata: a\n\n\n\n", ["a"], id="blank lines around"),
         pytest.param(b"data: a\n\ndata: [DONE]\n\ndata: b\n\n", ["a"], id="nothing counts after the end"),
         pytest.param(b"data: a\n\ndata: [DONE]", ["a"], id="the end without line end"),
-        pytest.param(b"data: a\n\ndata: [DONE]\n\n{\"error\":1}", ["a"], id="rubbish after the end"),
-        pytest.param("data: \u2028\u0085\x0b\x1c\n\n".encode(), ["\u2028\u0085\x0b\x1c"], id="text separators"),
+        pytest.param(b'data: a\n\ndata: [DONE]\n\n{"error":1}', ["a"], id="rubbish after the end"),
+        pytest.param(
+            "data: \u2028\u0085\x0b\x1c\n\n".encode(), ["\u2028\u0085\x0b\x1c"], id="text separators"
+        ),
         pytest.param("data: a\ufeffb\n\n".encode(), ["a\ufeffb"], id="a mark inside text stays"),
         pytest.param(b"data: \n\ndata: a\n\n", ["", "a"], id="an empty value"),
-        pytest.param(b"data: {\"a\":1}\n\n", ['{"a":1}'], id="json"),
+        pytest.param(b'data: {"a":1}\n\n', ['{"a":1}'], id="json"),
         pytest.param(b"  \n\ndata: a\n\n", ["a"], id="blank space in front"),
     ],
-)  # fmt: skip
+)
 def test_events_are_framed_as_the_standard_says(wire: bytes, expected: list[str]) -> None:
     assert units(wire) == expected
 
@@ -163,7 +167,7 @@ def test_text_that_is_no_event_stream_is_not_an_empty_answer() -> None:
         pytest.param(b"a\rb\n", ["a\rb"], id="a bare CR is no line end"),
         pytest.param(b"[DONE]\na", [], id="nothing counts after the end"),
     ],
-)  # fmt: skip
+)
 def test_lines_are_split_at_lf_alone(wire: bytes, expected: list[str]) -> None:
     if not expected:
         assert isinstance(run(JSONLinesParser(Units()), [wire]).error, EmptyAnswerError)
@@ -253,7 +257,7 @@ def test_text_is_handed_over_with_the_bytes_that_complete_it() -> None:
         pytest.param(b'{"error":"no"}', "application/json", ProviderError, id="error document"),
         pytest.param(b'{"message":["a"],"statusCode":400}', "application/json", ProviderError, id="NestJS"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_text_is_no_answer(wire: bytes, content_type: str, error: type[G4FError]) -> None:
     for pieces in ([wire], cut_at(wire, range(len(wire)))):
         parser = TextParser()
@@ -543,7 +547,7 @@ def test_nothing_grows_beyond_its_limit(make: Any, wire: bytes, offset: int) -> 
         pytest.param(JSONLinesParser, b"\n" * 300 + b"x\n", id="blank lines"),
         pytest.param(SSEParser, b"\n" * 300 + b"data: x\n\n", id="blank lines before events"),
     ],
-)  # fmt: skip
+)
 def test_what_is_just_within_the_limit_is_fine(make: Any, wire: bytes) -> None:
     seen = run(make(Units(), max_bytes=LIMIT), [wire])
 
