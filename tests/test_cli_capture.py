@@ -62,6 +62,18 @@ def test_a_failing_program_leaves_a_recording_that_plays_again(program: list[str
     assert run("chat", "--replay", output).stdout == "x\n"
 
 
+@pytest.mark.parametrize(("deltas", "code"), [([delta(content="y")], 0), ([delta(text="x")], 1)])
+def test_a_capture_is_compared(
+    program: list[str], tmp_path: Path, deltas: list[dict[str, object]], code: int
+) -> None:
+    openai_cassette(*deltas).save(tmp_path / "old.yaml")
+
+    result = run("capture", "-o", tmp_path / "new.yaml", "--against", tmp_path / "old.yaml", "--", *program)
+
+    assert result.exit_code == code, result.output
+    assert (tmp_path / "new.yaml").exists()
+
+
 def test_a_program_without_clients_records_nothing(tmp_path: Path) -> None:
     result = run("capture", "-o", tmp_path / "bug.yaml", "--", sys.executable, "-c", "raise SystemExit(3)")
 
@@ -77,6 +89,7 @@ def test_a_program_without_clients_records_nothing(tmp_path: Path) -> None:
             ["--", "no-such-program-at-all"], "'no-such-program-at-all' cannot be run", id="program"
         ),
         pytest.param([], "COMMAND", id="nothing"),
+        pytest.param(["--against", "missing.yaml", "--", "true"], "missing.yaml", id="against"),
     ],
 )
 def test_what_cannot_be_captured_is_a_usage_error(words: list[str], said: str) -> None:

@@ -122,7 +122,7 @@ def test_alone_it_prints_help() -> None:
     result = run("cassette")
 
     assert result.exit_code == 0
-    assert all(f" {name} " in result.stdout for name in ("show", "scrub", "serve"))
+    assert all(f" {name} " in result.stdout for name in ("show", "check", "diff", "import", "scrub", "serve"))
 
 
 def har(url: str = "https://api.binjie.fun/api/generateStream") -> dict[str, object]:
@@ -169,3 +169,50 @@ def test_a_file_that_cannot_be_imported_fails(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "name the provider" in result.stderr
     assert not (tmp_path / "a.yaml").exists()
+
+
+def test_diff_of_equal_shapes_is_fine(tmp_path: Path) -> None:
+    openai_cassette(delta(content="x")).save(tmp_path / "a.yaml")
+    openai_cassette(delta(content="y"), delta(content="z")).save(tmp_path / "b.yaml")
+
+    result = run("cassette", "diff", tmp_path / "a.yaml", tmp_path / "b.yaml")
+
+    assert (result.exit_code, result.stdout) == (0, "no change\n")
+
+
+def test_diff_says_what_changed_and_fails(tmp_path: Path) -> None:
+    openai_cassette(delta(content="x")).save(tmp_path / "a.yaml")
+    openai_cassette(delta(text="x")).save(tmp_path / "b.yaml")
+
+    text = run("cassette", "diff", tmp_path / "a.yaml", tmp_path / "b.yaml")
+    document = run("cassette", "diff", tmp_path / "a.yaml", tmp_path / "b.yaml", "--json")
+
+    assert (text.exit_code, document.exit_code) == (1, 1)
+    assert text.stdout.startswith("breaking: POST /v1/chat/completions: ")
+    assert json.loads(document.stdout)[0]["file"] == "g4fsdk/providers/openai.py"
+
+
+def test_diff_of_what_is_no_cassette_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("[]")
+
+    assert run("cassette", "diff", tmp_path / "a.yaml", NORMAL).exit_code == 2
+    assert run("cassette", "diff", NORMAL, "missing.yaml").exit_code == 2
+
+
+def test_check_of_our_recordings_is_fine() -> None:
+    result = run("cassette", "check", NORMAL)
+
+    assert (result.exit_code, result.stdout) == (0, "all is fine\n")
+
+
+def test_check_says_what_is_wrong_and_fails(tmp_path: Path) -> None:
+    with_a_key().save(tmp_path / "a.yaml")
+
+    text = run("cassette", "check", tmp_path, "--max-age", 1)
+    document = run("cassette", "check", tmp_path, "--max-age", 1, "--json")
+
+    found = [(one["path"], one["kind"]) for one in json.loads(document.stdout)]
+    assert (text.exit_code, document.exit_code) == (1, 1)
+    assert found == [(str(tmp_path / "a.yaml"), kind) for kind in ("provenance", "age", "leak")]
+    assert text.stdout.count("\n") == 3
+    assert KEY not in text.stdout

@@ -167,7 +167,7 @@ def test_every_command_explains_itself_in_sentences() -> None:
         result = run(*words, "--help")
         assert (result.exit_code, result.stderr) == (0, ""), words
         assert "." in result.stdout, words
-    assert len(found) >= 9
+    assert len(found) >= 12
 
 
 def test_it_says_its_version() -> None:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from g4fsdk._errors import UsageError
+from g4fsdk.cli._findings import compare, load_for_use, report
 from g4fsdk.cli._output import say
 from g4fsdk.testing._cassette import Cassette
 
@@ -31,12 +32,22 @@ def capture(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Write the recording here.", metavar="CASSETTE")
     ] = Path("bug.yaml"),
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compare with this recording, print what changed in the service, and fail if anything did.",
+            metavar="CASSETTE",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Run a program while every g4fsdk client in it records, and write what to attach to a bug report.
 
     Secrets are removed; prompts and answers are not. Clients that bring a session or transport of their own
     are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again.
     """
+    earlier = None if against is None else load_for_use(against)
     with tempfile.TemporaryDirectory(prefix="g4fsdk-") as folder:
         code = run_program(_program(command), {**os.environ, "G4FSDK_CAPTURE": folder})
         cassette = _recorded(folder)
@@ -44,7 +55,9 @@ def capture(
         say(f"g4fsdk: no g4fsdk client sent anything, so nothing is written; the program's exit code: {code}")
         raise typer.Exit(1)
     cassette.save(output)
-    _report(cassette, output, code)
+    _say_what_to_do(cassette, output, code)
+    if earlier is not None:
+        report(compare(earlier, cassette), as_json=False, fine=f"no change since {against}")
 
 
 def _program(command: Sequence[str]) -> list[str]:
@@ -72,7 +85,7 @@ def _recorded(folder: str) -> Cassette:
     return merged(folder)
 
 
-def _report(cassette: Cassette, output: Path, code: int) -> None:
+def _say_what_to_do(cassette: Cassette, output: Path, code: int) -> None:
     say(f"g4fsdk: requests recorded: {len(cassette.interactions)}; the program's exit code: {code}")
     say(f"  attach to a bug report: {output} (secrets are removed; prompts and answers are in it)")
     say(f"  look at it:             g4fsdk cassette show {output}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from g4fsdk._redact import redact_url
 from g4fsdk.cli import _options as options
+from g4fsdk.cli._findings import compare, load_for_use, report
 from g4fsdk.cli._output import write, write_document, write_json_line, write_table
 from g4fsdk.testing._cassette import Cassette, Interaction
 
@@ -64,6 +66,37 @@ def _row(number: int, interaction: Interaction) -> dict[str, Any]:
         "ms": round(response.at_ms[-1]) if response.at_ms else 0,
         "end": response.end,
     }
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", exists=True, help="A recording, or a folder of them.")
+    ],
+    max_age: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="DAYS", help="Recordings must not be older than so many days."),
+    ] = None,
+    as_json: options.AsJSON = False,
+) -> None:
+    """Check recordings: format, sums, provenance, age, and secrets left in them.
+
+    Exit code 0: all is fine, 1: something is not.
+    """
+    from g4fsdk.testing._check import check_folder
+
+    findings = check_folder(path, max_age_days=max_age, now=datetime.now(UTC))
+    report(findings, as_json=as_json, fine="all is fine")
+
+
+@app.command()
+def diff(old: CassetteFile, new: CassetteFile, as_json: options.AsJSON = False) -> None:
+    """Say how the service changed between two recordings: requests, keys, types, event types, end marker.
+
+    Texts, ids and times do not count. Exit code 0: nothing changed, 1: something did, 2: no comparison.
+    """
+    changes = compare(load_for_use(old), load_for_use(new))
+    report(changes, as_json=as_json, fine="no change")
 
 
 @app.command()

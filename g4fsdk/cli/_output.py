@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -48,6 +49,8 @@ def plain(value: Any) -> Any:
             return {str(name): plain(inner) for name, inner in value.items()}
         case list() | tuple():
             return [plain(inner) for inner in value]
+        case PurePath():
+            return str(value)
         case _:
             return value
 
