@@ -11,6 +11,7 @@ import random
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,32 +35,35 @@ class CaptureRecorder(Recorder):
 
     def new_ids(self) -> Ids:
         """Return ids for one client, which a replay can make again; another client's are others."""
-        return _CaptureIds(str(_MOST_CALLS * _DICE.randrange(_MOST_CALLS)))
-
-    def note_call(self, provider: Provider, ids: Ids, call: Mapping[str, Any]) -> None:
-        """Keep that *provider* is asked *call*, the arguments of `create` or `generate`, with *ids*.
-
-        Clients say so for each attempt; a retry draws other ids and is no call of its own.
-        """
-        seed = ids.seed if isinstance(ids, SeededIds) else ""
-        if "." in seed:
-            return
-        own_address = provider.base_url != type(provider).url.rstrip("/")
-        self.metadata |= {
-            "provider": provider.name,
-            "base_url": provider.base_url if own_address else None,
-            "ids_seed": int(seed) if seed.isdecimal() else None,
-            "call": {name: _plain(value) for name, value in call.items() if value not in (None, "")},
-        }
+        return _ClientIds(str(_MOST_CALLS * _DICE.randrange(_MOST_CALLS)), self)
 
 
-class _CaptureIds(SeededIds):
+@dataclass(frozen=True, slots=True)
+class _ClientIds(SeededIds):
     """Ids for one client: each call gets a seed of its own, which alone makes its requests again."""
 
-    __slots__ = ()
+    recorder: CaptureRecorder | None = None
 
     def child(self, number: int) -> Ids:
-        return SeededIds(str(int(self.seed) + number))
+        return _CallIds(str(int(self.seed) + number), self.recorder)
+
+
+@dataclass(frozen=True, slots=True)
+class _CallIds(SeededIds):
+    """Ids for one call, which its client tells what was asked. Those for its retries are plain ones."""
+
+    recorder: CaptureRecorder | None = None
+
+    def note_call(self, provider: Provider, call: Mapping[str, Any]) -> None:
+        """Keep that *provider* is asked *call*, the arguments of `create` or `generate`."""
+        assert self.recorder is not None
+        own_address = provider.base_url != type(provider).url.rstrip("/")
+        self.recorder.metadata |= {
+            "provider": provider.name,
+            "base_url": provider.base_url if own_address else None,
+            "ids_seed": int(self.seed),
+            "call": {name: _plain(value) for name, value in call.items() if value not in (None, "")},
+        }
 
 
 def transport_from_environment() -> CaptureRecorder | None:
