@@ -194,7 +194,7 @@ class Conversation:
                 "messages": list(messages),
                 "state": dict(s),
             }:
-                return cls(provider, model, tuple(Message.from_mapping(m) for m in messages), s)
+                return cls(provider, model, tuple(_read_message(m) for m in messages), s)
             case _:
                 raise UsageError("not a conversation; give what Conversation.to_dict() returned")
 
