@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
 from g4fsdk.cli import _cassette
+from g4fsdk.cli._bench import bench
 from g4fsdk.cli._capture import capture
 from g4fsdk.cli._chat import chat
 from g4fsdk.cli._failures import exit_code
@@ -76,4 +77,5 @@ app.command()(image)
 app.command()(providers)
 app.command()(models)
 app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
+app.command()(bench)
 app.add_typer(_cassette.app)

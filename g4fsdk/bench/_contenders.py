@@ -1,0 +1,162 @@
+"""What runs: the parsers of this package, and the floor under each.
+
+A contender's `run` is timed; its `text` says what came out, so that no figure is for wrong work.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from g4fsdk._chatui import UpdateDecoder
+from g4fsdk._events import Event, TextDelta
+from g4fsdk._json_lines import JSONLinesParser
+from g4fsdk._parsers import Parser
+from g4fsdk._sse import SSEParser
+from g4fsdk._text import TextParser
+from g4fsdk.bench._corpora import Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """*run* is what is timed; *text* does the same and returns the text that came out."""
+
+    name: str
+    run: Callable[[], object]
+    text: Callable[[], str]
+
+
+class WrongTextError(Exception):
+    """A contender gave another text than the stream holds."""
+
+
+def check(contender: Contender, text: str) -> None:
+    """Raises WrongTextError when *contender* does not give *text*."""
+    given = contender.text()
+    if given != text:
+        at = next(
+            (i for i, (a, b) in enumerate(zip(given, text, strict=False)) if a != b),
+            min(len(given), len(text)),
+        )
+        raise WrongTextError(
+            f"{contender.name} gives {given[at : at + 40]!r} where the stream says {text[at : at + 40]!r}"
+        )
+
+
+def text_of(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if type(event) is TextDelta)
+
+
+def parsing(name: str, make: Callable[[], Parser], chunks: Sequence[bytes]) -> Contender:
+    """Return the contender that feeds *chunks* to a new parser of *make*."""
+
+    def run() -> None:
+        feed = make().feed
+        for chunk in chunks:
+            feed(chunk)
+
+    def text() -> str:
+        feed = make().feed
+        return "".join(text_of(feed(chunk)) for chunk in chunks)
+
+    return Contender(name, run, text)
+
+
+def without_templates(parser: Parser) -> Parser:
+    """Return *parser* on its plain path: it never learns the constant parts of a stream's units."""
+    assert parser._lessons
+    parser._lessons = 0
+    return parser
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice]
+
+
+class _Stream(msgspec.Struct, tag="stream", tag_field="type"):
+    token: str
+
+
+class _Status(msgspec.Struct, tag="status", tag_field="type"):
+    status: str
+
+
+class _FinalAnswer(msgspec.Struct, tag="finalAnswer", tag_field="type"):
+    text: str
+
+
+_chunks = msgspec.json.Decoder(_Chunk)
+_updates = msgspec.json.Decoder(_Stream | _Status | _FinalAnswer)
+
+FLOOR = "msgspec, split beforehand"
+CODECS = "codecs incremental decoder"
+OURS = "g4fsdk"
+PLAIN = "g4fsdk, plain path"
+
+
+def sse_floor(corpus: Corpus) -> Contender:
+    """Return msgspec's typed decode of the text events' documents, nothing but `choices[].delta.content`."""
+    documents, decode = corpus.documents, _chunks.decode
+
+    def run() -> None:
+        for document in documents:
+            decode(document)
+
+    def text() -> str:
+        return "".join(decode(document).choices[0].delta.content or "" for document in documents)
+
+    return Contender(FLOOR, run, text)
+
+
+def lines_floor(corpus: Corpus) -> Contender:
+    """Return msgspec's decode of every line, split beforehand, into a union of structs by tag."""
+    lines, decode = [event[:-1] for event in corpus.events], _updates.decode
+
+    def run() -> None:
+        for line in lines:
+            decode(line)
+
+    def text() -> str:
+        found = (decode(line) for line in lines)
+        return "".join(one.token.rstrip("\0") for one in found if isinstance(one, _Stream))
+
+    return Contender(FLOOR, run, text)
+
+
+def text_floor(chunks: Sequence[bytes]) -> Contender:
+    """Return what the standard library has for bytes cut anywhere."""
+    make = codecs.getincrementaldecoder("utf-8")
+
+    def run() -> None:
+        decode = make("replace").decode
+        for chunk in chunks:
+            decode(chunk)
+
+    def text() -> str:
+        decode = make("replace").decode
+        return "".join(map(decode, chunks))
+
+    return Contender(CODECS, run, text)
+
+
+def sse_parser() -> Parser:
+    return SSEParser()
+
+
+def lines_parser() -> Parser:
+    return JSONLinesParser(UpdateDecoder())
+
+
+def text_parser() -> Parser:
+    return TextParser()
