@@ -147,7 +147,7 @@ def dig(body: bytes) -> tuple[str, str | int | None]:
         title = re.search(rb"<title[^>]*>([^<]*)</title>", body, re.IGNORECASE)
         return (title[1] if title else b"an HTML page").decode("utf-8", "replace").strip(), None
     try:
-        return _dig_value(msgspec.json.decode(body))
+        return _dig_value(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", "replace").strip(), None
 

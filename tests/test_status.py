@@ -107,6 +107,7 @@ def test_message_and_code_are_dug_out_of_any_shape(body: Any, message: str, code
         pytest.param(b"\xff bad bytes", "\ufffd bad bytes", id="bytes that are no text"),
         pytest.param(b'{"error": ', '{"error":', id="broken JSON"),
         pytest.param(b"", "", id="nothing"),
+        pytest.param(b'\xef\xbb\xbf{"error":"no"}', "no", id="a byte order mark"),
         pytest.param(b' \n{"error":"no"}', "no", id="blank space in front"),
         pytest.param(
             b"<html><title>502 Bad Gateway</title></html>", "502 Bad Gateway", id="a page says its title"
