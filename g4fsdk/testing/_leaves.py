@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -41,10 +41,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A JSON string value: where its content stands in the body, and the keys that lead to it."""
+    """A JSON string value: where its content stands in the body, decoded, and the keys that lead to it."""
 
     start: int
     end: int
+    text: bytes
     path: Path
     frames: tuple[Frame, ...]
 
@@ -62,7 +63,9 @@ def leaves_in(body: bytes) -> Iterator[Leaf]:
             if number and text == b"index":
                 frames[-1].index = int(number)
         elif text:
-            yield Leaf(*_unpadded(body, *token.span(1)), tuple(frame.key for frame in frames), tuple(frames))
+            path = tuple([frame.key for frame in frames])
+            start, end = token.span(1) if not text.endswith(b"\\u0000") else _unpadded(body, *token.span(1))
+            yield Leaf(start, end, _decoded(body[start:end]), path, tuple(frames))
         elif text is not None:
             continue
         elif opening is not None:
@@ -70,13 +73,13 @@ def leaves_in(body: bytes) -> Iterator[Leaf]:
         elif closing is not None:
             del frames[-1:]
         elif data is not None:
-            yield Leaf(*token.span(6), ("data",), ())
+            yield Leaf(*token.span(6), data, ("data",), ())
         elif frames and isinstance(frames[-1].key, int):
             frames[-1].key += 1
 
 
 def _unpadded(body: bytes, start: int, end: int) -> tuple[int, int]:
-    padding = NUL_PADDING.search(body, start, end) if body.endswith(b"\\u0000", start, end) else None
+    padding = NUL_PADDING.search(body, start, end)
     return start, padding.start() if padding else end
 
 
@@ -109,18 +112,24 @@ class JoinedText:
         return self.raw_starts[at]
 
 
-def joined_texts(body: bytes) -> tuple[list[JoinedText], list[JoinedText]]:
-    """Return the texts of *body* joined over its documents, by key path, and with choices and calls apart.
+def joined_texts(body: bytes) -> tuple[JoinedText, list[JoinedText]]:
+    """Return the text of *body* joined over its documents, by key path, choice and tool call.
 
-    The second list is to be searched for known values only. There everything is joined; in the first,
+    The others are to be searched for known values only. There all is joined that could be; in the first,
     values that are each complete are not, lest one of them be taken for the rest of the one before.
     """
-    leaves = list(leaves_in(body))
-    by_place = _grouped(leaves, _path_in_document), _grouped(leaves, _path_with_indexes)
-    careful = _different(_joined(body, groups, looks_complete) for groups in by_place)
-    joined = _different(_joined(body, groups, lambda before, after: False) for groups in by_place)
-    known = {each.text for each in careful}
-    return careful, [each for each in joined if each.text not in known]
+    by_path = _grouped(list(leaves_in(body)), _path_in_document)
+    by_choice = [group for leaves in by_path for group in _by_choice(leaves)]
+    careful = _joined(body, by_choice, looks_complete)
+    groupings = (by_choice, by_path) if len(by_choice) != len(by_path) else (by_choice,)
+    others = [_joined(body, groups, lambda before, after: False) for groups in groupings]
+    return careful, [each for each in others if each.text != careful.text]
+
+
+def _by_choice(leaves: list[Leaf]) -> list[list[Leaf]]:
+    """Return *leaves* apart by their ``index``, unless each has its own: some servers count it up."""
+    groups = _grouped(leaves, lambda leaf: tuple(frame.index for frame in leaf.frames))
+    return [leaves] if len(groups) == len(leaves) else groups
 
 
 def looks_complete(before: bytes, after: bytes) -> bool:
@@ -133,10 +142,6 @@ def _path_in_document(leaf: Leaf) -> tuple[object, ...]:
     return leaf.path[1:] if isinstance(leaf.path[0] if leaf.path else None, int) else leaf.path
 
 
-def _path_with_indexes(leaf: Leaf) -> tuple[object, ...]:
-    return *_path_in_document(leaf), *(frame.index for frame in leaf.frames)
-
-
 def _grouped(leaves: list[Leaf], place: Callable[[Leaf], tuple[object, ...]]) -> list[list[Leaf]]:
     groups: dict[tuple[object, ...], list[Leaf]] = {}
     for leaf in leaves:
@@ -144,24 +149,19 @@ def _grouped(leaves: list[Leaf], place: Callable[[Leaf], tuple[object, ...]]) ->
     return list(groups.values())
 
 
-def _different(texts: Iterable[JoinedText]) -> list[JoinedText]:
-    return list({each.text: each for each in texts}.values())
-
-
 def _joined(body: bytes, groups: list[list[Leaf]], are_apart: Callable[[bytes, bytes], bool]) -> JoinedText:
     joined, pieces, length = JoinedText(body), [], 0
     for group in groups:
         before = b""
         for leaf in group:
-            text = _decoded(body[leaf.start : leaf.end])
-            if not before or are_apart(before, text):
+            if not before or are_apart(before, leaf.text):
                 pieces.append(BETWEEN)
                 length += len(BETWEEN)
             joined.leaves.append(leaf)
             joined.starts.append(length)
-            pieces.append(text)
-            length += len(text)
-            before = text
+            pieces.append(leaf.text)
+            length += len(leaf.text)
+            before = leaf.text
     joined.text = b"".join(pieces)
     return joined
 

@@ -22,11 +22,10 @@ def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
 def body_edits(body: bytes, vault: Vault, *, in_response: bool) -> list[Edit]:
     """Return the edits that take the secrets out of *body*, those in text joined over events included."""
     edits = edits_in(body, vault, in_response=in_response)
-    careful, whole = joined_texts(body)
-    for joined in careful:
-        for edit in edits_in(joined.text, vault, in_response=in_response):
-            edits += joined.in_body(edit)
-    for joined in whole:
+    careful, others = joined_texts(body)
+    for edit in edits_in(careful.text, vault, in_response=in_response):
+        edits += careful.in_body(edit)
+    for joined in others:
         for edit in known_edits_in(joined.text, vault):
             edits += joined.in_body(edit)
     return merged(edits)

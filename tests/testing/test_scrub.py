@@ -1,0 +1,484 @@
+"""Scrubbing: no secret of any kind is left, in any coding, and what is none keeps its bytes."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from g4fsdk.testing._cassette import Cassette, Headers, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._errors import LeakError
+from g4fsdk.testing._scrub import Leak, Scrubber, find_leaks
+from g4fsdk.testing._secrets import PLACEHOLDER
+
+URL = "https://chat.test/api"
+CANARY = "canary-9f8e7d/6c+5b"
+KEY = "sk-proj-abcdEFGH12345678ijkl"
+
+
+def session(
+    *,
+    url: str = URL,
+    sent: Headers | None = None,
+    body: bytes = b"",
+    came: Headers | None = None,
+    chunks: list[bytes] | None = None,
+    status: int = 200,
+) -> Cassette:
+    pieces = chunks or []
+    response = RecordedResponse(
+        status, headers=came or [], chunks=pieces, at_ms=[float(i) for i in range(len(pieces))]
+    )
+    return Cassette([Interaction(RecordedRequest("POST", url, sent or [], body), response)])
+
+
+def as_json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def base64_of(text: bytes) -> str:
+    return base64.b64encode(text).decode()
+
+
+def multipart(name: str, value: str) -> bytes:
+    return f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n--B--\r\n'.encode()
+
+
+def deltas(*texts: str) -> list[bytes]:
+    return [
+        b"data: %s\n\n" % as_json({"choices": [{"index": 0, "delta": {"content": text}}]}) for text in texts
+    ]
+
+
+def updates(*tokens: str) -> list[bytes]:
+    return [as_json({"type": "stream", "token": token.ljust(16, "\0")}) + b"\n" for token in tokens]
+
+
+def joined_text(body: bytes) -> str:
+    """Return what a client shows of *body*, made without the code under test."""
+    text = ""
+    for line in body.decode().splitlines():
+        match json.loads(line.removeprefix("data: ") or "null"):
+            case {"choices": [{"delta": {"content": str(piece)}}]} | {"token": str(piece)}:
+                text += piece.rstrip("\0")
+    return text
+
+
+def codings_of(secret: str) -> list[str]:
+    forms = [secret, quote(secret, safe=""), json.dumps(secret)[1:-1], secret.replace("/", r"\/")]
+    return [*forms, base64_of(secret.encode())]
+
+
+PLACES: dict[str, Callable[[str], Cassette]] = {
+    "header": lambda s: session(sent=[("Authorization", f"Bearer {s}")]),
+    "cookie": lambda s: session(sent=[("Cookie", f"hf-chat={s}; theme=dark")]),
+    "Set-Cookie": lambda s: session(came=[("Set-Cookie", f"hf-chat={s}; Path=/; HttpOnly")]),
+    "query": lambda s: session(url=f"{URL}?model=m&api_key={quote(s, safe='')}"),
+    "JSON key": lambda s: session(body=as_json({"apiKey": s, "model": "m"})),
+    "nested JSON": lambda s: session(body=as_json({"a": [{"b": {"client_secret": s}}]})),
+    "JSON in a JSON string": lambda s: session(
+        body=as_json({"a": json.dumps({"b": json.dumps({"password": s})})})
+    ),
+    "SSE data": lambda s: session(chunks=[b"data: " + as_json({"access_token": s}) + b"\n\n"]),
+    "JSON line": lambda s: session(chunks=[b'{"type":"x"}\n' + as_json({"refresh_token": s}) + b"\n"]),
+    "multipart": lambda s: session(body=multipart("api_key", s)),
+    "form": lambda s: session(body=f"password={quote(s, safe='')}&a=1".encode()),
+    "base64 payload": lambda s: session(body=as_json({"messages": base64_of(as_json([{"token": s}]))})),
+    "URL password": lambda s: session(url=f"https://user:{quote(s, safe='')}@chat.test/api"),
+    "error body": lambda s: session(status=401, chunks=[as_json({"error": {"message": "no", "api_key": s}})]),
+    "cookie jar": lambda s: session(body=as_json({"conversation": {"cookies": {"hf-chat": s}}})),
+    "list": lambda s: session(body=as_json({"api_keys": ["", s]})),
+    "cut off JSON": lambda s: session(chunks=[as_json({"api_key": s})[:-2]]),
+    "user id in an answer": lambda s: session(chunks=[as_json({"user_id": s})]),
+    "call": lambda s: Cassette(metadata={"call": {"api_key": s, "headers": {"X-Api-Key": s}}}),
+    "proxy of the call": lambda s: Cassette(
+        metadata={"call": {"proxy": f"http://me:{quote(s, safe='')}@proxy.test"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("place", [pytest.param(place, id=name) for name, place in PLACES.items()])
+def test_a_secret_under_its_name_is_found_and_taken_out(place: Callable[[str], Cassette]) -> None:
+    cassette = place(CANARY)
+
+    scrubbed = Scrubber().scrub_cassette(cassette)
+
+    assert find_leaks(cassette)
+    assert not any(form in repr(scrubbed) for form in codings_of(CANARY))
+    assert "SCRUBBED" in repr(scrubbed) or base64_of(b'[{"token": "SCRUBBED')[:-4] in repr(scrubbed)
+    assert find_leaks(scrubbed, [CANARY]) == []
+
+
+def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
+    secrets = [f"canary-{number:02}-{'x' * number}" for number in range(len(PLACES))]
+    parts = [place(secret) for place, secret in zip(PLACES.values(), secrets, strict=True)]
+    cassette = Cassette([each for part in parts for each in part.interactions])
+    cassette.metadata = {"calls": [part.metadata for part in parts]}
+
+    scrubbed = Scrubber().scrub_cassette(cassette)
+
+    assert not [secret for secret in secrets if secret in repr(scrubbed)]
+    assert find_leaks(scrubbed, secrets) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        KEY,
+        "sk-ant-api03-abcdefghijklmnop",
+        "sk-or-v1-0123456789abcdef0123",
+        "hf_abcdefghijklmnopQRST",
+        "gsk_abcdefghijklmnop1234",
+        "AIzaSyA0123456789abcdefghijklmnopqrstu",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl",
+        "org-abcdefghijklmnop1234",
+        "sk-abc*****************wxyz",
+        "AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_a_key_is_known_by_its_look(key: str) -> None:
+    cassette = session(chunks=[f"Incorrect API key provided: {key}.\n".encode()])
+
+    scrubbed = Scrubber().scrub_cassette(cassette)
+
+    assert key not in repr(scrubbed)
+    assert scrubbed.interactions[0].response.body.startswith(b"Incorrect API key provided: SCRUBBED-")
+
+
+ECHOES: dict[str, Callable[[str], bytes]] = {
+    "plain": lambda s: f"your key {s} is wrong".encode(),
+    "JSON": lambda s: as_json({"message": f"key {s}!"}),
+    "JSON with slashes escaped": lambda s: as_json({"message": s}).replace(b"/", rb"\/"),
+    "all escaped": lambda s: b'{"message":"%s"}' % "".join(f"\\u{ord(c):04X}" for c in s).encode(),
+    "JSON in JSON": lambda s: as_json({"a": as_json({"b": f"{s}"}).decode()}),
+    "percent-coded": lambda s: f"/login?next=%2Fx%3Fk%3D{quote(s, safe='')}".encode(),
+    "fully percent-coded": lambda s: "".join(f"%{byte:02x}" for byte in s.encode()).encode(),
+    "base64 of JSON": lambda s: base64_of(as_json({"a": s})).encode(),
+    "base64url of text": lambda s: base64.urlsafe_b64encode(f"abc?~{s}".encode()).rstrip(b"="),
+    "base64, aligned at 1": lambda s: base64_of(b"\xff" + s.encode() + b"\xfe\xff").encode(),
+    "base64, aligned at 2": lambda s: base64_of(b"\xff\xff" + s.encode() + b"\xfe").encode(),
+    "base64 in a path": lambda s: b"/files/" + base64_of(b"\xff" * 9 + s.encode()).encode(),
+}
+
+
+@pytest.mark.parametrize("echo", [pytest.param(echo, id=name) for name, echo in ECHOES.items()])
+@pytest.mark.parametrize("secret", [CANARY, KEY, 'quote"and\\back', "ключ-от-всех-дверей"])
+def test_a_value_seen_once_is_taken_out_in_any_coding(secret: str, echo: Callable[[str], bytes]) -> None:
+    cassette = session(chunks=[echo(secret)])
+    scrubber = Scrubber()
+    scrubber.add_secret(secret)
+
+    scrubbed = scrubber.scrub_cassette(cassette)
+
+    assert find_leaks(cassette, [secret])
+    assert echo(secret) not in scrubbed.interactions[0].response.body
+    assert find_leaks(scrubbed, [secret]) == []
+    assert Scrubber().scrub_cassette(scrubbed) == scrubbed
+
+
+def test_the_same_secret_has_the_same_placeholder_everywhere() -> None:
+    cassette = session(
+        chunks=[f"no such key: {CANARY}".encode()],
+        sent=[("Authorization", f"Bearer {CANARY}")],
+        body=as_json({"api_key": CANARY, "password": "another-secret-1"}),
+    )
+
+    scrubbed = Scrubber().scrub_cassette(cassette)
+
+    assert set(PLACEHOLDER.findall(repr(scrubbed))) == {"SCRUBBED-authorization-1", "SCRUBBED-password-1"}
+    assert scrubbed.interactions[0].request.headers == [("Authorization", "Bearer SCRUBBED-authorization-1")]
+
+
+def test_a_secret_seen_late_is_taken_out_of_what_came_before() -> None:
+    cassette = session(chunks=[f"hello {CANARY}".encode()])
+    cassette.interactions += session(sent=[("X-Api-Key", CANARY)]).interactions
+
+    scrubbed = Scrubber().scrub_cassette(cassette)
+
+    assert scrubbed.interactions[0].response.body == b"hello SCRUBBED-x-api-key-1"
+
+
+TEXT = [
+    pytest.param(b'{"type":"stream","token":"sesame-opener\\u0000\\u0000"}\n', id="chat-ui token"),
+    pytest.param(
+        b'{"token":"sesame-opener","type":"stream"}\n', id="chat-ui token, keys the other way round"
+    ),
+    pytest.param(b'{"type":"reasoning","subtype":"stream","token":"because"}\n', id="chat-ui reasoning"),
+    pytest.param(b'{"content":[{"token":"Hello","logprob":-0.1,"bytes":[72]}]}', id="log probabilities"),
+    pytest.param(b'{"token":{"id":5,"text":"Hello","special":false}}', id="old TGI token"),
+    pytest.param(b'{"max_tokens":4000,"usage":{"prompt_tokens":7,"total_tokens": 15}}', id="token counts"),
+    pytest.param(b'{"tools":[{"password":{"type":"string","description":"a word"}}]}', id="schema of a tool"),
+    pytest.param(
+        b'{"conversationId":"6b00394db8680ad26abbed90","chatId":"487afaf7-d53a"}', id="conversation ids"
+    ),
+    pytest.param(b'{"api_key":"","password":null,"token":null}', id="empty values"),
+    pytest.param(b"the task-force and risk-assessment-of-everything", id="words with sk- inside"),
+    pytest.param(
+        '{"text":"\u2028 emoji \U0001f600 caf\u00e9 \\ud83d"}\r\n \t'.encode(), id="odd text and spacing"
+    ),
+    pytest.param(b'{"a": "\xff\xfe broken', id="broken bytes"),
+    pytest.param(b"a=1&b=2&token=&key=", id="form without values"),
+]
+
+
+@pytest.mark.parametrize("body", TEXT)
+def test_a_body_without_secrets_keeps_its_bytes(body: bytes) -> None:
+    cassette = session(body=body, chunks=[body[:7], body[7:]])
+
+    assert Scrubber().scrub_cassette(cassette) == cassette
+    assert find_leaks(cassette) == []
+
+
+def test_what_stands_beside_a_secret_keeps_its_bytes() -> None:
+    body = b'{ "b" : 1.50,\r\n\t"api_key":"%s" , "\\u0061":"\\u00e9" }' % CANARY.encode()
+
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[body]))
+
+    assert scrubbed.interactions[0].response.body == body.replace(CANARY.encode(), b"SCRUBBED-api-key-1")
+
+
+def test_the_callers_own_ids_are_kept_but_the_accounts_are_not() -> None:
+    cassette = session(
+        body=b'{"userId":"#/chat/1763640000000"}',
+        chunks=[b'{"userId":"#/chat/1763640000000","user_id":"acct_2g27FbGq","organization":"org_x1y2z3"}'],
+    )
+
+    scrubbed = Scrubber().scrub_cassette(cassette).interactions[0]
+
+    assert scrubbed.request.body == b'{"userId":"#/chat/1763640000000"}'
+    assert json.loads(scrubbed.response.body) == {
+        "userId": "#/chat/1763640000000",
+        "user_id": "SCRUBBED-user-id-1",
+        "organization": "SCRUBBED-organization-1",
+    }
+
+
+def test_a_number_stays_a_number() -> None:
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[b'{"user_id": 123456789, "other": 123456789}']))
+
+    assert scrubbed.interactions[0].response.body == b'{"user_id": 0, "other": 0}'
+
+
+@pytest.mark.parametrize("common", ["Session", "true", "admin", "12345", "secret", "SCRUBBED-cookie-1"])
+def test_a_common_value_is_replaced_only_under_its_name(common: str) -> None:
+    cassette = session(body=as_json({"password": common, "text": f"say {common} twice"}))
+
+    scrubbed = Scrubber().scrub_cassette(cassette).interactions[0].request.body
+
+    assert json.loads(scrubbed)["text"] == f"say {common} twice"
+    assert PLACEHOLDER.fullmatch(json.loads(scrubbed)["password"])
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer null", "bearer undefined"])
+def test_an_authorization_without_a_key_is_no_leak(value: str) -> None:
+    cassette = session(sent=[("authorization", value)])
+
+    assert find_leaks(cassette) == []
+    assert Scrubber().scrub_cassette(cassette) == cassette
+
+
+@given(cuts=st.lists(st.integers(0, 150), max_size=6))
+def test_a_secret_cut_over_chunks_anywhere_is_taken_out(cuts: list[int]) -> None:
+    body = b"".join(deltas("my key is ")) + f": the key {CANARY}, again {CANARY}\n\n".encode()
+    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    chunks = [body[start:end] for start, end in pairwise(places)]
+    scrubber = Scrubber()
+    scrubber.add_secret(CANARY)
+
+    response = scrubber.scrub_cassette(session(chunks=chunks)).interactions[0].response
+
+    assert response.body == body.replace(CANARY.encode(), b"SCRUBBED-secret-1")
+    assert len(response.chunks) == len(response.at_ms) <= len(chunks)
+    assert all(response.chunks)
+
+
+def test_the_chunk_where_a_secret_starts_takes_the_placeholder_and_an_empty_one_is_dropped() -> None:
+    cassette = session(chunks=[b"key " + KEY[:5].encode(), KEY[5:9].encode(), KEY[9:].encode() + b" end"])
+
+    response = Scrubber().scrub_cassette(cassette).interactions[0].response
+
+    assert response.chunks == [b"key SCRUBBED-openai-key-1", b" end"]
+    assert response.at_ms == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("stream", [deltas, updates])
+@pytest.mark.parametrize("size", [1, 3, 11])
+@pytest.mark.parametrize("secret", [KEY, CANARY])
+def test_a_secret_that_comes_piece_by_piece_is_taken_out(
+    stream: Callable[..., list[bytes]], size: int, secret: str
+) -> None:
+    text = f"Your key is {secret}, keep it."
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    cassette = session(chunks=stream(*pieces))
+    scrubber = Scrubber()
+    scrubber.add_secret(secret)
+
+    scrubbed = scrubber.scrub_cassette(cassette)
+
+    response = scrubbed.interactions[0].response
+    assert re.fullmatch(r"Your key is SCRUBBED-[a-z-]+-1, keep it\.", joined_text(response.body))
+    assert len(response.chunks) == len(pieces)
+    assert find_leaks(scrubbed, [secret]) == []
+    assert Scrubber().scrub_cassette(scrubbed) == scrubbed
+
+
+@given(data=st.data())
+def test_a_secret_of_two_interleaved_choices_is_taken_out_of_each(data: st.DataObject) -> None:
+    order = data.draw(st.permutations([0] * len(KEY) + [1] * len(KEY)))
+    letters = {0: iter(KEY), 1: iter(KEY)}
+    events = [
+        b"data: %s\n\n" % as_json({"choices": [{"delta": {"content": next(letters[i])}, "index": i}]})
+        for i in order
+    ]
+
+    scrubbed = Scrubber().scrub_cassette(session(chunks=events, sent=[("Authorization", f"Bearer {KEY}")]))
+
+    texts = {0: "", 1: ""}
+    for line in scrubbed.interactions[0].response.body.split(b"\n\n")[:-1]:
+        choice = json.loads(line.removeprefix(b"data: "))["choices"][0]
+        texts[choice["index"]] += choice["delta"]["content"]
+    assert texts == {0: "SCRUBBED-authorization-1", 1: "SCRUBBED-authorization-1"}
+
+
+def test_ids_and_urls_that_repeat_in_each_event_are_not_joined() -> None:
+    url = "https://img.test/a.png?sig=0123456789abcdefghij"
+    chunks = [b"data: %s\n\n" % as_json({"url": url.replace("a.png", name)}) for name in ("a.png", "b.png")]
+
+    response = Scrubber().scrub_cassette(session(chunks=chunks)).interactions[0].response
+
+    assert [json.loads(chunk[6:])["url"] for chunk in response.chunks] == [
+        "https://img.test/a.png?sig=SCRUBBED-sig-1",
+        "https://img.test/b.png?sig=SCRUBBED-sig-1",
+    ]
+
+
+def test_scrubbing_twice_changes_nothing_and_two_scrubbers_agree() -> None:
+    cassette = Cassette([each for place in PLACES.values() for each in place(CANARY).interactions])
+    before = copy.deepcopy(cassette)
+
+    once = Scrubber().scrub_cassette(cassette)
+
+    assert cassette == before
+    assert Scrubber().scrub_cassette(cassette) == once
+    assert Scrubber().scrub_cassette(once) == once
+
+
+def test_a_session_that_grows_gives_no_placeholder_twice() -> None:
+    grown = Scrubber().scrub_cassette(session(sent=[("X-Api-Key", "first-key-1")]))
+    grown.interactions += session(sent=[("X-Api-Key", "second-key-2")]).interactions
+
+    scrubbed = Scrubber().scrub_cassette(grown)
+
+    values = [interaction.request.headers[0][1] for interaction in scrubbed.interactions]
+    assert values == ["SCRUBBED-x-api-key-1", "SCRUBBED-x-api-key-2"]
+
+
+def test_the_length_that_a_request_tells_follows() -> None:
+    body = as_json({"api_key": CANARY})
+
+    request = Scrubber().scrub_request(
+        RecordedRequest("POST", URL, [("Content-Length", str(len(body)))], body)
+    )
+
+    assert request.headers == [("Content-Length", str(len(request.body)))]
+
+
+def live(key: str, url: str = URL) -> RecordedRequest:
+    return RecordedRequest(
+        "POST", f"{url}?api_key={key}", [("X-Api-Key", key)], as_json({"token": key, "q": "?"})
+    )
+
+
+def test_a_request_with_another_key_compares_equal_to_the_recorded_one() -> None:
+    cassette = session(came=[("Set-Cookie", f"a={CANARY}")])
+    cassette.interactions.append(Interaction(live("recorded-key-1"), RecordedResponse(200)))
+    recorded = Scrubber().scrub_cassette(cassette).interactions[1].request
+
+    again = Scrubber().scrub_request(live("quite-another-2"))
+
+    assert (again.url, again.body) == (recorded.url, recorded.body)
+
+
+def test_requests_compare_equal_whichever_of_several_keys_they_hold() -> None:
+    scrubber = Scrubber()
+
+    first, second = scrubber.comparable(live("one-key-1")), scrubber.comparable(live("two-key-2"))
+
+    assert (first.url, first.body) == (second.url, second.body)
+    assert scrubber.comparable(live("one-key-1", "https://other.test")).url != first.url
+
+
+def test_a_token_from_an_answer_compares_equal_when_a_replay_sends_its_placeholder() -> None:
+    cassette = session(chunks=[as_json({"access_token": CANARY})])
+    cassette.interactions += session(body=as_json({"state": {"t": CANARY}})).interactions
+    recorded = Scrubber().scrub_cassette(cassette)
+    token = json.loads(recorded.interactions[0].response.body)["access_token"]
+
+    sent = Scrubber().scrub_request(RecordedRequest("POST", URL, [], as_json({"state": {"t": token}})))
+
+    assert sent.body == recorded.interactions[1].request.body
+
+
+LEAKS = [
+    pytest.param(
+        session(sent=[("Authorization", f"Bearer {CANARY}")]),
+        Leak("interactions[0].request.headers.Authorization", "Authorization"),
+        id="header",
+    ),
+    pytest.param(
+        session(url=f"{URL}?key={CANARY}"), Leak("interactions[0].request.url", "query key"), id="query"
+    ),
+    pytest.param(
+        session(chunks=[*deltas("a", "b"), b'data: {"error":{"token":"%s"}}\n\n' % CANARY.encode()]),
+        Leak("interactions[0].response.body (SSE event 3, key error.token)", "JSON key token"),
+        id="SSE",
+    ),
+    pytest.param(
+        session(chunks=[b'{"a":1}\n{"b":[{"secret":"%s"}]}\n' % CANARY.encode()]),
+        Leak("interactions[0].response.body (line 2, key b[0].secret)", "JSON key secret"),
+        id="JSON lines",
+    ),
+    pytest.param(
+        session(chunks=[b"key: " + KEY.encode()]),
+        Leak("interactions[0].response.body (byte 5)", "openai-key by its look"),
+        id="text",
+    ),
+    pytest.param(
+        Cassette(metadata={"call": {"messages": [{"content": f"use {KEY}"}]}}),
+        Leak("metadata.call.messages[0].content", "openai-key by its look"),
+        id="metadata",
+    ),
+]
+
+
+@pytest.mark.parametrize(("cassette", "leak"), LEAKS)
+def test_a_leak_names_its_place_and_never_the_secret(cassette: Cassette, leak: Leak) -> None:
+    assert find_leaks(cassette) == [leak]
+    assert str(leak) == f"{leak.place}: {leak.kind}"
+
+
+def test_what_cannot_be_scrubbed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g4fsdk.testing._scrub.MOST_PASSES", 1)
+
+    with pytest.raises(LeakError) as caught:
+        Scrubber().scrub_cassette(session(sent=[("X-Api-Key", CANARY)]))
+    with pytest.raises(LeakError):
+        Scrubber().scrub_request(live(CANARY))
+
+    assert CANARY not in str(caught.value)
+
+
+@given(st.binary(max_size=200) | st.text(alphabet='"\\{}[]:,%&?=skey-01A \n', max_size=200).map(str.encode))
+def test_any_body_can_be_scrubbed(body: bytes) -> None:
+    scrubbed = Scrubber().scrub_cassette(session(body=body, chunks=[body] if body else []))
+
+    assert Scrubber().scrub_cassette(scrubbed) == scrubbed
+    assert find_leaks(scrubbed) == []
