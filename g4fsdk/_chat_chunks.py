@@ -90,22 +90,22 @@ class ChatChunkDecoder(Decoder):
         self._tries = _TRIES if n == 1 else 0
 
     def read_text(self, data: bytes) -> str | None:
-        try:
-            return _decode_text_chunk(data).choices[0].delta.content
-        except _NOT_TEXT_ONLY:
+        if not self._tries:
             return None
+        try:
+            text = _decode_text_chunk(data).choices[0].delta.content
+        except _NOT_TEXT_ONLY:
+            self._tries -= 1
+            return None
+        self._tries = _TRIES
+        return text
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
-        if self._tries and not name:
-            try:
-                text = _decode_text_chunk(data).choices[0].delta.content
-            except _NOT_TEXT_ONLY:
-                self._tries -= 1
-            else:
-                self._tries = _TRIES
-                self.say_text(text, out)
-                return
-        self._decode_any(data, name, out)
+        text = None if name else self.read_text(data)
+        if text is None:
+            self._decode_any(data, name, out)
+        else:
+            self.say_text(text, out)
 
     def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
         if data.strip() == b"[DONE]":

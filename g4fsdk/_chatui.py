@@ -11,7 +11,7 @@ from g4fsdk._decoder import Decoder
 from g4fsdk._errors import ProviderError
 from g4fsdk._events import Event, FinalText, Finish, ReasoningDelta, Title
 from g4fsdk._status import failure_in
-from g4fsdk._types import JSON
+from g4fsdk._types import JSON, Conversation
 
 
 class _TokenUpdate(msgspec.Struct, tag="stream", tag_field="type", gc=False):
@@ -19,6 +19,25 @@ class _TokenUpdate(msgspec.Struct, tag="stream", tag_field="type", gc=False):
 
 
 _decode_update = msgspec.json.Decoder(_TokenUpdate).decode
+
+
+_decode_string = msgspec.json.Decoder(str).decode
+_NUL = rb"\u0000"
+_BACKSLASH = 0x5C
+# What may stand behind the first NUL of a padded token, by its length: NULs and the quote, else nothing.
+_PADDINGS = [(_NUL * 16 + b'"')[-size:] if size % 6 == 1 else None for size in range(92)]
+
+
+def _read_token(string: bytes) -> str:
+    """Return the token in a JSON string. Tokens are padded with NULs at their end; others belong to the text.
+
+    The padding is cut off before it is decoded: six bytes a NUL, it is most of an ordinary line.
+    """
+    token, _, padding = string.partition(_NUL)
+    size = len(padding)
+    if 0 < size < 92 and padding == _PADDINGS[size] and token[-1] != _BACKSLASH:
+        return _decode_string(token + b'"')
+    return _decode_string(string).rstrip("\0")
 
 
 class UpdateDecoder(Decoder):
@@ -29,20 +48,28 @@ class UpdateDecoder(Decoder):
 
     end_marker = "finalAnswer"
     text_key = b"token"
-    padding = "\0"
+
+    def __init__(
+        self,
+        history: Conversation | None = None,
+        *,
+        handle: Conversation | None = None,
+        announce: bool = False,
+    ) -> None:
+        super().__init__(history, handle=handle, announce=announce)
+        self.read_string = _read_token
 
     def read_text(self, data: bytes) -> str | None:
         try:
             update = _decode_update(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return update.token
+        return update.token.rstrip("\0")
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         token = self.read_text(data)
         if token is not None:
-            # Tokens are padded with NULs at their end; others belong to the text.
-            self.say_text(token.rstrip(self.padding), out)
+            self.say_text(token, out)
         else:
             self._decode_any(data, out)
 
@@ -50,7 +77,7 @@ class UpdateDecoder(Decoder):
         value = self.load(data)
         match value:
             case {"type": "stream", "token": str(token)}:
-                self.say_text(token.rstrip(self.padding), out)
+                self.say_text(token.rstrip("\0"), out)
             case {"type": "finalAnswer", "text": str(text)}:
                 self._final(text, out)
             case {"type": "title", "title": str(title)}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
@@ -12,11 +13,14 @@ from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
 from g4fsdk._types import JSON, Conversation
 
+_decode_string = msgspec.json.Decoder(str).decode
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
 
 def load_json(data: bytes) -> JSON:
     """Return the JSON value in *data*; undecodable bytes become U+FFFD, halves of surrogate pairs stay.
+
+    A byte order mark in front is skipped.
 
     Raises:
         ValueError: It is not JSON.
@@ -24,7 +28,7 @@ def load_json(data: bytes) -> JSON:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return json.loads(data.decode("utf-8", "replace"))
+        return json.loads(data.decode("utf-8-sig", "replace"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -51,9 +55,8 @@ class Decoder:
     """
 
     end_marker: ClassVar[str] = "end marker"
-    #: The key of a text unit's string, and what fills it up at its end; for the fast path.
+    #: The key of a text unit's string, for the fast paths.
     text_key: ClassVar[bytes] = b""
-    padding: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -75,6 +78,8 @@ class Decoder:
         self._held = ""
         self._half: dict[int, str] = {}
         self._is_odd = False
+        #: Reads a text unit's string, for the fast paths; raises for anything but one whole JSON string.
+        self.read_string: Callable[[bytes], str] = _decode_string
         self.is_plain = not notices and not announce
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
@@ -87,7 +92,7 @@ class Decoder:
         raise NotImplementedError
 
     def read_text(self, data: bytes) -> str | None:
-        """Return the text of a unit that says nothing else, padding included; None for any other."""
+        """Return the text of a unit that says nothing else; None for any other."""
         return None
 
     def document(self, data: bytes, out: list[Event]) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from g4fsdk._chatui import UpdateDecoder
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._parsers import BLANK, MAX_BYTES, Parser
+from g4fsdk._fast import FastParser
+from g4fsdk._parsers import BLANK, MAX_BYTES
 
-_FRAMING = (b"", b"\n")
 
-
-class JSONLinesParser(Parser):
+class JSONLinesParser(FastParser):
     """One JSON document a line, as chat-ui streams it: blank space around a line means nothing."""
 
     document_marks = b""
@@ -25,33 +24,24 @@ class JSONLinesParser(Parser):
             self._hold(data)
             return
         data = self._with_line(data)
-        if self._template is not None and self.decoder.is_plain and len(data) <= self.max_bytes:
-            end = data.rfind(b"\n") + 1
-            texts = self._template.texts(data[:end])
-            if texts is not None:
-                self._say_all(texts, out)
-                self._seen += end
-                data = data[end:]
         lines = data.split(b"\n")
         rest = lines.pop()
-        for line in lines:
-            text = self._template.text(line) if self._template and self.decoder.is_plain else None
-            if text is not None:
-                self.decoder.say_text(text.rstrip(self._padding), out)
-            else:
-                self._decode(line, self._seen, out)
-            self._seen += len(line) + 1
+        if self._may_be_many(data) and self._known(lines, out):
+            self._seen += len(data) - len(rest)
+        else:
+            self._take_each(lines, out)
         if rest:
             self._hold(rest)
         self._is_ready = not rest and self.decoder.is_plain
 
-    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
-        unit = data.removesuffix(b"\n")
-        if unit is data or 10 in unit:
-            return False
-        self._decode(unit, self._seen, out)
-        self._seen += len(data)
-        return True
+    def _take_each(self, lines: list[bytes], out: list[Event]) -> None:
+        for line in lines:
+            text = self._template.text(line)
+            if text is not None and self.decoder.is_plain:
+                self.decoder.say_text(text, out)
+            else:
+                self._decode(line, self._seen, out)
+            self._seen += len(line) + 1
 
     def _decode(self, line: bytes, at: int, out: list[Event]) -> None:
         self._check_size(len(line), at, line)
@@ -64,7 +54,7 @@ class JSONLinesParser(Parser):
         except ValueError as error:
             raise self._unreadable("a JSON line", error, at, unit) from error
         if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
-            self._learn(line, _FRAMING)
+            self._learn(line)
 
     def _end_stream(self, out: list[Event]) -> None:
         self._decode(self._with_line(b""), self._seen, out)

@@ -18,16 +18,12 @@ from typing import ClassVar
 from g4fsdk._completions import Answer
 from g4fsdk._decoder import Decoder
 from g4fsdk._errors import EmptyAnswerError, G4FError, IncompleteStreamError, ProtocolError
-from g4fsdk._events import Event, TextDelta
-from g4fsdk._fast import NO_TEMPLATE, NOT_A_STRING, Template, decode_string, learn
+from g4fsdk._events import Event
 from g4fsdk._status import is_challenge, page_error
 
 MAX_BYTES = 16 << 20
 BOM = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n"
-# Templates may be learned so often in vain; one that served this many units has paid for the next.
-_LESSONS = 16
-_UNITS_THAT_PAY = 8
 
 
 class Parser:
@@ -48,13 +44,7 @@ class Parser:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._is_empty = True
-        self._write_text = decoder.answer.write_text
-        self._padding = decoder.padding
-        self._template: Template | None = None
-        self._prefix = self._suffix = b""
         self._is_ready = False  # for the fast paths: between two units, and text is plain
-        self._lessons = _LESSONS
-        self._learned_at = 0
 
     @property
     def answer(self) -> Answer:
@@ -75,33 +65,11 @@ class Parser:
             ProviderError: The service reported a failure.
             ProtocolError: What came is not what the provider sends.
         """
-        if self._is_ready and len(data) <= self.max_bytes:
-            literal = data.removeprefix(self._prefix)
-            if literal is not data:
-                string = literal.removesuffix(self._suffix)
-                if string is not literal:
-                    try:
-                        text = decode_string(string)
-                    except NOT_A_STRING:
-                        text = ""
-                    if self._padding:
-                        text = text.rstrip(self._padding)
-                    if text:
-                        self._seen += len(data)
-                        self._write_text(text)
-                        return [TextDelta(text)]
-        elif (
-            self._line and 10 not in data and 13 not in data and len(data) < self.max_bytes - self._line_size
-        ):
-            self._line.append(data)
-            self._line_size += len(data)
-            return []
         if self._error is not None:
             raise self._error
         out: list[Event] = []
         try:
-            if not (self._is_ready and self._take_unit(data, out)):
-                self._take(data, out)
+            self._take(data, out)
         except G4FError as error:
             self._fail(error)
             if not out:
@@ -160,16 +128,17 @@ class Parser:
         if self._whole is not None:
             self._whole += data
             self._check_size(len(self._whole), self._seen, self._whole)
-        elif data and not self.done:
+        elif data and not self.decoder.done:
             self._stream(data, out)
 
     def _open(self, data: bytes) -> bytes:
         """Drop a byte order mark and blank space in front, then look what the body is."""
         head = (self._head or b"") + data
-        if len(head) < len(BOM) and BOM.startswith(head):
+        is_start = not self._seen
+        if is_start and len(head) < len(BOM) and BOM.startswith(head):
             self._head = head
             return b""
-        body = head.removeprefix(BOM).lstrip(BLANK)
+        body = (head.removeprefix(BOM) if is_start else head).lstrip(BLANK)
         self._seen += len(head) - len(body)
         self._head = None if body else b""
         if body[:1] and body[:1] in self.document_marks + b"<":
@@ -194,30 +163,6 @@ class Parser:
         self._line_size += len(data)
         if self._line_size > self.max_bytes:
             raise self._too_long(self._seen, b"".join(self._line)[: self.max_bytes])
-
-    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
-        """Take *data* if it is exactly one unit, the usual case in life; say whether it was."""
-        return False
-
-    def _say_all(self, texts: list[str], out: list[Event]) -> None:
-        """Say *texts*, read by the template: what `say_text` does, for many at once."""
-        if self._padding:
-            texts = [text.rstrip(self._padding) for text in texts]
-        if "" in texts:
-            texts = [text for text in texts if text]
-        self._write_text("".join(texts))
-        out += map(TextDelta, texts)
-
-    def _learn(self, unit: bytes, framing: tuple[bytes, bytes]) -> None:
-        """Learn the template of *unit*, a text that the present one did not fit, unless often in vain."""
-        if self._seen - self._learned_at < _UNITS_THAT_PAY * len(unit):
-            self._lessons -= 1
-        self._learned_at = self._seen
-        self._template = None
-        if self._lessons and self.decoder.is_plain:
-            self._template = learn(unit, self.decoder.text_key, framing, self.decoder.read_text)
-        found = self._template or NO_TEMPLATE
-        self._prefix, self._suffix = found.prefix, found.suffix
 
     def _end_stream(self, out: list[Event]) -> None:
         """Take what is left without its line end."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._parsers import MAX_BYTES, Parser
+from g4fsdk._fast import FastParser
+from g4fsdk._parsers import MAX_BYTES
 
-_FRAMING = (b"data: ", b"\n\n")
 
-
-class SSEParser(Parser):
+class SSEParser(FastParser):
     """A server-sent event stream, one JSON document an event.
 
     Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
@@ -19,6 +18,9 @@ class SSEParser(Parser):
 
     Source: WHATWG HTML, "Interpreting an event stream".
     """
+
+    before = b"data: "
+    behind = b"\n\n"
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
@@ -44,24 +46,8 @@ class SSEParser(Parser):
         else:
             self._take_frames(data, out)
         pending = self._line or self._data or self._name or self._after_cr
-        self._is_ready = not pending and self.decoder.is_plain and not self.decoder.done
-
-    def _take_unit(self, data: bytes, out: list[Event]) -> bool:
-        payload = data.removeprefix(b"data: ")
-        unit = payload.removesuffix(b"\n\n")
-        if payload is data or unit is payload or 10 in unit or 13 in unit or len(data) > self.max_bytes:
-            return False
-        decoder = self.decoder
-        try:
-            decoder.decode(unit, b"", out)
-        except ValueError as error:
-            raise self._unreadable("a JSON event", error, self._seen, unit) from error
-        self._seen += len(data)
-        self._has_event = True
-        if self._lessons and out and type(out[-1]) is TextDelta:
-            self._learn(unit, _FRAMING)
-        self._is_ready = decoder.is_plain and not decoder.done
-        return True
+        may_skip = self._has_event and self.decoder.is_plain and not self.decoder.done
+        self._is_ready = may_skip and not pending
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""
@@ -70,51 +56,49 @@ class SSEParser(Parser):
             self._after_cr = False
         if data:
             self._after_cr = data[-1] == 13
+        if not self._surplus and data.endswith(b"\r\n\r\n"):
+            self._frame(b"\r\n\r\n")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take_frames(self, data: bytes, out: list[Event]) -> None:
         """The usual case: whole events of one data line each, between blank lines."""
-        if self._template is not None and self.decoder.is_plain:
-            end = data.rfind(b"\n\n") + 2
-            texts = self._template.texts(data[:end])
-            if texts is not None:
-                self._has_event = True
-                self._seen += end
-                self._say_all(texts, out)
-                data = data[end:]
-                if not data:
-                    return
-        frames = data.split(b"\n\n")
-        rest = frames.pop()
-        ahead = iter(frames)
-        for frame in ahead:
-            payload = frame.removeprefix(b"data: ")
-            text = self._template.text(payload) if self._template and self.decoder.is_plain else None
-            if payload is frame or 10 in payload:
-                at = self._position(frames, ahead)
-                self._take_lines_at([*frame.split(b"\n"), b""], at, out)
-            elif text is not None:
-                self.decoder.say_text(text, out)
-            else:
-                said = len(out)
-                try:
-                    self.decoder.decode(payload, b"", out)
-                except ValueError as error:
-                    at = self._position(frames, ahead)
-                    raise self._unreadable("a JSON event", error, at, payload) from error
-                self._has_event = True
-                if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
-                    self._learn(payload, _FRAMING)
+        end = data.rfind(b"\n\n") if self._may_be_many(data) else 0
+        if end > 0 and data.startswith(b"data: ") and self._known(data[6:end].split(b"\n\ndata: "), out):
+            rest = data[end + 2 :]
+            self._seen += end + 2
+        else:
+            frames = data.split(b"\n\n")
+            rest = frames.pop()
+            self._take_each(frames, out)
             if self.decoder.done:
                 return
-        self._seen += len(data) - len(rest)
-        if rest:
+        if 10 in rest:
             self._take_lines(rest, out)
+        elif rest:
+            self._hold(rest)
 
-    def _position(self, frames: list[bytes], ahead: object) -> int:
-        """Where the frame just taken from *ahead* begins."""
-        left = ahead.__length_hint__()  # type: ignore[attr-defined]  # list iterators have it; no protocol says so
-        return self._seen + sum(len(frame) + 2 for frame in frames[: len(frames) - left - 1])
+    def _take_each(self, frames: list[bytes], out: list[Event]) -> None:
+        for frame in frames:
+            unit = frame.removeprefix(b"data: ")
+            if unit is frame or 10 in unit:
+                self._take_lines_at([*frame.split(b"\n"), b""], self._seen, out)
+            elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
+                self.decoder.say_text(text, out)
+            else:
+                self._take_unit(unit, out)
+            self._seen += len(frame) + 2
+            if self.decoder.done:
+                return
+
+    def _take_unit(self, unit: bytes, out: list[Event]) -> None:
+        said = len(out)
+        try:
+            self.decoder.decode(unit, b"", out)
+        except ValueError as error:
+            raise self._unreadable("a JSON event", error, self._seen, unit) from error
+        self._has_event = True
+        if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
+            self._learn(unit)
 
     def _take_lines(self, data: bytes, out: list[Event]) -> None:
         lines = data.split(b"\n")

@@ -24,13 +24,12 @@ class TextParser(Parser):
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder or TextDecoder(), max_bytes=max_bytes)
+        self._write_text = self.decoder.answer.write_text
         self._rest = b""  # of a character that is cut
-        self._is_whole = True  # no character was cut yet: the cheaper way to decode
+        self._is_whole = False  # ready, and no character was cut yet: the cheaper way to decode
         self._beginning: str | None = ""  # held back while it may be no answer
 
     def feed(self, data: bytes) -> list[Event]:
-        if not self._is_ready:
-            return super().feed(data)
         if self._is_whole:
             try:
                 text = data.decode()
@@ -39,12 +38,20 @@ class TextParser(Parser):
             else:
                 self._write_text(text)
                 return [TextDelta(text)] if text else []
+        if not self._is_ready:
+            return super().feed(data)
         if self._rest:
             data = self._rest + data
+            self._rest = b""
         text, used = _decode_utf8(data, "replace")
-        self._rest = data[used:]
+        if used != len(data):
+            self._rest = data[used:]
         self._write_text(text)
         return [TextDelta(text)] if text else []
+
+    def _fail(self, error: G4FError) -> None:
+        super()._fail(error)
+        self._is_whole = False
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         if data:
@@ -53,12 +60,12 @@ class TextParser(Parser):
             data = self._past_mark(data)
         text, used = _decode_utf8(self._rest + data, "replace")
         self._rest = (self._rest + data)[used:]
-        self._is_whole = not self._rest
         if self._beginning is not None:
             text = self._past_beginning(text)
         if text:
             self.decoder.say_text(text, out)
         self._is_ready = self._beginning is None and self.decoder.is_plain
+        self._is_whole = self._is_ready and not self._rest
 
     def _past_mark(self, data: bytes) -> bytes:
         """Drop a byte order mark, wherever it is cut."""
