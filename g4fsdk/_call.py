@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -28,12 +28,24 @@ def read_conversation(conversation: ConversationLike | None) -> Conversation | N
 
 
 def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
-    """Return *timeout* as clocks: a number is the limit of each clock but the total, None is no limit."""
-    if isinstance(timeout, Timeouts):
-        return timeout
+    """Return *timeout* as clocks: a number is the limit of each clock but the total, None is no limit.
+
+    Raises:
+        UsageError: A limit that is no time to wait.
+    """
     if timeout is None:
         return Timeouts(None, None, None, None)
+    if isinstance(timeout, Timeouts):
+        for clock in fields(timeout):
+            _check_seconds(getattr(timeout, clock.name))
+        return timeout
+    _check_seconds(timeout)
     return Timeouts(min(timeout, 10.0), timeout, timeout)
+
+
+def _check_seconds(seconds: object) -> None:
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+        raise UsageError(f"a timeout is a positive number of seconds, or None for no limit, not {seconds!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,26 +42,31 @@ class Clocks:
         """Return the seconds left of the whole call, or None."""
         return None if self._total is None else self._total - self._now()
 
-    def left(self) -> tuple[float | None, Clock]:
-        """Return the seconds that the next read may take, and whose limit that is.
+    def left(self, silence: Clock | None = "idle") -> tuple[float | None, Clock]:
+        """Return the seconds that the next wait may take, and whose limit that is.
+
+        *silence* is the clock of that wait alone: "idle", "connect", or None where the library keeps it.
 
         Raises:
             DeadlineError: A clock has run out.
         """
-        self.check()
-        limits: list[tuple[float, Clock]] = []
         now = self._now()
-        if self.timeouts.idle is not None:
-            limits.append((self.timeouts.idle, "idle"))
+        self._check(now)
+        limits: list[tuple[float, Clock]] = []
+        own: float | None = getattr(self.timeouts, silence) if silence else None
+        if silence is not None and own is not None:
+            limits.append((own, silence))
         if self._first_event is not None:
             limits.append((self._first_event - now, "first_event"))
         if self._total is not None:
             limits.append((self._total - now, "total"))
-        return min(limits) if limits else (None, "idle")
+        return min(limits) if limits else (None, silence or "idle")
 
     def check(self) -> None:
         """Raise DeadlineError when a clock has run out."""
-        now = self._now()
+        self._check(self._now())
+
+    def _check(self, now: float) -> None:
         if self._total is not None and now >= self._total:
             raise self.expired("total")
         if self._first_event is not None and now >= self._first_event:

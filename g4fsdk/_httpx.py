@@ -16,9 +16,9 @@ import httpx
 from g4fsdk._clocks import Clocks
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
 from g4fsdk._inflate import CodingError, Inflater
-from g4fsdk._parsers import MAX_BYTES
 from g4fsdk._redirects import MAX_REDIRECTS, redirected
 from g4fsdk._types import Request, Response
+from g4fsdk._whole import WholeAnswer
 
 # What may still come behind the end marker: the last chunk of the body, mostly in the same packet.
 _DRAIN_S = 0.05
@@ -26,11 +26,15 @@ _DRAIN_BYTES = 65536
 # With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
 # default of 100 connections half of 200 streams wait for the others (benchmarks/end_to_end.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+# A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
+# an Exception only), so what limits the whole opening lets the limit of connecting come first.
+_GRACE_S = 0.05
 
 # httpx's classes by name, since a client of its fork httpx2 brings classes of its own.
 _USAGE = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
 _NOT_SENT = ("ConnectError", "ProxyError", "PoolTimeout")
 _CONNECT_CLOCK = ("ConnectTimeout", "PoolTimeout")
+_IDLE_CLOCK = ("ReadTimeout", "WriteTimeout")
 
 
 class AsyncTransport(Protocol):
@@ -74,45 +78,36 @@ class Connections:
     async def fetch(self, request: Request, clocks: Clocks) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
         answer = await self.send(request, clocks, repeatable=True)
-        body = bytearray()
+        whole = WholeAnswer(answer.head)
         try:
             async for data in answer.timed(clocks):
-                body += data
-                _check_size(body)
+                whole.add(data)
             async for data in answer.rest():
-                body += data
-                _check_size(body)
+                whole.add(data)
         except self.failures as cause:
-            error = answer.broken(cause, clocks)
-            error.retryable = True
-            raise error from cause
+            return whole.cut(answer.broken(cause, clocks))
         finally:
             await answer.aclose()
-        head = answer.head
-        return Response(head.status, head.headers, bytes(body), head.received_at)
+        return whole.response()
 
     async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
-        seconds, clock = clocks.left()
+        connecting, reading = clocks.left("connect"), clocks.left(None)
         try:
             if self._client is None:
                 self._client = _own_client(self._transport, self._proxy)
-            with anyio.fail_after(_opening_limit(seconds, clock, clocks)):
+            with anyio.fail_after(reading[0] and reading[0] + _GRACE_S):
                 answer = await self._client.send(
-                    self._built(request, clocks), stream=True, follow_redirects=False
+                    self._built(request, connecting[0], clocks.timeouts.idle),
+                    stream=True,
+                    follow_redirects=False,
                 )
         except self.failures as cause:
-            raise _unanswered(cause, clocks, clock, repeatable) from cause
+            raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
         return Answer(answer, self.failures)
 
-    def _built(self, request: Request, clocks: Clocks) -> Any:
-        limits = clocks.timeouts
+    def _built(self, request: Request, connect: float | None, idle: float | None) -> Any:
         # Waiting for the pool is part of connecting; a write that stalls is silence.
-        timeout = {
-            "connect": limits.connect,
-            "read": limits.idle,
-            "write": limits.idle,
-            "pool": limits.connect,
-        }
+        timeout = {"connect": connect, "pool": connect, "read": idle, "write": idle}
         built = self._client.build_request(
             request.method, request.url, headers=dict(request.headers), content=request.body or None
         )
@@ -134,8 +129,8 @@ class Answer:
     async def timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
         """Give the pieces of the body while more than the idle clock runs."""
         while not clocks.is_idle_only:
-            seconds, self._clock = clocks.left()
-            with anyio.fail_after(_opening_limit(seconds, self._clock, clocks)):
+            seconds, self._clock = clocks.left(None)
+            with anyio.fail_after(seconds):
                 data = await anext(self._pieces, None)
             if data is None:
                 return
@@ -148,7 +143,7 @@ class Answer:
 
     def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
         """Return what *cause*, raised while reading, means."""
-        if type(cause).__name__ == "ReadTimeout":
+        if type(cause).__name__ in _IDLE_CLOCK:
             return clocks.expired("idle")
         if isinstance(cause, TimeoutError):
             return clocks.expired(self._clock)
@@ -184,11 +179,6 @@ async def _inflated(pieces: AsyncIterator[bytes], inflater: Inflater) -> AsyncIt
     inflater.close()
 
 
-def _opening_limit(seconds: float | None, clock: Clock, clocks: Clocks) -> float | None:
-    """Return the seconds that the first_event and total clocks leave; idle is httpx's own to keep."""
-    return None if clock == "idle" and seconds == clocks.timeouts.idle else seconds
-
-
 @cache
 def _tls() -> ssl.SSLContext:
     """One for all clients: making it takes httpx 17 ms each time."""
@@ -213,14 +203,18 @@ def _failures(http_client: Any) -> tuple[type[Exception], ...]:
     return (*found, CodingError, TimeoutError, OSError, ssl.SSLError)
 
 
-def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool) -> G4FError:
+def _unanswered(
+    cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
+) -> G4FError:
     name = type(cause).__name__
     if name in _USAGE:
         return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
     if name in _CONNECT_CLOCK:
-        return clocks.expired("connect")
-    if isinstance(cause, TimeoutError) or name == "ReadTimeout":
-        return clocks.expired(clock if isinstance(cause, TimeoutError) else "idle")
+        return clocks.expired(connecting)
+    if name in _IDLE_CLOCK:
+        return clocks.expired("idle")
+    if isinstance(cause, TimeoutError):
+        return clocks.expired(reading)
     error = TransportError(
         f"no answer: {_words(cause)}; check the address and the network", sent=name not in _NOT_SENT
     )
@@ -230,8 +224,3 @@ def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool
 
 def _words(cause: Exception) -> str:
     return (str(cause) or type(cause).__name__)[:300]
-
-
-def _check_size(body: bytearray) -> None:
-    if len(body) > MAX_BYTES:
-        raise ProtocolError(f"the answer to a set-up request is longer than {MAX_BYTES} bytes")

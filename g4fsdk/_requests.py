@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
-from functools import partial
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, Protocol
 
@@ -16,13 +14,13 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import exceptions as low
 
 from g4fsdk._clocks import Clocks
+from g4fsdk._connections import CLOCKS, POOLS, pieces_of, socket_of
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
-from g4fsdk._inflate import CodingError, Inflater
-from g4fsdk._parsers import MAX_BYTES
+from g4fsdk._inflate import CodingError
 from g4fsdk._redirects import MAX_REDIRECTS, redirected
 from g4fsdk._types import Request, Response
+from g4fsdk._whole import WholeAnswer
 
-_READ_BYTES = 65536
 # What may still come behind the end marker: the last chunk of the body, mostly in the same packet.
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 65536
@@ -42,6 +40,9 @@ _NOT_SENT = (
     *(requests.exceptions.SSLError, requests.exceptions.ProxyError),
     *(low.NewConnectionError, low.ConnectTimeoutError, low.SSLError, low.ProxyError),
 )
+# urllib3 counts a connection that was refused among those that took too long.
+_CONNECT_TIMEOUTS = (requests.exceptions.ConnectTimeout, low.ConnectTimeoutError)
+_READ_TIMEOUTS = (requests.exceptions.ReadTimeout, low.ReadTimeoutError, TimeoutError)
 
 
 class SyncTransport(Protocol):
@@ -85,25 +86,21 @@ class Connections:
     def fetch(self, request: Request, clocks: Clocks) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
         answer = self.send(request, clocks, repeatable=True)
-        body = bytearray()
+        whole = WholeAnswer(answer.head)
         try:
             for data in answer.timed(clocks):
-                body += data
-                _check_size(body)
+                whole.add(data)
             for data in answer.rest():
-                body += data
-                _check_size(body)
+                whole.add(data)
         except answer.failures as cause:
-            error = answer.broken(cause, clocks)
-            error.retryable = True
-            raise error from cause
+            return whole.cut(answer.broken(cause, clocks))
         finally:
             answer.close()
-        head = answer.head
-        return Response(head.status, head.headers, bytes(body), head.received_at)
+        return whole.response()
 
     def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
-        seconds, clock = clocks.left()
+        connecting, reading = clocks.left("connect"), clocks.left()
+        token = CLOCKS.set(clocks)
         try:
             prepared = self._prepared(request)
             settings = self._session.merge_environment_settings(
@@ -112,14 +109,16 @@ class Connections:
             answer = self._session.send(
                 prepared,
                 stream=True,
-                timeout=(clocks.timeouts.connect, seconds),
+                timeout=(connecting[0], reading[0]),
                 allow_redirects=False,
                 proxies=settings["proxies"],
                 verify=settings["verify"],
                 cert=settings["cert"],
             )
         except (requests.RequestException, low.HTTPError, OSError) as cause:
-            raise _unanswered(cause, clocks, clock, repeatable) from cause
+            raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
+        finally:
+            CLOCKS.reset(token)
         return Answer(answer)
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
@@ -145,11 +144,9 @@ class Answer:
         self._raw: urllib3.HTTPResponse = answer.raw
         pairs = [(str(name), str(value)) for name, value in self._raw.headers.items()]
         self.head = Response(answer.status_code, pairs, received_at=time.time())
-        self._socket = _socket_of(self._raw)
+        self._socket = socket_of(self._raw)
         self._clock: Clock = "idle"
-        inflater = Inflater.of(self.head.header("content-encoding"))
-        pieces = _pieces(self._raw, decodes=inflater is None)
-        self._pieces = pieces if inflater is None else _inflated(pieces, inflater)
+        self._pieces = pieces_of(self._raw, self.head.header("content-encoding"))
 
     def timed(self, clocks: Clocks) -> Iterator[bytes]:
         """Give the pieces of the body while more than the idle clock runs."""
@@ -200,10 +197,24 @@ def _session(transport: SyncTransport | None) -> requests.Session:
     session = requests.Session()
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
-    adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE) if transport is None else transport.requests_adapter()
+    adapter = _Adapter(pool_maxsize=_POOL_SIZE) if transport is None else transport.requests_adapter()
     for prefix in ("http://", "https://"):
         session.mount(prefix, adapter)
     return session
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that keep our clocks, to the service and to a proxy. SOCKS has its own."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 class _NoCookies(DefaultCookiePolicy):
@@ -215,71 +226,31 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
     return request
 
 
-def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
-    """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
-
-    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs three times
-    as much as http.client's. On other bodies `stream` waits for the end of all.
-    """
-    raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
-    if not raw.chunked:
-        return iter(partial(raw.read1, _READ_BYTES), b"")
-    if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
-        if not decodes or "content-encoding" not in raw.headers:
-            return _chunked(raw, raw._fp)
-        return iter(partial(raw.read1, _READ_BYTES), b"")
-    return raw.stream(_READ_BYTES, decode_content=decodes)
-
-
-def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
-    read1 = body.read1
-    while data := read1(_READ_BYTES):
-        yield data
-    raw.release_conn()  # read to its end: the connection can be used again
-
-
-def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
-    for data in pieces:
-        yield from inflater.feed(data)
-    inflater.close()
-
-
-def _socket_of(raw: urllib3.HTTPResponse) -> socket.socket | None:
-    """Return the socket under *raw*, or None where there is none (a replay).
-
-    Neither requests nor urllib3 can change the timeout of a body that is being read, and a client with
-    more than one clock has to. http.client keeps the socket in the body's file.
-    """
-    found: Any = raw
-    for name in ("_fp", "fp", "raw", "_sock"):
-        found = getattr(found, name, None)
-    return found if hasattr(found, "settimeout") else None
-
-
-def _unanswered(cause: Exception, clocks: Clocks, clock: Clock, repeatable: bool) -> G4FError:
+def _unanswered(
+    cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
+) -> G4FError:
     if isinstance(cause, _USAGE):
         return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
-    if isinstance(cause, requests.exceptions.ConnectTimeout):
-        return clocks.expired("connect")
-    if isinstance(cause, requests.exceptions.ReadTimeout):
-        return clocks.expired(clock)
-    sent = not (isinstance(cause, _NOT_SENT) or isinstance(_innermost(cause), _NOT_SENT))
+    inner = _innermost(cause)
+    if isinstance(inner, _CONNECT_TIMEOUTS) and not isinstance(inner, low.NewConnectionError):
+        return clocks.expired(connecting)
+    if isinstance(inner, _READ_TIMEOUTS):
+        return clocks.expired(reading)
+    sent = not (isinstance(cause, _NOT_SENT) or isinstance(inner, _NOT_SENT))
     error = TransportError(f"no answer: {_words(cause)}; check the address and the network", sent=sent)
     error.retryable = repeatable or not sent
     return error
 
 
-def _innermost(cause: Exception) -> object:
-    """Return what urllib3 says inside of what requests says."""
-    inner: object = cause.args[0] if cause.args else None
-    return inner.reason if isinstance(inner, low.MaxRetryError) else inner
+def _innermost(cause: Exception) -> Exception:
+    """Return what urllib3, or the socket under it, says inside of what requests says."""
+    while True:
+        inner = getattr(cause, "reason", None) or (cause.args[-1] if cause.args else None)
+        if not isinstance(inner, Exception):
+            return cause
+        cause = inner
 
 
 def _words(cause: Exception) -> str:
     inner = _innermost(cause)
-    return str(inner if isinstance(inner, Exception) else cause)[:300]
-
-
-def _check_size(body: bytearray) -> None:
-    if len(body) > MAX_BYTES:
-        raise ProtocolError(f"the answer to a set-up request is longer than {MAX_BYTES} bytes")
+    return (str(inner) or type(inner).__name__)[:300]

@@ -1,0 +1,107 @@
+"""What urllib3 leaves to us: connections that keep our clocks, and bodies read as they come.
+
+urllib3 calls a TLS handshake that takes too long a slow read, and gives the sending of a request the time
+that is meant for connecting. Here connecting ends when the connection stands, and sending is silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from functools import partial
+from http.client import HTTPResponse
+from socket import socket
+from typing import Any
+
+import urllib3
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
+
+from g4fsdk._clocks import Clocks
+from g4fsdk._inflate import Inflater
+
+_READ_BYTES = 65536
+
+#: The clocks of the call that this thread is sending a request of.
+CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
+
+
+class _Timed(HTTPConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+
+    def request(self, *args: Any, **options: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        clocks = CLOCKS.get()
+        if clocks is not None:
+            self.timeout = clocks.left()[0]
+        super().request(*args, **options)
+
+
+class _TimedTLS(_Timed, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Timed
+
+
+class _PoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _TimedTLS
+
+
+#: What a pool manager of urllib3 takes as its `pool_classes_by_scheme`.
+POOLS: Mapping[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _PoolTLS}
+
+
+def pieces_of(raw: urllib3.HTTPResponse, coding: str | None) -> Iterator[bytes]:
+    """Give the bytes of the body as they come, their content *coding* undone."""
+    inflater = Inflater.of(coding)
+    pieces = _pieces(raw, decodes=inflater is None)
+    return pieces if inflater is None else _inflated(pieces, inflater)
+
+
+def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
+    """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
+
+    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs three times
+    as much as http.client's. On other bodies `stream` waits for the end of all.
+    """
+    raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
+    if not raw.chunked:
+        return iter(partial(raw.read1, _READ_BYTES), b"")
+    if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
+        if not decodes or "content-encoding" not in raw.headers:
+            return _chunked(raw, raw._fp)
+        return iter(partial(raw.read1, _READ_BYTES), b"")
+    return raw.stream(_READ_BYTES, decode_content=decodes)
+
+
+def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
+    read1 = body.read1
+    while data := read1(_READ_BYTES):
+        yield data
+    raw.release_conn()  # read to its end: the connection can be used again
+
+
+def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
+    for data in pieces:
+        yield from inflater.feed(data)
+    inflater.close()
+
+
+def socket_of(raw: urllib3.HTTPResponse) -> socket | None:
+    """Return the socket under *raw*, or None where there is none (a replay).
+
+    Neither requests nor urllib3 can change the timeout of a body that is being read, and a client with
+    more than one clock has to. http.client keeps the socket in the body's file.
+    """
+    found: Any = raw
+    for name in ("_fp", "fp", "raw", "_sock"):
+        found = getattr(found, name, None)
+    return found if hasattr(found, "settimeout") else None
