@@ -26,7 +26,10 @@ PATIENCE_S = 5.0  # how long anything waits before the test is called stuck
 
 @dataclass
 class Reply:
-    """What one request gets. An Event among *pieces* is waited for; *raw* goes out in place of all else."""
+    """What one request gets. An Event among *pieces* is waited for; *raw* goes out in place of a head.
+
+    *pause_s* comes before each piece, and before the head.
+    """
 
     pieces: Sequence[Piece] = ()
     status: int = 200
@@ -37,6 +40,7 @@ class Reply:
     has_head: bool = True
     raw: bytes | None = None
     reads_body: bool = True
+    pause_s: float = 0.0
 
     @property
     def body(self) -> bytes:
@@ -158,11 +162,13 @@ class Server:
             self._lock.notify_all()
         if reply.reads_body:
             request.body = _read_body(connection, head[1], request.headers)
+        self._stopping.wait(reply.pause_s)
         if reply.raw is not None:
             connection.sendall(reply.raw)
         elif reply.has_head:
             connection.sendall(_head(reply))
         for data in _framed(reply, self._wait):
+            self._stopping.wait(reply.pause_s)
             self.written_at.append(time.perf_counter())
             connection.sendall(data)
         return self._end(connection, reply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -157,12 +158,17 @@ def _ask_async(
     return asyncio.run(main())
 
 
-def both_outcomes(provider: str, script: Callable[[], Script], **settings: Any) -> Outcome:
+def both_outcomes(
+    provider: str, script: Callable[[], Script], *, at_once: bool = False, **settings: Any
+) -> Outcome:
     """Ask with both clients, each at a server of its own; return what both saw, which must be equal."""
-    outcomes = []
-    for colour in COLOURS:
+
+    def outcome(colour: Colour) -> Outcome:
         with Server(script()) as server:
-            outcomes.append(ask(colour, provider, server.url, **settings))
+            return ask(colour, provider, server.url, **settings)
+
+    with ThreadPoolExecutor(2 if at_once else 1) as pool:
+        outcomes = list(pool.map(outcome, COLOURS))
     is_text = provider == "yqcloud"
     assert outcomes[0].said(is_text=is_text) == outcomes[1].said(is_text=is_text)
     return outcomes[0]

@@ -60,7 +60,9 @@ def test_first_text_comes_before_the_rest_is_sent(
 @coded
 def test_every_token_of_many_comes_alone(colour: Colour, gzip: bool) -> None:
     gates = [Event() for _ in range(20)]
-    pieces: list[Piece] = [piece for gate in gates for piece in (*tokens("openai", "x"), gate)]
+    pieces: list[Piece] = []
+    for gate in gates:
+        pieces += [*tokens("openai", "x"), gate]
     waiting = iter(gates)
 
     def on_event(event: object) -> None:

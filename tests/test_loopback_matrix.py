@@ -140,6 +140,7 @@ def test_stalled_answer_ends_by_the_idle_clock(provider: str) -> None:
         provider,
         lambda: service(provider, unfinished(provider, "Hel", end="hold")),
         timeout=Timeouts(idle=0.15),
+        at_once=True,
         retries=QUICK,
     )
 
