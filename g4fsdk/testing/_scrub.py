@@ -12,7 +12,10 @@ import threading
 from dataclasses import replace
 
 from g4fsdk.testing._cassette import Cassette, RecordedRequest
+from g4fsdk.testing._coded import edits_in_base64
+from g4fsdk.testing._edits import Edit, applied, merged
 from g4fsdk.testing._errors import LeakError
+from g4fsdk.testing._find import PLACEHOLDER_BYTES
 from g4fsdk.testing._leaks import Leak, find_leaks
 from g4fsdk.testing._secrets import PLACEHOLDER
 from g4fsdk.testing._vault import Vault
@@ -81,8 +84,11 @@ class Scrubber:
         and keep their placeholders.
         """
         scrubbed = self.scrub_request(request)
-        url = PLACEHOLDER.sub("SCRUBBED", scrubbed.url)
-        body = scrubbed.body
-        for placeholder in set(PLACEHOLDER.findall(body.decode("latin-1"))):
-            body = body.replace(placeholder.encode(), b"SCRUBBED")
+        edits = [*_placeholders(scrubbed.body), *edits_in_base64(scrubbed.body, _placeholders)]
+        url, body = PLACEHOLDER.sub("SCRUBBED", scrubbed.url), applied(scrubbed.body, merged(edits))
         return replace(scrubbed, url=url, body=body)
+
+
+def _placeholders(data: bytes) -> list[Edit]:
+    """Return the edits that make every placeholder in *data* the same."""
+    return [Edit(*found.span(), b"SCRUBBED", "placeholder") for found in PLACEHOLDER_BYTES.finditer(data)]

@@ -125,6 +125,26 @@ def test_the_provenance_says_what_answered(said: dict[str, str], provider: str, 
     assert metadata == {"provider": provider, "provenance": text, "recorded_at": "2026-11-20"}
 
 
+def test_one_exchange_with_a_whole_body_is_a_capture_too() -> None:
+    document = {
+        "vendor": "groq",
+        "source": "a/b:c.yaml#0",
+        "request": {"method": "POST", "url": URL, "headers": {}, "json": {"a": 1}},
+        "response": {"status": 404, "headers": {"Content-Encoding": "gzip"}, "body_b64": b64(b"plain")},
+    }
+
+    cassette = from_capture(document)
+
+    assert cassette.interactions[0].request.body == b'{"a": 1}'
+    assert (cassette.interactions[0].response.chunks, cassette.interactions[0].response.reason) == (
+        [b"plain"],
+        "Not Found",
+    )
+    assert cassette.metadata["provenance"].startswith(
+        "recorded from the live service by others (a/b:c.yaml#0)"
+    )
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -348,6 +348,67 @@ def test_a_secret_of_two_interleaved_choices_is_taken_out_of_each(data: st.DataO
     assert texts == {0: "SCRUBBED-authorization-1", 1: "SCRUBBED-authorization-1"}
 
 
+def test_a_secret_that_comes_letter_by_letter_in_plain_events_is_taken_out() -> None:
+    events = [b"data: %s\n\n" % letter.encode() for letter in KEY]
+
+    body = Scrubber().scrub_cassette(session(chunks=events)).interactions[0].response.body
+
+    assert body.replace(b"data: ", b"").replace(b"\n\n", b"") == b"SCRUBBED-openai-key-1"
+
+
+def test_servers_that_count_the_index_up_send_one_answer() -> None:
+    events = [
+        b"data: %s\n\n" % as_json({"choices": [{"index": number, "delta": {"content": letter}}]})
+        for number, letter in enumerate(KEY)
+    ]
+
+    response = Scrubber().scrub_cassette(session(chunks=events)).interactions[0].response
+
+    assert joined_text(response.body) == "SCRUBBED-openai-key-1"
+
+
+ODD = [
+    pytest.param(b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", b"MIIE", id="PEM"),
+    pytest.param(b'{"api_key":"\\q%s"}' % KEY.encode(), KEY.encode(), id="escape that is none"),
+    pytest.param(
+        b'{"a":"{\\"password\\":\\"%s"' % CANARY.encode(), CANARY.encode(), id="JSON string cut off"
+    ),
+    pytest.param(b'{"cookies":{"a":["%s"]\n' % CANARY.encode(), CANARY.encode(), id="cookie jar cut off"),
+    pytest.param(b'{"cookie":"a=%s; b=1"}' % CANARY.encode(), CANARY.encode(), id="cookie header in JSON"),
+    pytest.param(b'{"token":\n"%s"}' % CANARY.encode(), CANARY.encode(), id="line end after a key"),
+    pytest.param(b'{"message":"Bearer %s0"}' % CANARY.encode(), CANARY.encode(), id="bearer in a text"),
+    pytest.param(b'{"a":"\\uzzzz","b":"\\ud83d\\ude00 %s"}' % KEY.encode(), KEY.encode(), id="escapes"),
+]
+
+
+@pytest.mark.parametrize(("body", "secret"), ODD)
+def test_broken_and_odd_bodies_are_scrubbed_too(body: bytes, secret: bytes) -> None:
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[body]))
+
+    assert secret not in scrubbed.interactions[0].response.body
+    assert find_leaks(scrubbed, [secret.decode()]) == []
+
+
+def test_secrets_in_the_call_are_taken_out() -> None:
+    cassette = Cassette(metadata={"call": {"conversation": {"cookies": {"a": CANARY}}, "stop": (CANARY, 5)}})
+    scrubber = Scrubber()
+
+    call = scrubber.scrub_cassette(cassette).metadata["call"]
+
+    assert call == {"conversation": {"cookies": {"a": "SCRUBBED-cookie-1"}}, "stop": ["SCRUBBED-cookie-1", 5]}
+    assert scrubber.secrets == {CANARY}
+
+
+def test_secrets_that_overlap_are_taken_out_together() -> None:
+    scrubber = Scrubber()
+    for secret in ("abcdef-1234", "1234-ghijkl"):
+        scrubber.add_secret(secret)
+
+    scrubbed = scrubber.scrub_cassette(session(chunks=[b"<abcdef-1234-ghijkl>"]))
+
+    assert scrubbed.interactions[0].response.body == b"<SCRUBBED-secret-1>"
+
+
 def test_ids_and_urls_that_repeat_in_each_event_are_not_joined() -> None:
     url = "https://img.test/a.png?sig=0123456789abcdefghij"
     chunks = [b"data: %s\n\n" % as_json({"url": url.replace("a.png", name)}) for name in ("a.png", "b.png")]
@@ -425,6 +486,17 @@ def test_a_token_from_an_answer_compares_equal_when_a_replay_sends_its_placehold
     sent = Scrubber().scrub_request(RecordedRequest("POST", URL, [], as_json({"state": {"t": token}})))
 
     assert sent.body == recorded.interactions[1].request.body
+
+
+def test_a_key_inside_base64_compares_equal_to_another() -> None:
+    scrubber = Scrubber()
+    one, other = (
+        as_json({"messages": base64_of(as_json([{"api_key": f"{n}-key-{n}"}]))}) for n in ("one", "two")
+    )
+
+    bodies = {scrubber.comparable(RecordedRequest("POST", URL, [], body)).body for body in (one, other)}
+
+    assert len(bodies) == 1
 
 
 LEAKS = [
