@@ -1,0 +1,93 @@
+"""What a test's marker asks for: which recordings, how they are played, and whether they are made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._faults import Fault
+    from g4fsdk.testing._takes import Cuts, Pace
+
+Mode: TypeAlias = Literal["none", "once", "new", "all"]
+
+MARKER = "g4f_cassette"
+MODES: tuple[Mode, ...] = ("none", "once", "new", "all")
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """The recordings of one test. *nodeid* is the test, as pytest takes it on its command line."""
+
+    paths: tuple[Path, ...]
+    pace: Pace
+    cuts: Cuts
+    faults: tuple[Fault, ...]
+    mode: Mode
+    nodeid: str
+
+    @property
+    def missing(self) -> list[Path]:
+        return [path for path in self.paths if not path.is_file()]
+
+    @property
+    def records(self) -> bool:
+        """Whether the live service is asked.
+
+        Several recordings played as one, and damaged ones, are made from recordings of other tests.
+        """
+        if len(self.paths) != 1 or self.faults:
+            return False
+        return self.mode in ("new", "all") or (self.mode == "once" and bool(self.missing))
+
+    def check_found(self) -> None:
+        """End the test, with what to do, when a recording is missing that nobody makes."""
+        if not self.paths:
+            _fail(f'{self.nodeid}: name a recording: @pytest.mark.{MARKER}("provider/case")')
+        if self.missing and not self.records:
+            _fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record()}")
+
+    def _how_to_record(self) -> str:
+        if self.faults:
+            return "record it with a test that names it without faults="
+        if len(self.paths) > 1:
+            return "record it with a test that names it alone"
+        return f"record it with: pytest --g4f-record=once {shlex.quote(self.nodeid)}"
+
+
+def book(item: pytest.Item, folder: Path, mode: Mode) -> Booking:
+    """Return what the marker of *item* asks for; *folder* is where names are looked up."""
+    marker = item.get_closest_marker(MARKER)
+    if marker is None:
+        _fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
+    try:
+        return _read(item.nodeid, folder, mode, *marker.args, **marker.kwargs)
+    except TypeError as error:
+        _fail(f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=): {error}")
+
+
+def _read(
+    nodeid: str,
+    folder: Path,
+    mode: Mode,
+    /,
+    *names: str,
+    pace: Pace = "instant",
+    cuts: Cuts = "recorded",
+    faults: Sequence[Fault] = (),
+) -> Booking:
+    return Booking(tuple(folder / _file(name) for name in names), pace, cuts, tuple(faults), mode, nodeid)
+
+
+def _file(name: str) -> str:
+    return name if name.endswith(_SUFFIXES) else f"{name}.yaml"
+
+
+def _fail(text: str) -> NoReturn:
+    pytest.fail(text, pytrace=False)

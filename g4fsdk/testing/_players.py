@@ -1,0 +1,113 @@
+"""What the fixtures of the pytest plugin hand out, made from what a marker asks for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from g4fsdk import providers
+from g4fsdk._retries import Retries
+from g4fsdk._types import Ids, SeededIds
+from g4fsdk.testing._cassette import Cassette
+from g4fsdk.testing._recorder import _origin
+from g4fsdk.testing._replay import Replay
+from g4fsdk.testing._rerecord import RecordingReplay, Rerecorder
+from g4fsdk.testing._server import ReplayServer, _base_path
+from g4fsdk.testing._sources import load_sessions
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+    from g4fsdk.testing._booking import Booking
+
+_DICE = random.SystemRandom()
+_SEEDS = 1_000_000_000
+
+
+class AtOnce(Retries):
+    """Retries without any wait, also where the recorded service asks for one."""
+
+    __slots__ = ()
+
+    def wait_seconds(self, state: RetryCallState) -> float:
+        return 0.0
+
+
+def load(booking: Booking) -> Cassette:
+    """Return what is recorded already, as one session; an empty one when that is still to come."""
+    booking.check_found()
+    if booking.missing:
+        return Cassette()
+    first, *more = [session for path in booking.paths for session in load_sessions(path)]
+    interactions = [interaction for session in (first, *more) for interaction in session.interactions]
+    return Cassette(interactions, first.metadata)
+
+
+@contextmanager
+def playing(booking: Booking, cassette: Cassette) -> Iterator[Replay]:
+    """Play *cassette*, and in a record mode record what has to be recorded; it is written on leaving."""
+    if not booking.records:
+        yield Replay(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
+        return
+    before = cassette if booking.mode == "new" else Cassette()
+    with Rerecorder(booking.paths[0], before, f"pytest --g4f-record={booking.mode}") as recorder:
+        yield RecordingReplay(before, recorder, pace=booking.pace, cuts=booking.cuts)
+
+
+def serving(booking: Booking, cassette: Cassette) -> ReplayServer:
+    """Return a server of *cassette*, which is not started yet."""
+    if booking.missing:
+        pytest.fail(
+            f"no cassette at {booking.paths[0]}; g4f_server only plays: record it with a test that uses "
+            "g4f_client, g4f_async_client or g4f_replay",
+            pytrace=False,
+        )
+    return ReplayServer(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
+
+
+def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
+    """Return the arguments with which a client asks as the recorded one did."""
+    said = cassette.metadata
+    settings = {
+        "provider": said.get("provider") or _provider_of(booking),
+        "model": (said.get("call") or {}).get("model"),
+        "base_url": said.get("base_url") or _base_url(cassette),
+        "ids": _ids(booking, said),
+        "retries": AtOnce() if booking.pace == "instant" and not booking.records else None,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def client_arguments(settings: Mapping[str, Any], replay: Replay) -> dict[str, Any]:
+    """Return *settings* with *replay* as the transport; a recording keeps what they are."""
+    if not settings.get("provider"):
+        pytest.fail(
+            "the recording does not say of which provider it is: keep it in a folder of that name, "
+            "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings",
+            pytrace=False,
+        )
+    if isinstance(replay, RecordingReplay):
+        replay.recorder.note_client(settings)
+    return {**settings, "transport": replay}
+
+
+def _provider_of(booking: Booking) -> str | None:
+    folder = booking.paths[0].parent.name
+    return folder if folder in providers.PROVIDERS else None
+
+
+def _base_url(cassette: Cassette) -> str | None:
+    if not cassette.interactions:
+        return None
+    return _origin(cassette.interactions[0].request.url) + _base_path(cassette)
+
+
+def _ids(booking: Booking, said: Mapping[str, Any]) -> Ids:
+    """Return the recorded ids; new ones for a new recording, since services remember those they know."""
+    if booking.records and (booking.mode != "new" or booking.missing):
+        return SeededIds(str(_DICE.randrange(_SEEDS)))
+    return Ids.seeded(said.get("ids_seed") or 0).child(said.get("ids_child") or 0)

@@ -1,0 +1,86 @@
+"""Recording what isn't recorded yet, in the place of a replay: the record modes of the pytest plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from g4fsdk._types import SeededIds
+from g4fsdk.testing._cassette import Cassette
+from g4fsdk.testing._recorder import Recorder, _origin
+from g4fsdk.testing._replay import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from g4fsdk.testing._rerecord_httpx import PlayOrRecordTransport
+    from g4fsdk.testing._rerecord_requests import PlayOrRecordAdapter
+    from g4fsdk.testing._takes import Cuts, Pace
+
+
+class Rerecorder(Recorder):
+    """Records what follows the session *before*; *how* is the command that recorded it.
+
+    Nothing is written when nobody answered: an older file is worth more than that.
+    """
+
+    def __init__(self, path: Path, before: Cassette, how: str) -> None:
+        super().__init__(path)
+        self._before = before
+        self._how = how
+
+    def __enter__(self) -> Rerecorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if any(one.response.status for one in super()._recorded().interactions):
+            super().__exit__(kind, error, traceback)
+
+    def note_client(self, settings: Mapping[str, Any]) -> None:
+        """Keep what a client was made with, so that the recording can be played by one like it."""
+        provider, ids, model = (settings.get(name) for name in ("provider", "ids", "model"))
+        self.metadata |= {
+            "provider": getattr(provider, "name", provider),
+            "base_url": settings.get("base_url"),
+            "ids_seed": int(ids.seed) if isinstance(ids, SeededIds) and ids.seed.isdecimal() else None,
+            "call": {"model": model} if model else None,
+        }
+
+    def _recorded(self) -> Cassette:
+        new = super()._recorded()
+        metadata = {**new.metadata, **self._before.metadata, "provenance": self._provenance(new)}
+        return Cassette([*self._before.interactions, *new.interactions], metadata)
+
+    def _provenance(self, new: Cassette) -> str:
+        origins = dict.fromkeys(_origin(one.request.url) for one in new.interactions if one.response.status)
+        said = f"recorded by g4fsdk.testing ({self._how}); what answered: {', '.join(origins)}"
+        before = str(self._before.metadata.get("provenance", ""))
+        return before if said in before else f"{before}; then {said}" if before else said
+
+
+class RecordingReplay(Replay):
+    """Plays *before*, and lets *recorder* ask the service for what isn't in it."""
+
+    def __init__(self, before: Cassette, recorder: Rerecorder, *, pace: Pace, cuts: Cuts) -> None:
+        super().__init__(before, pace=pace, cuts=cuts)
+        self.recorder = recorder
+
+    def add_secret(self, value: str) -> None:
+        """Keep *value* out of the recording, and out of messages."""
+        super().add_secret(value)
+        self.recorder.add_secret(value)
+
+    def requests_adapter(self) -> PlayOrRecordAdapter:  # type: ignore[override]  # used as any adapter is
+        """Return an adapter to mount on a `requests.Session`."""
+        from g4fsdk.testing._rerecord_requests import PlayOrRecordAdapter
+
+        return PlayOrRecordAdapter(super().requests_adapter(), self.recorder.requests_adapter())
+
+    def httpx_transport(self) -> PlayOrRecordTransport:  # type: ignore[override]  # used as any transport is
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
+        from g4fsdk.testing._rerecord_httpx import PlayOrRecordTransport
+
+        return PlayOrRecordTransport(super().httpx_transport(), self.recorder)

@@ -1,0 +1,44 @@
+"""Recording what isn't recorded yet, for httpx, blocking and async."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import httpx
+
+from g4fsdk.testing._errors import MismatchError
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._recorder import Recorder
+    from g4fsdk.testing._replay_httpx import ReplayTransport
+
+# A fixture has no event loop in which to close connections, so that none is kept.
+_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
+
+
+class PlayOrRecordTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Answers through *play*, and what that has no answer for through *recorder*."""
+
+    def __init__(self, play: ReplayTransport, recorder: Recorder) -> None:
+        self._play = play
+        self._blocking = recorder.httpx_transport()
+        self._async = recorder.httpx_transport(httpx.AsyncHTTPTransport(limits=_NONE_KEPT))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the recorded response, or the live one."""
+        with suppress(MismatchError):
+            return self._play.handle_request(request)
+        return self._blocking.handle_request(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the recorded response, or the live one."""
+        with suppress(MismatchError):
+            return await self._play.handle_async_request(request)
+        return await self._async.handle_async_request(request)
+
+    def close(self) -> None:
+        self._blocking.close()
+
+    async def aclose(self) -> None:
+        await self._async.aclose()

@@ -1,0 +1,39 @@
+"""Recording what isn't recorded yet, for requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
+
+from g4fsdk.testing._errors import MismatchError
+
+
+class PlayOrRecordAdapter(BaseAdapter):
+    """Sends through *play*, and what that has no answer for through *record*."""
+
+    def __init__(self, play: BaseAdapter, record: BaseAdapter) -> None:
+        super().__init__()
+        self._play = play
+        self._record = record
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Return the recorded response, or the live one; see `requests.adapters.BaseAdapter.send`."""
+        with suppress(MismatchError):
+            return self._play.send(request, stream, timeout, verify, cert, proxies)
+        return self._record.send(request, stream, timeout, verify, cert, proxies)
+
+    def close(self) -> None:
+        self._play.close()
+        self._record.close()

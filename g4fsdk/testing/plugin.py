@@ -1,0 +1,225 @@
+"""The pytest plugin: recorded sessions in place of the network, for the tests that are marked.
+
+    @pytest.mark.g4f_cassette("yqcloud/hello")          # cassettes/yqcloud/hello.yaml, below the root folder
+    def test_greeting(g4f_client):
+        assert greeting(g4f_client) == "Hello!"
+
+The marker takes several names, which are then one session, and `pace`, `cuts` and `faults` of `Replay`. While
+a marked test runs, sockets are blocked. A passed test fails when it left a part of its recording unplayed.
+
+Fixtures, each of which a project may override by name:
+
+- `g4f_client`, `g4f_async_client`: clients that ask as the recorded one did, made from `g4f_settings`.
+- `g4f_replay`: the `Replay`, for programs that make their own client, session or httpx client.
+- `g4f_server`: a `ReplayServer` on loopback, for programs out of reach of the others.
+- `g4f_settings`: the arguments of the clients, from the recording: provider, model, base_url, ids, retries.
+- `g4f_cassette_dir`: the folder of the recordings; also the ini option of that name.
+- `g4f_sockets`: lets addresses through, `g4f_sockets.allow("127.0.0.1:6379")`.
+
+`--g4f-record` says whether the live service is asked: *none* never; *once* where the cassette is missing;
+*new* for the requests that it has no answer to, which are appended; *all* for everything, anew. What was
+recorded is written when the test ends, passed or not. Markers with several names or with faults only play.
+
+Importing this module imports no HTTP library, no YAML and no client. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from g4fsdk.testing._booking import MARKER, MODES, Booking, book
+from g4fsdk.testing._sockets import SocketBlockedError as SocketBlockedError
+from g4fsdk.testing._sockets import SocketGuard as SocketGuard
+
+if TYPE_CHECKING:
+    from g4fsdk import AsyncClient, Client
+    from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._replay import Replay
+    from g4fsdk.testing._server import ReplayServer
+
+_PLAYERS = pytest.StashKey[dict[str, Any]]()
+_PLAYED = ("g4f_replay", "g4f_server")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("g4fsdk").addoption(
+        "--g4f-record",
+        choices=MODES,
+        default="none",
+        help="whether tests marked g4f_cassette ask the live service: none (default) never, once where the "
+        "cassette is missing, new for requests it has no answer to, all for everything, anew",
+    )
+    parser.addini("g4f_cassette_dir", "folder of the cassettes, below the root folder", default="cassettes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(*names, pace='instant', cuts='recorded', faults=()): play these cassettes of the folder "
+        "cassettes/ in place of the network, and block sockets (g4fsdk)",
+    )
+
+
+@pytest.fixture(scope="session")
+def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
+    """The folder of the cassettes."""
+    return pytestconfig.rootpath / str(pytestconfig.getini("g4f_cassette_dir"))
+
+
+@pytest.fixture
+def _g4f_booking(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> Booking:
+    return book(request.node, Path(g4f_cassette_dir), request.config.getoption("g4f_record"))
+
+
+@pytest.fixture(autouse=True)
+def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
+    """Sockets are blocked in marked tests that don't record; `allow` lets an address through."""
+    guard = SocketGuard()
+    is_marked = request.node.get_closest_marker(MARKER) is not None
+    if not is_marked or request.getfixturevalue("_g4f_booking").records:
+        yield guard
+        return
+    with guard:
+        yield guard
+
+
+@pytest.fixture
+def _g4f_session(_g4f_booking: Booking) -> Cassette:
+    from g4fsdk.testing import _players
+
+    return _players.load(_g4f_booking)
+
+
+@pytest.fixture
+def g4f_settings(_g4f_booking: Booking, _g4f_session: Cassette) -> dict[str, Any]:
+    """The arguments of the clients; override it to add to them, such as the `api_key` for recording."""
+    from g4fsdk.testing import _players
+
+    return _players.client_settings(_g4f_booking, _g4f_session)
+
+
+@pytest.fixture
+def g4f_replay(_g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard) -> Iterator[Replay]:
+    """The recording as a transport; in the record modes it records what it has not got."""
+    from g4fsdk.testing import _players
+
+    with _players.playing(_g4f_booking, _g4f_session) as replay:
+        yield replay
+
+
+@pytest.fixture
+def g4f_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> Iterator[Client]:
+    """A `Client` that is answered by the recording."""
+    from g4fsdk import Client
+    from g4fsdk.testing import _players
+
+    with Client(**_players.client_arguments(g4f_settings, g4f_replay)) as client:
+        yield client
+
+
+@pytest.fixture
+def g4f_async_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> AsyncClient:
+    """An `AsyncClient` that is answered by the recording. It holds nothing that has to be closed."""
+    from g4fsdk import AsyncClient
+    from g4fsdk.testing import _players
+
+    return AsyncClient(**_players.client_arguments(g4f_settings, g4f_replay))
+
+
+@pytest.fixture
+def g4f_server(
+    _g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard
+) -> Iterator[ReplayServer]:
+    """A server on loopback that plays the recording; the only address that sockets may reach."""
+    from contextlib import suppress
+
+    from g4fsdk.testing import MismatchError, _players
+
+    # What it was asked and had not got is reported with the outcome of the test itself.
+    with suppress(MismatchError), _players.serving(_g4f_booking, _g4f_session) as server:
+        g4f_sockets.allow(server.url)
+        yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Keep what is to be checked when the test has passed, the fixture being overridden or not."""
+    value = yield
+    if fixturedef.argname in _PLAYED:
+        request.node.stash.setdefault(_PLAYERS, {})[fixturedef.argname] = value
+    return value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed and left something unplayed, or whose server was asked something else."""
+    players = item.stash.get(_PLAYERS, None)
+    if not players:
+        return (yield)
+    try:
+        outcome = yield
+    except BaseException:
+        for text in _mismatches(players):
+            item.add_report_section("call", "g4f_server", text)
+        raise
+    for text in (*_mismatches(players), *_unplayed(players)):
+        pytest.fail(text, pytrace=False)
+    return outcome
+
+
+def _mismatches(players: dict[str, Any]) -> list[str]:
+    from g4fsdk.testing import ReplayServer
+
+    servers = [player for player in players.values() if isinstance(player, ReplayServer)]
+    return [str(error) for server in servers for error in server._stage.mismatches]
+
+
+def _unplayed(players: dict[str, Any]) -> Iterator[str]:
+    from g4fsdk.testing import Replay, ReplayServer, UnplayedError
+
+    for name, player in players.items():
+        if isinstance(player, Replay | ReplayServer):
+            try:
+                player.assert_all_played()
+            except UnplayedError as error:
+                yield f"{name}: {error}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show where a program asked for what isn't there, without the libraries between it and us."""
+    from g4fsdk.testing import MismatchError
+
+    found = call.excinfo
+    if (
+        found
+        and isinstance(found.value, MismatchError | SocketBlockedError)
+        and not item.config.option.fulltrace
+    ):
+        found.traceback = type(found.traceback)(_of_project(found.tb, item.config.rootpath))
+    return (yield)
+
+
+def _of_project(traceback: TracebackType, root: Path) -> TracebackType:
+    """Return *traceback* with the calls alone that stand in files of the project at *root*."""
+    kept: TracebackType | None = None
+    for one in reversed([*_calls(traceback)]):
+        path = Path(one.tb_frame.f_code.co_filename)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept or traceback
+
+
+def _calls(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
