@@ -111,8 +111,6 @@ class FastParser(Parser):
         super().__init__(decoder, max_bytes=max_bytes)
         self._write_text = decoder.answer.write_text
         self._read_string = decoder.read_string
-        self._template = NO_TEMPLATE
-        self._prefix = self._suffix = b""  # of the template
         self._frame(self.behind)
         self._lessons = _LESSONS
         self._learned_at = 0
@@ -122,6 +120,8 @@ class FastParser(Parser):
         self._behind = behind
         self._framed = len(self.before) + len(behind)
         self._surplus = behind.count(b"\r")  # each line end counts as one byte
+        self._template = NO_TEMPLATE
+        self._prefix = self._suffix = b""  # of the template
 
     def feed(self, data: bytes) -> list[Event]:
         if self._is_ready and (size := len(data)) <= self.max_bytes:

@@ -1,0 +1,211 @@
+"""The fast paths against the plain one: the same events and errors, whatever comes and however cut."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from g4fsdk import Event, G4FError
+from g4fsdk._chatui import _read_token
+from g4fsdk._fast import NO_TEMPLATE, NOT_A_STRING, FastParser, Template, decode_string
+from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
+
+quick = settings(max_examples=150, deadline=None, database=None)
+texts = st.text(st.sampled_from('aé你🙂\0\n\r\\"{}:,u0 \u2028\x85'), max_size=20)
+
+
+def slowed(parser: FastParser) -> FastParser:
+    """Return *parser* with its shortcuts closed: every byte takes the plain path."""
+
+    class Slowed(type(parser)):  # type: ignore[misc]  # mypy can't follow a base class that is a value
+        _is_ready = property(lambda self: False, lambda self, value: None)
+        _lessons = property(lambda self: 0, lambda self, value: None)
+
+        def _may_be_many(self, data: bytes) -> bool:
+            return False
+
+    parser.__class__ = Slowed
+    parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
+    return parser
+
+
+def run(parser: Parser, chunks: list[bytes]) -> tuple[list[Event], Any]:
+    events: list[Event] = []
+    try:
+        for chunk in chunks:
+            events += parser.feed(chunk)
+        events += parser.close()
+    except G4FError as error:
+        return [*events, *error.events], (
+            type(error),
+            error.message,
+            error.partial,
+            getattr(error, "offset", None),
+        )
+    return events, None
+
+
+def sse(text: str, odd: str, gap: str) -> bytes:
+    """Return a chat event; *odd* makes one whose shape differs."""
+    before = '{"id":"c1","choices":[{"index":0,"delta":{"content":'
+    frames = {
+        "text": before + json.dumps(text, ensure_ascii=False) + '},"finish_reason":null}],"usage":null}',
+        "escaped": before + json.dumps(text) + '},"finish_reason":null}],"usage":null}',
+        "two keys": '{"choices":[{"message":{"content":"all"},"delta":{"content":'
+        + json.dumps(text)
+        + "}}]}",
+        "not a string": before + "3" + '},"finish_reason":null}],"usage":null}',
+        "bare string": json.dumps(text),
+        "two strings": before + '"a","b"' + '},"finish_reason":null}],"usage":null}',
+        "half a pair": before + '"\\ud83d"' + '},"finish_reason":null}],"usage":null}',
+        "finish": '{"choices":[{"delta":{},"finish_reason":"stop"}]}',
+        "usage": '{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}',
+        "reasoning": '{"choices":[{"delta":{"content":"","reasoning":' + json.dumps(text) + "}}]}",
+        "error": '{"error":{"message":"no"}}',
+        "broken": '{"choices":[{"delta":{"content":"',
+        "done": "[DONE]",
+    }
+    head = ": ping\n" if odd == "comment" else "event: message\n" if odd == "event" else ""
+    return (head + "data: " + frames.get(odd, frames["text"]) + gap).encode("utf-8", "surrogatepass")
+
+
+def line(text: str, odd: str) -> bytes:
+    """Return a chat-ui line; *odd* makes one of another kind."""
+    padded = json.dumps(text, ensure_ascii=False)[:-1] + "\\u0000" * max(0, 16 - len(text)) + '"'
+    lines = {
+        "text": '{"type":"stream","token":' + padded + "}",
+        "unpadded": '{"type":"stream","token":' + json.dumps(text) + "}",
+        "two strings": '{"type":"stream","token":"a","token":"b"}',
+        "bare string": json.dumps(text),
+        "escaped nul": '{"type":"stream","token":"a\\\\u0000"}',
+        "half a pair": '{"type":"stream","token":"\\ud83d"}',
+        "keepAlive": '{"type":"status","status":"keepAlive"}',
+        "spaces": " " * 40 + '{"type":"title","title":"T"}',
+        "final": '{"type":"finalAnswer","text":"all"}',
+        "error": '{"type":"status","status":"error","message":"no"}',
+        "broken": '{"type":"str',
+    }
+    return (lines.get(odd, lines["text"]) + "\n").encode("utf-8", "surrogatepass")
+
+
+ODD_SSE = (
+    *("escaped", "two keys", "not a string", "bare string", "two strings", "half a pair", "finish", "usage"),
+    *("reasoning", "error", "broken", "done", "comment", "event"),
+)
+ODD_LINES = (
+    *("unpadded", "two strings", "bare string", "escaped nul", "half a pair", "keepAlive", "spaces"),
+    *("final", "error", "broken"),
+)
+mostly_text = st.sampled_from(["text"] * 12)
+sse_units = st.builds(
+    sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.sampled_from(["\n\n"] * 6 + ["\r\n\r\n"])
+)
+crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
+line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
+
+
+@st.composite
+def chunked(draw: st.DrawFn, units: st.SearchStrategy[bytes]) -> list[bytes]:
+    """Draw a stream as chunks: mostly one unit each, sometimes several, sometimes cut anywhere."""
+    drawn = draw(st.lists(units, min_size=1, max_size=30))
+    how = draw(st.sampled_from(["a unit each", "all at once", "anywhere"]))
+    if how == "a unit each":
+        return drawn
+    body = b"".join(drawn)
+    cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=12))) if how == "anywhere" else []
+    return [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+
+
+@quick
+@given(chunks=chunked(sse_units) | chunked(crlf_units))
+@example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
+def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
+    assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)
+
+
+@quick
+@given(chunks=chunked(line_units))
+def test_json_lines_shortcuts_change_nothing(chunks: list[bytes]) -> None:
+    assert run(JSONLinesParser(), chunks) == run(slowed(JSONLinesParser()), chunks)
+
+
+@quick
+@given(chunks=chunked(sse_units), limit=st.integers(20, 200))
+def test_a_limit_holds_on_the_fast_path(chunks: list[bytes], limit: int) -> None:
+    fast, slow = SSEParser(max_bytes=limit), slowed(SSEParser(max_bytes=limit))
+
+    assert run(fast, chunks) == run(slow, chunks)
+
+
+def test_a_template_is_learned_and_used() -> None:
+    parser = SSEParser()
+
+    parser.feed(sse("a", "text", "\n\n"))
+
+    assert parser._template is not NO_TEMPLATE
+    assert parser._template.text(sse("b", "text", "")[len("data: ") :]) == "b"
+
+
+def test_a_stream_whose_shape_changes_gives_up_learning() -> None:
+    parser = SSEParser()
+    frames = [sse("a", "text", "\n\n").replace(b'"c1"', f'"c{number}"'.encode()) for number in range(100)]
+
+    events = [event for frame in frames for event in parser.feed(frame)]
+
+    assert len(events) == 100
+    assert parser._lessons == 0
+    assert parser._template is NO_TEMPLATE
+
+
+def test_a_stream_that_changes_seldom_goes_on_learning() -> None:
+    parser = SSEParser()
+    frames = [
+        sse("a", "text", "\n\n").replace(b'"c1"', f'"c{number // 20}"'.encode()) for number in range(2000)
+    ]
+
+    for frame in frames:
+        parser.feed(frame)
+
+    assert parser._lessons > 0
+    assert parser._template is not NO_TEMPLATE
+
+
+def test_crlf_streams_are_read_by_the_template() -> None:
+    parser = SSEParser()
+
+    parser.feed(sse("a", "text", "\r\n\r\n"))
+    parser.feed(sse("b", "text", "\r\n\r\n"))
+
+    assert parser._suffix.endswith(b"\r\n\r\n")
+    assert parser._is_ready
+
+
+@given(string=st.text(st.sampled_from('a\0\\u0"é🙂'), max_size=24), count=st.integers(0, 20))
+def test_a_token_is_read_with_or_without_its_padding(string: str, count: int) -> None:
+    literal = (json.dumps(string, ensure_ascii=False)[:-1] + "\\u0000" * count + '"').encode()
+
+    assert _read_token(literal) == decode_string(literal).rstrip("\0")
+
+
+@pytest.mark.parametrize(
+    "unit", [b'"x"', b'{"a":"x"', b'"x"}', b'{"a":"x","y"}', b'{"a":"x"}}', b"", b'{"a":3}']
+)
+def test_a_unit_of_another_shape_does_not_fit(unit: bytes) -> None:
+    template = Template(b'{"a":', b"}", (b"", b"\n"), decode_string)
+
+    assert template.text(b'{"a":"x"}') == "x"
+    assert template.texts([b'{"a":"x"}', b'{"a":"y"}']) == ["x", "y"]
+    assert template.text(unit) is None
+    assert template.texts([b'{"a":"x"}', unit]) is None
+
+
+@pytest.mark.parametrize(
+    "literal", [b'"a\nb"', b'"a" "b"', b'"a', b"3", b"", b'"\\ud83d"', b'"\xff"', b'"a"b']
+)
+def test_only_one_whole_string_is_decoded(literal: bytes) -> None:
+    with pytest.raises(NOT_A_STRING):
+        decode_string(literal)
