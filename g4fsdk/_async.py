@@ -108,18 +108,16 @@ class AsyncClient:
         return await AsyncRetrying(**policy, sleep=anyio.sleep)(attempt, task, clocks)
 
     async def _attempt(self, task: Task, clocks: Clocks) -> OpenStream:
-        request: Request | None = None
+        step: Request | Stream | None = None
         try:
             clocks.start_attempt()
             flow = task.start()
             step = advance(flow)
             while isinstance(step, Request):
-                request = step
-                step = await self._set_up(flow, request, clocks)
-            request = step.request
-            answer = await self._connections.send(request, clocks, repeatable=step.repeatable)
+                step = await self._set_up(flow, step, clocks)
+            answer = await self._connections.send(step.request, clocks, repeatable=step.repeatable)
         except G4FError as error:
-            task.blame(error, request)
+            task.blame(error, step)
             raise
         return await OpenStream(task, step, answer, clocks).start()
 

@@ -12,7 +12,7 @@ from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Chunk, ChunkChoice, Delta, Model, to_chunk
 from g4fsdk._errors import DeadlineError, G4FError, ProtocolError, StatusError, UsageError
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._flow import Flow, Provider
+from g4fsdk._flow import Flow, Provider, Stream
 from g4fsdk._ids import SYSTEM_IDS
 from g4fsdk._redact import redact_text, secrets_of
 from g4fsdk._retries import Retries, read_retries
@@ -190,8 +190,11 @@ class Task:
         """Start the next attempt; it goes on with the conversation that a failed one had made."""
         return self._start(self.provider, next(self._attempts), self._conversation)
 
-    def blame(self, error: G4FError, request: Request | None) -> None:
+    def blame(self, error: G4FError, step: Request | Stream | None) -> None:
         """Say on *error* who was asked what, and take every secret out of it."""
+        if isinstance(step, Stream):
+            step.parser.mark(error)
+        request = step.request if isinstance(step, Stream) else step
         error.provider = error.provider or self.provider.name
         error.conversation = error.conversation or self._conversation
         self._conversation = error.conversation

@@ -108,18 +108,16 @@ class Client:
         return Retrying(**policy, sleep=time.sleep)(attempt, task, clocks)
 
     def _attempt(self, task: Task, clocks: Clocks) -> OpenStream:
-        request: Request | None = None
+        step: Request | Stream | None = None
         try:
             clocks.start_attempt()
             flow = task.start()
             step = advance(flow)
             while isinstance(step, Request):
-                request = step
-                step = self._set_up(flow, request, clocks)
-            request = step.request
-            answer = self._connections.send(request, clocks, repeatable=step.repeatable)
+                step = self._set_up(flow, step, clocks)
+            answer = self._connections.send(step.request, clocks, repeatable=step.repeatable)
         except G4FError as error:
-            task.blame(error, request)
+            task.blame(error, step)
             raise
         return OpenStream(task, step, answer, clocks)
 
