@@ -110,6 +110,24 @@ def complete(
         return error
 
 
+def image(colour: Colour, provider: str, url: str, **settings: Any) -> Any:
+    """Ask for one image; return the answer or the error."""
+    said = _settings(provider, url, settings)
+    model = {"model": "dall-e-3"}
+    try:
+        if colour == "sync":
+            with Client(**said) as client:
+                return client.images.generate("a cat", **model)
+
+        async def main() -> Any:
+            async with AsyncClient(**said) as client:
+                return await client.images.generate("a cat", **model)
+
+        return asyncio.run(main())
+    except G4FError as error:
+        return error
+
+
 def _settings(provider: str, url: str, settings: dict[str, Any]) -> dict[str, Any]:
     if url:
         settings.setdefault("base_url", base_url(provider, url))
