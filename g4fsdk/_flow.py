@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -14,6 +15,7 @@ from g4fsdk._status import status_error
 from g4fsdk._types import Chat, Conversation, Ids, Request, Response
 
 MAX_ERROR_BODY = 1 << 20
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
 class Refusal(Parser):
@@ -130,9 +132,9 @@ class Provider:
         """
         self.base_url = _checked_url(base_url or self.url)
         self.api_key = api_key
-        self.headers = _checked_headers({**(headers or {})})
+        self.headers = checked_headers(headers or {})
         if api_key is not None:
-            _checked_headers({"the API key": api_key})
+            _check_value("the API key", api_key)
 
     def __repr__(self) -> str:
         return f"<Provider {self.name} at {redact_url(self.base_url)}>"
@@ -256,10 +258,17 @@ def _has_host(url: str) -> bool:
         return False
 
 
-def _checked_headers(headers: dict[str, Any]) -> dict[str, str]:
+def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Return *headers*, copied. Raises UsageError for one that cannot be sent."""
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"headers must be a mapping of names to text, not {type(headers).__name__}")
     for name, value in headers.items():
-        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
-            raise UsageError(
-                f"the value of {name} may hold printable ASCII only (is there a line end in it?)"
-            )
-    return headers
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise UsageError(f"{name!r} is no header name: it may hold ASCII letters, digits and hyphens")
+        _check_value(f"the value of {name}", value)
+    return {**headers}
+
+
+def _check_value(what: str, value: Any) -> None:
+    if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        raise UsageError(f"{what} may hold printable ASCII only (is there a line end in it?)")

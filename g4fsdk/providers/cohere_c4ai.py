@@ -64,6 +64,9 @@ class CohereC4AI(Provider):
         history = continued(old, chat.messages)
         system = system_text(history)
         is_new = old is None or not _goes_on(old, model, system)
+        # Built before anything is sent: what cannot be said shall leave no conversation behind.
+        whole = build_prompt(without_system(history))
+        latest = whole if is_new else last_user_text(chat.messages)
         if old is None or is_new:
             conversation = yield from self._create(model, system, old)
         else:
@@ -75,8 +78,12 @@ class CohereC4AI(Provider):
             error.conversation = conversation
             raise
         # A conversation without a question yet, new or left so by a failure, has to be told everything.
-        inputs = build_prompt(without_system(history)) if is_fresh else last_user_text(chat.messages)
-        turn = {"inputs": inputs, "id": parent, "is_retry": False, "is_continue": False}
+        turn = {
+            "inputs": whole if is_fresh else latest,
+            "id": parent,
+            "is_retry": False,
+            "is_continue": False,
+        }
         turn |= {"web_search": bool(options.get("web_search")), "tools": list(options.get("tools") or ())}
         decoder = UpdateDecoder(
             conversation.with_messages(history), handle=conversation, announce=is_new or is_fresh

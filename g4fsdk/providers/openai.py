@@ -9,7 +9,7 @@ from g4fsdk._bodies import get, merge_headers, post_json, read_json
 from g4fsdk._chat_chunks import ChatChunkDecoder, ImageDecoder
 from g4fsdk._document import DocumentParser
 from g4fsdk._errors import ProtocolError, UsageError
-from g4fsdk._flow import KNOWN_OPTIONS, Flow, Provider, Stream, one_request
+from g4fsdk._flow import KNOWN_OPTIONS, Flow, Provider, Stream, checked_headers, one_request
 from g4fsdk._prompts import continued
 from g4fsdk._sse import SSEParser
 from g4fsdk._types import Chat, Conversation, Ids, Request, Response
@@ -93,9 +93,10 @@ class OpenAI(Provider):
                 raise ProtocolError(f"expected a list of models, got {other!r}"[:300], excerpt=response.body)
 
     def _post(self, path: str, body: dict[str, Any], options: dict[str, Any]) -> Request:
-        extra_headers = options.pop("extra_headers", None) or {}
         extra_body = options.pop("extra_body", None) or {}
-        headers = merge_headers(self._headers(), extra_headers)
+        if not isinstance(extra_body, Mapping):
+            raise UsageError(f"extra_body must be a mapping, not {type(extra_body).__name__}")
+        headers = merge_headers(self._headers(), checked_headers(options.pop("extra_headers", None) or {}))
         return post_json(self.base_url + path, {**body, **options, **extra_body}, headers)
 
     def _headers(self) -> dict[str, str]:
