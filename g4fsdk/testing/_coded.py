@@ -13,7 +13,7 @@ from g4fsdk.testing._edits import Edit, applied
 
 Search: TypeAlias = Callable[[bytes], list[Edit]]
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
 WORD = re.compile(rb"[^\s\"'<>&?=#\\]+")
 PERCENT_UNIT = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 BETWEEN = b"\n\x00\n"  # no pattern runs over it
