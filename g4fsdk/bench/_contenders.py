@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._chatui import UpdateDecoder
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._json_lines import JSONLinesParser
@@ -65,11 +66,10 @@ def parsing(name: str, make: Callable[[], Parser], chunks: Sequence[bytes]) -> C
     return Contender(name, run, text)
 
 
-def without_templates(parser: Parser) -> Parser:
-    """Return *parser* on its plain path: it never learns the constant parts of a stream's units."""
-    assert parser._lessons
-    parser._lessons = 0
-    return parser
+class _Unlearned(ChatChunkDecoder):
+    """Names no key for the fast path, so that every event takes the plain one."""
+
+    text_key = b"\0"
 
 
 class _Delta(msgspec.Struct):
@@ -152,6 +152,10 @@ def text_floor(chunks: Sequence[bytes]) -> Contender:
 
 def sse_parser() -> Parser:
     return SSEParser()
+
+
+def plain_sse_parser() -> Parser:
+    return SSEParser(_Unlearned())
 
 
 def lines_parser() -> Parser:

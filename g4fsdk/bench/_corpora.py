@@ -56,7 +56,8 @@ def cut_name(cut: int | None) -> str:
 def tokens(count: int, seed: int = 4) -> list[str]:
     """Return pieces of text as models send them: mostly short words, some escapes, some of other scripts."""
     source = random.Random(seed)
-    return [source.choice(_WORDS if source.random() < 0.9 else _RARE) for _ in range(count)]
+    # g4f strips the blank space before an answer: this one has none.
+    return ["So", *(source.choice(_WORDS if source.random() < 0.9 else _RARE) for _ in range(count - 1))]
 
 
 _Frame: TypeAlias = Callable[[int, str, random.Random], dict[str, Any]]

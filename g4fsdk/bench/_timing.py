@@ -31,12 +31,12 @@ def alternate(
     *,
     seconds: float = 1.0,
     min_rounds: int = MIN_ROUNDS,
-    clock: Clock = time.perf_counter,
+    clock: Clock = time.process_time,
 ) -> dict[str, Samples]:
     """Run all of *runs* in turn, A B C A B C, each for about *seconds* in all, and return their times.
 
     The first run of each only says how many are worth their while; a slow one takes part in fewer rounds.
-    The garbage collector is left as it is.
+    *clock* is CPU time, in which other processes do not count. The garbage collector is left as it is.
     """
     warm = {name: _timed(run, time.perf_counter) for name, run in runs.items()}
     wanted = {name: _rounds(seconds, took, min_rounds) for name, took in warm.items()}
