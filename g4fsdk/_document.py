@@ -12,6 +12,8 @@ _STREAM_MARKS = (b"data:", b"event:", b":")
 class DocumentParser(Parser):
     """One JSON document; or the event stream of a service that streams though it was asked not to."""
 
+    __slots__ = ()
+
     def _open(self, data: bytes) -> bytes:
         body = super()._open(data)
         if self._whole is None and body:

@@ -12,6 +12,8 @@ from g4fsdk._parsers import BLANK, MAX_BYTES
 class JSONLinesParser(FastParser):
     """One JSON document a line, as chat-ui streams it: blank space around a line means nothing."""
 
+    __slots__ = ()
+
     document_marks = b""
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:

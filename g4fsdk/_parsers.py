@@ -29,6 +29,12 @@ BLANK = b" \t\r\n"
 class Parser:
     """What the framings share: failing at the right time, and bodies that are no stream at all."""
 
+    # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
+    __slots__ = (
+        *("_error", "_head", "_is_empty", "_is_ready", "_line", "_line_size", "_seen", "_whole"),
+        *("content_type", "decoder", "max_bytes", "status"),
+    )
+
     #: What may open a body that is one JSON document instead of a stream.
     document_marks: ClassVar[bytes] = b"{["
 

@@ -19,6 +19,8 @@ class SSEParser(FastParser):
     Source: WHATWG HTML, "Interpreting an event stream".
     """
 
+    __slots__ = ("_after_cr", "_data", "_data_size", "_event_at", "_has_event", "_name", "_stray")
+
     before = b"data: "
     behind = b"\n\n"
 

@@ -22,6 +22,8 @@ class TextParser(Parser):
     type; an answer that only looks like one is given out whole.
     """
 
+    __slots__ = ("_beginning", "_is_whole", "_rest", "_write_text")
+
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder or TextDecoder(), max_bytes=max_bytes)
         self._write_text = self.decoder.answer.write_text

@@ -22,6 +22,7 @@ def slowed(parser: FastParser) -> FastParser:
     """Return *parser* with its shortcuts closed: every byte takes the plain path."""
 
     class Slowed(type(parser)):  # type: ignore[misc]  # mypy can't follow a base class that is a value
+        __slots__ = ()
         _is_ready = property(lambda self: False, lambda self, value: None)
         _lessons = property(lambda self: 0, lambda self, value: None)
 
@@ -52,8 +53,21 @@ def run(parser: Parser, chunks: list[bytes]) -> tuple[list[Event], Any]:
 def sse(text: str, odd: str, gap: str) -> bytes:
     """Return a chat event; *odd* makes one whose shape differs."""
     before = '{"id":"c1","choices":[{"index":0,"delta":{"content":'
+    quoted = json.dumps(text, ensure_ascii=False)
     frames = {
-        "text": before + json.dumps(text, ensure_ascii=False) + '},"finish_reason":null}],"usage":null}',
+        "text": before + quoted + '},"finish_reason":null}],"usage":null}',
+        "hole": before + quoted + '},"finish_reason":null}],"p":' + json.dumps(text[::-1]) + ',"usage":null}',
+        "two holes": before + quoted + '},"p":' + quoted + ',"finish_reason":null}],"p":' + quoted + "}",
+        "reason hole": before
+        + quoted
+        + '},"finish_reason":'
+        + json.dumps(text[:1])
+        + '}],"p":"","usage":null}',
+        "key hole": before
+        + quoted
+        + '},"finish_reason":null}],'
+        + json.dumps(text[:1])
+        + ':"","usage":null}',
         "escaped": before + json.dumps(text) + '},"finish_reason":null}],"usage":null}',
         "two keys": '{"choices":[{"message":{"content":"all"},"delta":{"content":'
         + json.dumps(text)
@@ -95,6 +109,7 @@ def line(text: str, odd: str) -> bytes:
 ODD_SSE = (
     *("escaped", "two keys", "not a string", "bare string", "two strings", "half a pair", "finish", "usage"),
     *("reasoning", "error", "broken", "done", "comment", "event"),
+    *("hole", "two holes", "reason hole", "key hole"),
 )
 ODD_LINES = (
     *("unpadded", "two strings", "bare string", "escaped nul", "half a pair", "keepAlive", "spaces"),
@@ -103,6 +118,12 @@ ODD_LINES = (
 mostly_text = st.sampled_from(["text"] * 12)
 sse_units = st.builds(
     sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.sampled_from(["\n\n"] * 6 + ["\r\n\r\n"])
+)
+holed_units = st.builds(
+    sse,
+    texts,
+    st.sampled_from(["hole"] * 12) | st.sampled_from(ODD_SSE),
+    st.sampled_from(["\n\n", "\r\n\r\n"]),
 )
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
 line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
@@ -121,7 +142,7 @@ def chunked(draw: st.DrawFn, units: st.SearchStrategy[bytes]) -> list[bytes]:
 
 
 @quick
-@given(chunks=chunked(sse_units) | chunked(crlf_units))
+@given(chunks=chunked(sse_units) | chunked(crlf_units) | chunked(holed_units))
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
 def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)
@@ -172,6 +193,27 @@ def test_a_stream_that_changes_seldom_goes_on_learning() -> None:
 
     assert parser._lessons > 0
     assert parser._template is not NO_TEMPLATE
+
+
+def test_a_string_that_changes_and_says_nothing_is_a_hole() -> None:
+    parser = SSEParser()
+
+    for text in ("a", "bc", "def"):
+        parser.feed(sse(text, "hole", "\n\n"))
+
+    assert parser._middle.endswith(b'"p":')
+    assert parser._template.text(sse("new", "hole", "")[len("data: ") :]) == "new"
+    assert parser._lessons == 14
+
+
+@pytest.mark.parametrize("odd", ["reason hole", "key hole"])
+def test_a_key_or_a_value_that_says_something_is_no_hole(odd: str) -> None:
+    parser = SSEParser()
+
+    for text in ("a", "bc", "def"):
+        parser.feed(sse(text, odd, "\n\n"))
+
+    assert not parser._middle
 
 
 def test_crlf_streams_are_read_by_the_template() -> None:
