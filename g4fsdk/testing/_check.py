@@ -21,6 +21,7 @@ PROVENANCES: Final = (
     "reconstructed from the protocol",
     "captured in a browser (HAR)",
     "recorded by g4fsdk",
+    "recorded with vcrpy",
 )
 """How a provenance may begin: each says truthfully what answered."""
 
