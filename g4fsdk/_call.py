@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import count
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from g4fsdk import providers
 from g4fsdk._clocks import Clocks
@@ -21,6 +22,8 @@ from g4fsdk._types import Chat, Conversation, Ids, Messages, Request, Timeouts
 ProviderLike: TypeAlias = str | Provider
 #: A conversation, or what its `to_dict` returned.
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
+
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")  # what both HTTP libraries know
 
 
 def read_conversation(conversation: ConversationLike | None) -> Conversation | None:
@@ -77,7 +80,7 @@ class Settings:
     ) -> Settings:
         """Raises UsageError for an unknown provider, or a key that would go to several services."""
         found = _read_providers(provider, {"base_url": base_url, "api_key": api_key, "headers": headers})
-        proxy_secrets = secrets_of({}, proxy or "")
+        proxy_secrets = secrets_of({}, _checked_proxy(proxy) or "")
         return cls(
             found,
             model or "",
@@ -152,6 +155,25 @@ class Settings:
             names = " or ".join(repr(provider.name) for provider in self.providers)
             raise UsageError(f"this conversation is with {conversation.provider!r}, not with {names}")
         return found
+
+
+def _checked_proxy(proxy: str | None) -> str | None:
+    if proxy is not None and not _is_proxy(proxy):
+        place = str(proxy).rpartition("@")[2]
+        raise UsageError(
+            f"proxy must be an address like http://user:password@host:port, not {place!r} (what may be a "
+            f"password is left out); known: {', '.join(_PROXY_SCHEMES)}"
+        )
+    return proxy
+
+
+def _is_proxy(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        is_whole = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+    return is_whole and parts.scheme in _PROXY_SCHEMES and proxy.isprintable() and " " not in proxy
 
 
 def _read_providers(

@@ -16,7 +16,7 @@ import httpx
 from g4fsdk._clocks import Clocks
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
 from g4fsdk._inflate import CodingError, Inflater
-from g4fsdk._redirects import MAX_REDIRECTS, redirected
+from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
 from g4fsdk._whole import WholeAnswer
 
@@ -66,6 +66,7 @@ class Connections:
             TransportError: There is none; `retryable` says whether sending again can do no harm.
             UsageError: The request cannot be sent.
         """
+        request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._send(request, clocks, repeatable)
             follow = redirected(request, answer.head)
@@ -190,7 +191,10 @@ def _own_client(transport: AsyncTransport | None, proxy: str | None) -> httpx.As
     jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     if transport is not None:
         return httpx.AsyncClient(transport=transport.httpx_transport(), cookies=jar)
-    return httpx.AsyncClient(verify=_tls(), limits=_LIMITS, proxy=proxy, cookies=jar)
+    try:
+        return httpx.AsyncClient(verify=_tls(), limits=_LIMITS, proxy=proxy, cookies=jar)
+    except ImportError as error:
+        raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
 
 
 def _failures(http_client: Any) -> tuple[type[Exception], ...]:
@@ -200,14 +204,15 @@ def _failures(http_client: Any) -> tuple[type[Exception], ...]:
     )
     names = ("HTTPError", "InvalidURL")
     found = [getattr(kind, name) for kind in {httpx, module} for name in names if hasattr(kind, name)]
-    return (*found, CodingError, TimeoutError, OSError, ssl.SSLError)
+    return (*found, CodingError, TimeoutError, OSError, UnicodeError)
 
 
 def _unanswered(
     cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
 ) -> G4FError:
     name = type(cause).__name__
-    if name in _USAGE:
+    # UnicodeError: a host name with an empty label, or one of more than 63 characters.
+    if name in _USAGE or isinstance(cause, UnicodeError):
         return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
     if name in _CONNECT_CLOCK:
         return clocks.expired(connecting)

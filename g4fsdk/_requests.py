@@ -17,7 +17,7 @@ from g4fsdk._clocks import Clocks
 from g4fsdk._connections import CLOCKS, POOLS, pieces_of, socket_of
 from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
 from g4fsdk._inflate import CodingError
-from g4fsdk._redirects import MAX_REDIRECTS, redirected
+from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
 from g4fsdk._whole import WholeAnswer
 
@@ -35,6 +35,7 @@ _USAGE = (
     requests.exceptions.InvalidProxyURL,
     low.LocationValueError,
     low.ProxySchemeUnknown,
+    UnicodeError,  # a host name with an empty label, or one of more than 63 characters
 )
 _NOT_SENT = (
     *(requests.exceptions.SSLError, requests.exceptions.ProxyError),
@@ -74,6 +75,7 @@ class Connections:
             TransportError: There is none; `retryable` says whether sending again can do no harm.
             UsageError: The request cannot be sent.
         """
+        request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._send(request, clocks, repeatable)
             follow = redirected(request, answer.head)
@@ -115,7 +117,7 @@ class Connections:
                 verify=settings["verify"],
                 cert=settings["cert"],
             )
-        except (requests.RequestException, low.HTTPError, OSError) as cause:
+        except (requests.RequestException, low.HTTPError, OSError, ValueError) as cause:
             raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
         finally:
             CLOCKS.reset(token)
@@ -194,7 +196,7 @@ class Answer:
 
 
 def _session(transport: SyncTransport | None) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
     adapter = _Adapter(pool_maxsize=_POOL_SIZE) if transport is None else transport.requests_adapter()
@@ -215,6 +217,11 @@ class _Adapter(HTTPAdapter):
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = POOLS
         return manager
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none: requests reads the whole body to find the next one, asked to or not."""
 
 
 class _NoCookies(DefaultCookiePolicy):
