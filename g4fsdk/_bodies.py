@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from g4fsdk._decoder import load_json
-from g4fsdk._errors import ProtocolError
+from g4fsdk._errors import ProtocolError, UsageError
 from g4fsdk._status import failure_in, is_html, page_error
 from g4fsdk._types import JSON, Message, Request, Response
 from g4fsdk._version import __version__
@@ -34,7 +34,14 @@ def get(url: str, headers: Mapping[str, str]) -> Request:
 
 def post_json(url: str, value: JSON, headers: Mapping[str, str]) -> Request:
     content = {"Content-Type": "application/json"}
-    return Request("POST", url, merge_headers(BASE_HEADERS, content, headers), msgspec.json.encode(value))
+    return Request("POST", url, merge_headers(BASE_HEADERS, content, headers), _encoded(value))
+
+
+def _encoded(value: JSON) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:  # a set's member, half an emoji, a list in itself
+        raise UsageError(f"this cannot be sent as JSON: {error}") from error
 
 
 def post_multipart(url: str, part: tuple[str, JSON], boundary: str, headers: Mapping[str, str]) -> Request:
@@ -43,7 +50,7 @@ def post_multipart(url: str, part: tuple[str, JSON], boundary: str, headers: Map
     body = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n'
         "Content-Type: application/json\r\n\r\n".encode()
-        + msgspec.json.encode(value)
+        + _encoded(value)
         + f"\r\n--{boundary}--\r\n".encode()
     )
     content = {"Content-Type": f"multipart/form-data; boundary={boundary}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import count
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from g4fsdk._events import Event, TextDelta
 from g4fsdk._flow import Flow, Provider, Stream
 from g4fsdk._ids import SYSTEM_IDS
 from g4fsdk._redact import redact_text, secrets_of
+from g4fsdk._redirects import addressed
 from g4fsdk._retries import Retries, read_retries
 from g4fsdk._types import Chat, Conversation, Ids, Messages, Request, Timeouts
 
@@ -57,11 +58,11 @@ class Settings:
 
     providers: tuple[Provider, ...]  # () when the model chooses
     model: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     timeouts: Timeouts
     retries: Retries
     ids: Ids
-    secrets: frozenset[str]
+    secrets: frozenset[str] = field(repr=False)
     calls: count[int]
 
     @classmethod
@@ -223,11 +224,12 @@ class Task:
         secrets = self._secrets
         if request is not None:
             error.request = request.redacted()
-            secrets |= secrets_of(request.headers, request.url)
+            secrets |= secrets_of(addressed(request).headers, request.url)
         error.message = redact_text(error.message, secrets)
         error.args = (error.message,)
         if isinstance(error, StatusError):
             error.body = _redact_bytes(error.body, secrets)
+            error.headers = {name: redact_text(value, secrets) for name, value in error.headers.items()}
         if isinstance(error, ProtocolError):
             error.excerpt = _redact_bytes(error.excerpt, secrets)
 

@@ -247,13 +247,17 @@ def _checked_url(url: str) -> str:
         raise UsageError(
             f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
         )
+    if "?" in url or "#" in url:
+        raise UsageError(f"base_url may hold no query: paths are put behind it, not {redact_url(url)!r}")
     return url.rstrip("/")
 
 
 def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        is_name = all(0 < len(label) < 64 and "*" not in label for label in labels)  # RFC 1035, 2.3.4
+        return parts.scheme in ("http", "https") and is_name and (parts.port or 1) > 0
     except ValueError:  # a port that is no number, half an IPv6 address
         return False
 
