@@ -150,7 +150,7 @@ def test_service_that_asks_for_too_long_a_wait_is_not_waited_for(
 
 
 @both
-@pytest.mark.parametrize("retries", [0, 1, Retries(attempts=0), Retries(attempts=1)], ids=str)
+@pytest.mark.parametrize("retries", [0, 1, Retries(attempts=0), Retries(attempts=1)])
 def test_no_retries_means_one_request(colour: Colour, retries: Any) -> None:
     with Server([refused(503)]) as server:
         outcome = ask(colour, "openai", server.url, retries=retries)
