@@ -247,8 +247,6 @@ def _checked_url(url: str) -> str:
         raise UsageError(
             f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
         )
-    if "?" in url or "#" in url:
-        raise UsageError(f"base_url may hold no query: paths are put behind it, not {redact_url(url)!r}")
     return url.rstrip("/")
 
 

@@ -188,8 +188,6 @@ def test_header_names_that_cannot_be_are_refused(colour: Colour, name: str, wher
         f"http://{'a' * 64}.example/v1",
         "http://me:hunter2@/v1",
         "http://*.example/v1",
-        "http://127.0.0.1/v1?key=hunter2",
-        "http://127.0.0.1/v1#fragment",
         "   ",
         "\ud800",
     ],
