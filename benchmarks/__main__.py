@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks import _report, chat, crowd, first, hostile, lines, shaped, start, wire
+from benchmarks import _report, chat, crowd, first, hostile, lines, plots, shaped, start, wire
 from benchmarks._bench import QUICK, Bench, Scale
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -58,8 +58,6 @@ def main(words: Sequence[str]) -> None:
     if wanted.json:
         _report.write(wanted.json, found)
     if wanted.plots:
-        from benchmarks import plots
-
         plots.draw(found, wanted.plots)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 _INK, _GRID, _OURS, _FLOOR = "#24292f", "#d0d7de", "#cf222e", "#57606a"
 _OTHERS = ("#0969da", "#1a7f37", "#9a6700", "#8250df", "#bc4c00", "#1b7c83", "#a475f9", "#6e7781", "#bf3989")
-_MARKS = "osD^v<>Ph*"
+_MARKS = "sD^v<>Ph*X"
+_DASHES = ("-", (0, (4, 2)))  # by turns, so that of two equal lines both are seen
 _STYLE = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -21,6 +22,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": _GRID,
     "grid.linewidth": 0.6,
     "font.size": 10,
@@ -55,16 +57,24 @@ def _median(table: dict[str, Any], name: str) -> float:
     return float(samples[len(samples) // 2])
 
 
-def _colours(names: list[str]) -> dict[str, tuple[str, str]]:
-    """Return colour and mark of each: ours red, the floor grey, the others by their place."""
+def _looks(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return how to draw the line of each: ours red and thick, the floor grey, others by their place."""
     others = [name for name in names if not name.startswith(("g4fsdk", "msgspec"))]
-    given = {name: (_OTHERS[at % len(_OTHERS)], _MARKS[at % len(_MARKS)]) for at, name in enumerate(others)}
+    look: dict[str, dict[str, Any]] = {
+        name: {
+            "color": _OTHERS[at % len(_OTHERS)],
+            "marker": _MARKS[at % len(_MARKS)],
+            "linestyle": _DASHES[at % 2],
+            "linewidth": 1.4,
+        }
+        for at, name in enumerate(others)
+    }
     for name in names:
         if name.startswith("g4fsdk"):
-            given[name] = (_OURS, "o")
+            look[name] = {"color": _OURS, "marker": "o", "linewidth": 2.6, "zorder": 3}
         elif name.startswith("msgspec"):
-            given[name] = (_FLOOR, "")
-    return given
+            look[name] = {"color": _FLOOR, "linestyle": ":", "linewidth": 1.6}
+    return look
 
 
 def _events_per_second(axes: Any, tables: dict[str, Any], _: Any) -> bool:
@@ -78,14 +88,9 @@ def _events_per_second(axes: Any, tables: dict[str, Any], _: Any) -> bool:
         for name in names
         if all(name in table["samples"] for table in found.values())
     }
-    colours = _colours(names)
+    looks = _looks(names)
     for name, rate in sorted(rates.items(), key=lambda item: -item[1][0]):
-        colour, mark = colours[name]
-        width = 2.6 if name == "g4fsdk" else 1.4
-        dashes = "--" if name.startswith("msgspec") else "-"
-        axes.plot(
-            [*found], rate, dashes, color=colour, marker=mark, linewidth=width, markersize=5, label=name
-        )
+        axes.plot([*found], rate, markersize=5, label=name, **looks[name])
     axes.set_yscale("log")
     axes.set_ylabel("events a second")
     axes.set_xlabel("size of a chunk")
@@ -98,16 +103,13 @@ def _growth(axes: Any, _: Any, series: dict[str, Any]) -> bool:
     found = next((value for name, value in series.items() if name.startswith("hostile: one line in")), None)
     if not found:
         return False
-    colours = _colours([*found])
+    looks = _looks([*found])
     for name, points in sorted(found.items(), key=lambda item: -item[1][-1][1] / item[1][-1][0]):
-        colour, mark = colours[name]
-        sizes, seconds = zip(*points, strict=True)
-        width = 2.6 if name == "g4fsdk" else 1.4
-        axes.plot(sizes, seconds, color=colour, marker=mark, linewidth=width, markersize=5, label=name)
+        axes.plot(*zip(*points, strict=True), markersize=5, label=name, **looks[name])
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     ticks = sorted({size for points in found.values() for size, _ in points})
-    axes.set_xticks(ticks, [f"{size / 2**20:g} MiB" for size in ticks])
+    axes.set_xticks(ticks, [_size(size) for size in ticks])
     axes.minorticks_off()
     axes.set_xlabel("length of one line, which comes in 64-byte pieces")
     axes.set_ylabel("CPU seconds")
@@ -116,23 +118,32 @@ def _growth(axes: Any, _: Any, series: dict[str, Any]) -> bool:
     return True
 
 
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"
+
+
 def _end_to_end(axes: Any, tables: dict[str, Any], _: Any) -> bool:
     one = tables.get("end to end, one event an HTTP chunk, CPU of the client process")
     block = tables.get("end to end, 16 KiB HTTP chunks, CPU of the client process")
     if not one or not block:
         return False
     names = [*one["samples"]][::-1]
-    for offset, table, label, colour in (
-        (0.2, one, "one event an HTTP chunk", _OURS),
-        (-0.2, block, "16 KiB HTTP chunks", _OTHERS[0]),
+    for offset, table, label, mark in (
+        (0.17, one, "one event an HTTP chunk", "o"),
+        (-0.17, block, "16 KiB HTTP chunks", "D"),
     ):
         values = [_median(table, name) * 20_000 / table["units"] * 1e3 for name in names]
-        bars = axes.barh([at + offset for at in range(len(names))], values, 0.38, color=colour, label=label)
-        axes.bar_label(bars, [f" {value:,.1f}" for value in values], fontsize=8.5)
+        places = [at + offset for at in range(len(names))]
+        # No bars: on a logarithmic axis their length would mean nothing.
+        axes.scatter(values, places, s=36, marker=mark, color=_OTHERS[0 if mark == "o" else 4], label=label)
+        for value, place in zip(values, places, strict=True):
+            axes.annotate(f"{value:,.0f}", (value, place), (7, -3), textcoords="offset points", fontsize=8.5)
     axes.set_yticks(range(len(names)), names)
+    for label in axes.get_yticklabels():
+        if label.get_text().startswith("g4fsdk"):
+            label.set_color(_OURS)
     axes.set_xscale("log")
     axes.margins(x=0.12)
-    axes.grid(visible=False, axis="y")
     axes.set_xlabel("CPU milliseconds of the client process for 20,000 events (log)")
     axes.set_title("From the socket to the caller, lower is better", pad=24)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, fontsize=9)
@@ -149,7 +160,7 @@ def _imports(axes: Any, tables: dict[str, Any], _: Any) -> bool:
     names = sorted(took, key=lambda name: -took[name])
     colours = [_OURS if "g4fsdk" in name else _OTHERS[0] for name in names]
     bars = axes.barh(names, [max(took[name], 0.1) for name in names], 0.6, color=colours)
-    axes.bar_label(bars, [f" {took[name]:,.0f} ms" for name in names], fontsize=9)
+    axes.bar_label(bars, [f" {max(took[name], 0):,.0f} ms" for name in names], fontsize=9)
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("milliseconds over the bare interpreter")
