@@ -36,9 +36,8 @@ class SocketBlockedError(RuntimeError):
     """
 
     def __init__(self, host: object, port: object) -> None:
-        name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         super().__init__(
-            f"this test plays a recording, so sockets are blocked: {name}:{port}. Give the code under test "
+            f"this test plays a recording, so sockets are blocked: {host}:{port}. Give the code under test "
             "g4f_client, g4f_async_client or g4f_replay; to record, run pytest --g4f-record=once; for a "
             "server of your own, take the fixture g4f_sockets: g4f_sockets.allow('127.0.0.1:8000')"
         )
@@ -177,10 +176,11 @@ def _is_a_name(host: Any) -> bool:
 
 def _check(host: object, port: object) -> list[SocketGuard]:
     """Return the guards that allow the address; raises SocketBlockedError when there is none."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     guards = [*_guards]
-    allowing = [guard for guard in guards if (host, port) in guard._allowed]
+    allowing = [guard for guard in guards if (name, port) in guard._allowed]
     if guards and not allowing and not getattr(_thread, "pairs", False):
-        raise SocketBlockedError(host, port)
+        raise SocketBlockedError(name, port)
     return allowing
 
 

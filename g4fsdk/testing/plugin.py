@@ -157,12 +157,15 @@ def pytest_fixture_setup(
     return value
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_PLAYERS] = {}
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed and left something unplayed, or whose server was asked something else."""
-    players = item.stash.get(_PLAYERS, None)
-    if not players:
-        return (yield)
+    players = item.stash[_PLAYERS]
     try:
         outcome = yield
     except BaseException:
@@ -174,17 +177,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return outcome
 
 
-def _mismatches(players: dict[str, Any]) -> list[str]:
-    from g4fsdk.testing import ReplayServer
+def _mismatches(players: dict[str, Any]) -> Iterator[str]:
+    for player in players.values():
+        from g4fsdk.testing import ReplayServer
 
-    servers = [player for player in players.values() if isinstance(player, ReplayServer)]
-    return [str(error) for server in servers for error in server._stage.mismatches]
+        if isinstance(player, ReplayServer):
+            yield from map(str, player._stage.mismatches)
 
 
 def _unplayed(players: dict[str, Any]) -> Iterator[str]:
-    from g4fsdk.testing import Replay, ReplayServer, UnplayedError
-
     for name, player in players.items():
+        from g4fsdk.testing import Replay, ReplayServer, UnplayedError
+
         if isinstance(player, Replay | ReplayServer):
             try:
                 player.assert_all_played()
