@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.plugin_project import Project
@@ -11,6 +14,9 @@ collect_ignore = ["sample_project"]
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Project:
+def project(
+    pytester: pytest.Pytester, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Project:
     """An empty user project with the plugin in it, whichever way pytest came to know the plugin."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
     return Project(pytester, is_installed=request.config.pluginmanager.has_plugin("g4fsdk"))

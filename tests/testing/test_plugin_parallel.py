@@ -1,0 +1,164 @@
+"""Recordings don't cross: between tasks, threads and processes. And nobody pays for what is not used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from g4fsdk.testing import Cassette
+from g4fsdk.testing._cassette import Interaction, RecordedRequest, RecordedResponse
+from tests.plugin_project import PLUGIN, Project
+from tests.wire import chunk, sse
+
+SESSIONS, REQUESTS = 50, 4
+URL = "https://api.openai.com/v1/chat/completions"
+
+
+def session(name: str, words: list[str]) -> Cassette:
+    """Return a session in which each word is answered with it and the name of the session."""
+    return Cassette([_exchange(name, word) for word in words], {"provider": "openai", "ids_seed": 7})
+
+
+def _exchange(name: str, word: str) -> Interaction:
+    asked = {"model": "tiny", "messages": [{"role": "user", "content": word}], "stream": True}
+    wire = sse(chunk({"content": f"{name}: "}), chunk({"content": word}), chunk({}, "stop"))
+    at = wire.index(word.encode())
+    return Interaction(
+        RecordedRequest("POST", URL, [("Content-Type", "application/json")], json.dumps(asked).encode()),
+        RecordedResponse(
+            200, "OK", [("Content-Type", "text/event-stream")], [wire[:at], wire[at:]], [1.0, 2.0]
+        ),
+    )
+
+
+@pytest.fixture
+def crowd(project: Project) -> Project:
+    """A project with many sessions of the same questions, each with answers of its own."""
+    for number in range(SESSIONS):
+        words = [f"word {place}" for place in range(REQUESTS)]
+        session(f"s{number}", words).save(project.path / f"cassettes/s{number}.yaml")
+    return project
+
+
+EACH_IN_ITS_TEST = f"""
+    import asyncio
+
+    @pytest.mark.parametrize(
+        "name",
+        [pytest.param(f"s{{n}}", marks=pytest.mark.g4f_cassette(f"s{{n}}")) for n in range({SESSIONS})],
+    )
+    async def test_it(name, g4f_async_client):
+        async def ask(place):
+            async with g4f_async_client.chat.completions.stream(f"word {{place}}", model="tiny") as stream:
+                return "".join([text async for text in stream.text_stream])
+
+        assert await asyncio.gather(*map(ask, range({REQUESTS}))) == [
+            f"{{name}}: word {{place}}" for place in range({REQUESTS})
+        ]
+"""
+
+
+def test_many_async_recordings_at_a_time_do_not_cross(crowd: Project) -> None:
+    crowd.add_test(f"""
+        import asyncio
+        from g4fsdk import AsyncClient, Ids
+        from g4fsdk.testing import Replay
+
+        async def ask_all(path):
+            replay = Replay(path)
+            async with AsyncClient("openai", transport=replay, ids=Ids.seeded(7), model="tiny") as client:
+                async def ask(place):
+                    async with client.chat.completions.stream(f"word {{place}}") as stream:
+                        return "".join([text async for text in stream.text_stream])
+
+                answers = await asyncio.gather(*map(ask, range({REQUESTS})))
+            replay.assert_all_played()
+            return path.stem, answers
+
+        @pytest.mark.g4f_cassette()
+        async def test_it(g4f_cassette_dir):
+            found = await asyncio.gather(*map(ask_all, g4f_cassette_dir.glob("*.yaml")))
+            assert len(found) == {SESSIONS}
+            for name, answers in found:
+                assert answers == [f"{{name}}: word {{place}}" for place in range({REQUESTS})]
+    """)
+
+    crowd.run().assert_outcomes(passed=1)
+
+
+def test_workers_of_xdist_do_not_cross(crowd: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)
+    crowd.add_test(EACH_IN_ITS_TEST)
+    before = {path: path.stat().st_mtime_ns for path in crowd.path.rglob("*.yaml")}
+
+    crowd.run_apart("-n", "2").assert_outcomes(passed=SESSIONS)
+
+    assert {path: path.stat().st_mtime_ns for path in crowd.path.rglob("*.yaml")} == before
+
+
+def test_threads_share_a_client(project: Project) -> None:
+    words = [f"word {number}" for number in range(8 * 40)]
+    session("all", words).save(project.path / "cassettes/all.yaml")
+    project.add_test("""
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.g4f_cassette("all")
+        def test_it(g4f_client, g4f_replay):
+            def ask(number):
+                chunks = g4f_client.chat.completions.create(f"word {number}", model="tiny", stream=True)
+                return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(ask, range(320))) == [f"all: word {n}" for n in range(320)]
+            assert g4f_replay.played == 320
+    """)
+
+    project.run().assert_outcomes(passed=1)
+
+
+HEAVY = (
+    "g4fsdk._sync g4fsdk._async g4fsdk.providers yaml vcr requests httpx hypothesis tenacity msgspec anyio"
+)
+
+
+def test_importing_the_plugin_imports_nothing_that_costs() -> None:
+    program = f"import sys, {PLUGIN}; print(*sorted({{*{HEAVY.split()!r}}} & {{*sys.modules}}))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+
+
+def test_a_test_without_the_marker_loads_nothing_either(
+    pytester: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins load what they like
+    alone = Project(pytester, is_installed=False)
+    alone.write("pytest.ini", "[pytest]\nfilterwarnings = error\n")
+    alone.write(
+        "conftest.py",
+        f"""
+        import sys
+
+        def pytest_terminal_summary(terminalreporter):
+            loaded = sorted({{*{HEAVY.split()!r}}} & {{*sys.modules}})
+            terminalreporter.write_line(f"loaded: {{loaded}}")
+        """,
+    )
+    alone.add_test("""
+        def test_passes():
+            pass
+
+        @pytest.mark.xfail
+        def test_fails():
+            assert False
+    """)
+
+    result = alone.run_apart()
+
+    result.assert_outcomes(passed=1, xfailed=1)
+    result.stdout.fnmatch_lines(["loaded: []"])
