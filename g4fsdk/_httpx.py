@@ -86,7 +86,9 @@ class Connections:
             async for data in answer.rest():
                 whole.add(data)
         except self.failures as cause:
-            return whole.cut(answer.broken(cause, clocks))
+            error = whole.cut(answer.broken(cause, clocks))
+            if error is not None:
+                raise error from cause
         finally:
             await answer.aclose()
         return whole.response()

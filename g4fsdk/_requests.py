@@ -95,7 +95,9 @@ class Connections:
             for data in answer.rest():
                 whole.add(data)
         except answer.failures as cause:
-            return whole.cut(answer.broken(cause, clocks))
+            error = whole.cut(answer.broken(cause, clocks))
+            if error is not None:
+                raise error from cause
         finally:
             answer.close()
         return whole.response()

@@ -28,17 +28,12 @@ class WholeAnswer:
         head = self._head
         return Response(head.status, head.headers, bytes(self._body), head.received_at)
 
-    def cut(self, error: G4FError) -> Response:
-        """Say that the body broke off with *error*; return what there is where the status was the answer.
-
-        Raises:
-            IncompleteStreamError: It was not; the request may be sent again.
-            DeadlineError: The body did not break off but took too long.
-        """
+    def cut(self, error: G4FError) -> G4FError | None:
+        """Say that the body broke off with *error*; return what that means, None where the status said all."""
         if isinstance(error, DeadlineError):
-            raise error
+            return error
         if not is_success(self._head):
-            return self.response()
+            return None
         cut = IncompleteStreamError(f"the connection broke in mid-answer ({error.message}); ask again")
         cut.retryable = True
-        raise cut
+        return cut
