@@ -39,7 +39,6 @@ class Reply:
     end: End = "complete"
     has_head: bool = True
     raw: bytes | None = None
-    reads_body: bool = True
     pause_s: float = 0.0
 
     @property
@@ -63,10 +62,14 @@ Script: TypeAlias = Reply | Iterable[Reply] | Callable[[Received], Reply]
 
 
 class Server:
-    """Answers request number n with the n-th reply, or with what a callable makes of it."""
+    """Answers request number n with the n-th reply, or with what a callable makes of it.
 
-    def __init__(self, script: Script) -> None:
+    With *reads_body* false it leaves the body of a request in the network, and so the client sending.
+    """
+
+    def __init__(self, script: Script, *, reads_body: bool = True) -> None:
         self._next = _player(script)
+        self._reads_body = reads_body
         self._lock = threading.Condition()
         self._stopping = Event()
         self._open: dict[int, socket.socket] = {}
@@ -117,7 +120,7 @@ class Server:
             thread.join(PATIENCE_S)
         stuck = [thread.name for thread in self._threads if thread.is_alive()]
         assert not stuck, f"threads of the test server are stuck: {stuck}"
-        assert not self.problems, self.problems
+        assert not self.problems, self.problems[:3]
 
     def _start(self, run: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=run, args=args, daemon=True)
@@ -155,13 +158,13 @@ class Server:
         head = _read_head(connection)
         if head is None:
             return False
-        request = _parsed(*head, number)
+        request = _parsed(head[0], number)
+        if self._reads_body:
+            request.body = _read_body(connection, head[1], request.headers)
         with self._lock:
             reply = self._next(request)
             self.requests.append(request)
             self._lock.notify_all()
-        if reply.reads_body:
-            request.body = _read_body(connection, head[1], request.headers)
         self._stopping.wait(reply.pause_s)
         if reply.raw is not None:
             connection.sendall(reply.raw)
@@ -187,9 +190,9 @@ class Server:
         if reply.end == "rst":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif reply.end == "hold":
-            while reply.reads_body and connection.recv(65536):
+            while self._reads_body and connection.recv(65536):
                 pass
-            if not reply.reads_body:
+            if not self._reads_body:
                 self._stopping.wait(PATIENCE_S)
         return False
 
@@ -221,7 +224,7 @@ def _read_head(connection: socket.socket) -> tuple[bytes, bytes] | None:
     return head, rest
 
 
-def _parsed(head: bytes, rest: bytes, number: int) -> Received:
+def _parsed(head: bytes, number: int) -> Received:
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
     pairs = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]

@@ -261,7 +261,7 @@ def test_clocks_can_be_switched_off(colour: Colour, timeout: Any) -> None:
 @both
 @pytest.mark.parametrize("timeout", [TICK, Timeouts(connect=LONG, first_event=LONG, idle=TICK)])
 def test_server_that_does_not_take_the_request_is_silence(colour: Colour, timeout: Any) -> None:
-    with Server(Reply(has_head=False, end="hold", reads_body=False)) as server:
+    with Server(Reply(has_head=False, end="hold"), reads_body=False) as server:
         started = time.monotonic()
         outcome = ask(colour, "openai", server.url, "x" * (20 << 20), timeout=timeout)
 
