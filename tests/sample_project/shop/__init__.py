@@ -1,0 +1,1 @@
+"""A travel shop that lets chat models answer its customers."""
