@@ -114,6 +114,77 @@ def as_json(value: Any, raw: bool, indent: int | None) -> str:
     return json.dumps(value, indent=indent)
 
 
+def _values(*usual: Any) -> st.SearchStrategy[Any]:
+    """Give mostly the first of *usual*, so that most chunks of a stream look alike."""
+    return st.sampled_from([*[usual[0]] * 6, *usual])
+
+
+_TEXTS = [
+    "a",
+    "b",
+    "Hi ",
+    "",
+    '"',
+    "\\",
+    "}",
+    '","finish_reason":"stop"',
+    "\u2028",
+    "\0",
+    "\ud83d",
+    "\ude00",
+    "data: x",
+]
+#: Chunks that look alike but for a few keys, some of which mean something.
+alike_chunks = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": _values("c1", "c1", "c2", "", None, "choices"),
+            "choices": st.tuples(
+                st.fixed_dictionaries(
+                    {
+                        "index": _values(0, 0, 1),
+                        "delta": st.fixed_dictionaries(
+                            {"content": st.sampled_from(_TEXTS)},
+                            optional={
+                                "role": _values("assistant", "assistant", "x", None),
+                                "reasoning": _values(None, None, "hm", ""),
+                                "refusal": _values(None, None, "No"),
+                                "tool_calls": _values(
+                                    None, None, [], [{"id": "a", "function": {"name": "f"}}]
+                                ),
+                            },
+                        ),
+                        "finish_reason": _values(None, None, None, "stop", ""),
+                    }
+                )
+            ),
+        },
+        optional={
+            "obfuscation": st.sampled_from(["x", "yz", ""]),
+            "error": _values(None, None, None, "boom"),
+            "usage": _values(None, None, {"prompt_tokens": 1, "completion_tokens": 2}),
+            "detail": _values("d"),
+        },
+    ),
+    max_size=14,
+)
+#: The same for chat-ui's updates.
+alike_updates = st.lists(
+    st.fixed_dictionaries(
+        {"type": _values("stream", "stream", "title", "finalAnswer", "status", "reasoning")},
+        optional={
+            "token": st.sampled_from([*_TEXTS, "a\0\0", "\0\0"]),
+            "text": _values("a", "b"),
+            "title": _values("T"),
+            "status": _values("keepAlive", "error"),
+            "subtype": _values("stream"),
+            "error": _values(None, "boom"),
+        },
+    ),
+    max_size=14,
+)
+
+
 _FRAGMENTS = [
     *(
         b"data: ",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from g4fsdk import BlockedError, G4FError, Message, ProtocolError, ProviderError, Response
+from g4fsdk import BlockedError, G4FError, Message, ProtocolError, ProviderError, Response, UsageError
 from g4fsdk._bodies import base64_messages, get, merge_headers, post_json, post_multipart, read_json
 from g4fsdk._version import __version__
 
@@ -98,6 +98,20 @@ def test_an_answer_that_is_no_json_is_an_error(body: bytes, kind: type[G4FError]
     if kind is ProtocolError and not body.startswith(b"<"):
         assert "expected a list of models" in caught.value.message
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {"a": {1, object()}}, "\ud83d", [1j]],
+    ids=["object", "set", "half an emoji", "complex"],
+)
+def test_what_cannot_be_json_is_refused(value: Any) -> None:
+    for ask in (
+        lambda: post_json("http://x", value, {}),
+        lambda: post_multipart("http://x", ("n", value), "b", {}),
+    ):
+        with pytest.raises(UsageError, match="cannot be sent as JSON"):
+            ask()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

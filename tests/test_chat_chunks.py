@@ -588,6 +588,11 @@ def whole(message: Any, **more: Any) -> dict[str, Any]:
         pytest.param({"content": None, "refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
         pytest.param({"content": None}, [], id="content null and nothing else"),
         pytest.param(
+            {"content": [{"type": "thinking", "thinking": ["hm", {"text": "!"}, {"odd": 1}, 7]}]},
+            [ReasoningDelta("hm!")],
+            id="odd thoughts",
+        ),
+        pytest.param(
             {"tool_calls": [{"id": "a", "function": {"name": "add", "arguments": "{}"}}]},
             [ToolCallDelta(0, "a", "add", "{}")],
             id="tool call without content and index",
@@ -637,6 +642,10 @@ def test_a_whole_answer_is_complete_whatever_its_finish_reason(
 
     assert seen.error is None
     assert seen.events == [TextDelta("Hi"), Finish(reason)]
+
+
+def test_a_whole_text_completion_is_an_answer() -> None:
+    assert document({"choices": [{"text": "Hi", "finish_reason": "stop"}]}).events == HI
 
 
 def test_a_whole_answer_may_hold_several() -> None:

@@ -269,6 +269,15 @@ def test_what_is_no_text_is_no_answer(wire: bytes, content_type: str, error: typ
         assert seen.events == []
 
 
+def test_a_page_asked_for_that_breaks_off_is_handed_over() -> None:
+    parser = TextParser()
+    parser.feed(b"<html><body>")
+
+    error = parser.cut("reset")
+
+    assert error.events == (TextDelta("<html><body>"),)
+
+
 def test_a_very_long_page_asked_for_is_handed_over_before_its_end() -> None:
     parser = TextParser()
 
@@ -617,6 +626,48 @@ def test_updates_say_what_was_put_into_them(stream: Framed, data: st.DataObject)
     assert seen.of(FinalText) == [FinalText(stream.text)]
     assert len(seen.of(Title)) <= 1
     assert run(JSONLinesParser(), [stream.wire]).summary == seen.summary
+
+
+@quick
+@given(chunks=strategies.alike_chunks, done=st.booleans(), data=st.data())
+def test_chunks_that_look_alike_are_each_read_in_full(
+    chunks: list[Any], done: bool, data: st.DataObject
+) -> None:
+    texts = [json.dumps(value, separators=(",", ":")) for value in chunks]
+    # A line end after the first brace says the same, and fits no shape that was seen before.
+    plain = "".join(f"data: {{\ndata: {text[1:]}\n\n" for text in texts) + "data: [DONE]\n\n" * done
+    wire = plain.replace("{\ndata: ", "{").encode()
+    expected = run(SSEParser(), [plain.encode()])
+
+    for pieces in ([wire], events_of(wire), cut_at(wire, data.draw(strategies.cuts(len(wire))))):
+        seen = run(SSEParser(), pieces)
+
+        assert seen.events == expected.events
+        assert (type(seen.error), seen.text) == (type(expected.error), expected.text)
+
+
+def events_of(wire: bytes) -> list[bytes]:
+    return [event + b"\n\n" for event in wire.split(b"\n\n")[:-1]]
+
+
+@quick
+@given(updates=strategies.alike_updates, data=st.data())
+def test_updates_that_look_alike_are_each_read_in_full(updates: list[Any], data: st.DataObject) -> None:
+    lines = [json.dumps(value).encode() for value in updates]
+    wire = b"".join(line + b"\n" for line in lines)
+    expected = run(
+        JSONLinesParser(), [b"".join(b" {" + b" " * at + line[1:] + b"\n" for at, line in enumerate(lines))]
+    )
+
+    for pieces in (
+        [wire],
+        [line + b"\n" for line in lines],
+        cut_at(wire, data.draw(strategies.cuts(len(wire)))),
+    ):
+        seen = run(JSONLinesParser(), pieces)
+
+        assert seen.events == expected.events
+        assert type(seen.error) is type(expected.error)
 
 
 @quick

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from g4fsdk import Request, Response
-from g4fsdk._redirects import redirected
+from g4fsdk._redirects import addressed, redirected
 
 POST = Request("POST", "https://x.example/v1/chat", {"Authorization": "Bearer key"}, b"body")
 GET = Request("GET", "https://x.example/v1/models", {"Authorization": "Bearer key"})
@@ -95,3 +95,27 @@ def test_a_redirect_to_the_same_place_with_a_name_and_password_keeps_the_request
 
     assert follow is not None
     assert follow.url == "http://bob:pw@x.example/b"
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "sent", "authorization"),
+    [
+        pytest.param("http://x/a", {}, "http://x/a", None, id="none"),
+        pytest.param(
+            "http://bob:pw@x:8/a?b#c", {}, "http://x:8/a?b#c", "Basic Ym9iOnB3", id="name and password"
+        ),
+        pytest.param("http://bob%40x:p%3Aw@x/", {}, "http://x/", "Basic Ym9iQHg6cDp3", id="percent-coded"),
+        pytest.param(
+            "http://bob:pw@x/", {"authorization": "Bearer k"}, "http://x/", "Bearer k", id="a key wins"
+        ),
+    ],
+)
+def test_a_password_in_an_address_goes_out_as_a_header(
+    url: str, headers: dict[str, str], sent: str, authorization: str | None
+) -> None:
+    request = addressed(Request("GET", url, headers))
+
+    assert request.url == sent
+    assert {name.lower(): value for name, value in request.headers.items()}.get(
+        "authorization"
+    ) == authorization
