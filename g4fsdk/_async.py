@@ -8,7 +8,16 @@ from typing import Any, Literal, Self, TypeVar, overload
 import anyio
 
 from g4fsdk._async_streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._call import ConversationLike, ProviderLike, Settings, Task, failed, is_final, register_secrets
+from g4fsdk._call import (
+    ConversationLike,
+    ProviderLike,
+    Settings,
+    Task,
+    captured,
+    failed,
+    is_final,
+    register_secrets,
+)
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -57,6 +66,7 @@ class AsyncClient:
         transport: AsyncTransport | None = None,
         ids: Ids | None = None,
     ) -> None:
+        transport = captured(transport, http_client)
         self._settings = Settings.read(
             provider,
             model=model,
@@ -67,6 +77,7 @@ class AsyncClient:
             timeout=timeout,
             retries=retries,
             ids=ids,
+            transport=transport,
         )
         self._connections = Connections(http_client, transport, proxy)
         self._is_closed = False

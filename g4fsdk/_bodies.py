@@ -40,7 +40,7 @@ def post_json(url: str, value: JSON, headers: Mapping[str, str]) -> Request:
 def _encoded(value: JSON) -> bytes:
     try:
         return msgspec.json.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:  # a set's member, half an emoji, a list in itself
+    except (TypeError, ValueError, RecursionError) as error:  # a set, half an emoji, a list in itself
         raise UsageError(f"this cannot be sent as JSON: {error}") from error
 
 
@@ -59,7 +59,9 @@ def post_multipart(url: str, part: tuple[str, JSON], boundary: str, headers: Map
 
 def base64_messages(messages: Iterable[Message]) -> str:
     """Return *messages* as base64 of their JSON text, ASCII only, as Autonomous AI's own page sends them."""
-    text = json.dumps([message.to_dict() for message in messages])
+    values = [message.to_dict() for message in messages]
+    _encoded(values)  # refuses what is no JSON, and halves of characters
+    text = json.dumps(values)
     return base64.b64encode(text.encode("ascii")).decode("ascii")
 
 

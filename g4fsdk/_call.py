@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from itertools import count
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -23,6 +25,9 @@ from g4fsdk._types import Chat, Conversation, Ids, Messages, Request, Timeouts
 ProviderLike: TypeAlias = str | Provider
 #: A conversation, or what its `to_dict` returned.
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
+
+#: Tells a recorder what a provider is asked: the arguments of `create` or `generate`.
+Note: TypeAlias = Callable[[Provider, Mapping[str, Any], Ids], None]
 
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")  # what both HTTP libraries know
 
@@ -63,6 +68,7 @@ class Settings:
     retries: Retries
     ids: Ids
     secrets: frozenset[str] = field(repr=False)
+    note: Note
     calls: count[int]
 
     @classmethod
@@ -78,8 +84,12 @@ class Settings:
         timeout: Timeouts | float | None,
         retries: Retries | int,
         ids: Ids | None,
+        transport: object = None,
     ) -> Settings:
-        """Raises UsageError for an unknown provider, or a key that would go to several services."""
+        """*transport* may bring ids that make its recording again, and may want to know what is asked.
+
+        Raises UsageError for an unknown provider, or a key that would go to several services.
+        """
         found = _read_providers(provider, {"base_url": base_url, "api_key": api_key, "headers": headers})
         proxy_secrets = secrets_of({}, _checked_proxy(proxy) or "")
         return cls(
@@ -88,8 +98,9 @@ class Settings:
             dict(headers or {}),
             read_timeouts(timeout),
             read_retries(retries),
-            ids or SYSTEM_IDS,
+            ids or getattr(transport, "new_ids", _no_ids)() or SYSTEM_IDS,
             frozenset({api_key} if api_key else ()) | proxy_secrets,
+            getattr(transport, "note_call", _note_nothing),
             count(),
         )
 
@@ -110,7 +121,10 @@ class Settings:
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
             ids = call_ids.child(attempt)
-            return provider.chat(Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported))
+            chat = Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported)
+            said = {"messages": chat.messages, "model": wanted, "stream": stream, **options}
+            self.note(provider, {**said, "conversation": handle}, ids)
+            return provider.chat(chat)
 
         return [Task(provider, start, begun, self.secrets) for provider in self._asked(wanted, begun)]
 
@@ -120,7 +134,9 @@ class Settings:
         call_ids = self.ids.child(next(self.calls))
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
-            return provider.image(prompt, wanted, options, call_ids.child(attempt))
+            ids = call_ids.child(attempt)
+            self.note(provider, {"prompt": prompt, "model": wanted, **options}, ids)
+            return provider.image(prompt, wanted, options, ids)
 
         return [Task(provider, start, None, self.secrets) for provider in self._asked(wanted, None)]
 
@@ -276,3 +292,21 @@ def register_secrets(transport: object, settings: Settings) -> None:
         keys = {provider.api_key for provider in settings.providers if provider.api_key}
         for secret in sorted(settings.secrets | keys):
             add(secret)
+
+
+def captured(transport: Any, own: object) -> Any:
+    """Return *transport*, or the recorder of `g4fsdk capture` where that runs this program.
+
+    *own* is the caller's own session, which nobody records.
+    """
+    if transport is not None or own is not None or not os.environ.get("G4FSDK_CAPTURE"):
+        return transport
+    return import_module("g4fsdk.testing._capture").transport_from_environment()
+
+
+def _no_ids() -> None:
+    """What a transport without ids of its own gives."""
+
+
+def _note_nothing(provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
+    """What a transport that wants to know nothing is told."""

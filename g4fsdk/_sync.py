@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from g4fsdk._call import ConversationLike, ProviderLike, Settings, Task, failed, is_final, register_secrets
+from g4fsdk._call import (
+    ConversationLike,
+    ProviderLike,
+    Settings,
+    Task,
+    captured,
+    failed,
+    is_final,
+    register_secrets,
+)
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -59,6 +68,7 @@ class Client:
         transport: SyncTransport | None = None,
         ids: Ids | None = None,
     ) -> None:
+        transport = captured(transport, session)
         self._settings = Settings.read(
             provider,
             model=model,
@@ -69,6 +79,7 @@ class Client:
             timeout=timeout,
             retries=retries,
             ids=ids,
+            transport=transport,
         )
         self._connections = Connections(session, transport, proxy)
         self._is_closed = False

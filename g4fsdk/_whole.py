@@ -29,7 +29,7 @@ class WholeAnswer:
         return Response(head.status, head.headers, bytes(self._body), head.received_at)
 
     def cut(self, error: G4FError) -> G4FError | None:
-        """Say that the body broke off with *error*; return what that means, None where the status said all."""
+        """Say that the body broke off with *error*; return what that means, None if the status said all."""
         if isinstance(error, DeadlineError):
             return error
         if not is_success(self._head):

@@ -50,7 +50,8 @@ STAND_IN = {
     "json-array-error truncate reset-mid paced",
     "autonomous": "normal unicode crlf bom comments nospace multiline-data split packed role-chunks "
     "null-delta finish-top finish-length finish-choice-with-text no-done done-then-more reasoning-content "
-    "usage-chunk stream-false json-full lone-surrogate linesep dataprefix fail-then-ok alias-llama-3.2-70b model-hermes "
+    "usage-chunk stream-false json-full lone-surrogate linesep dataprefix fail-then-ok alias-llama-3.2-70b "
+    "model-hermes "
     "bad-json err-200 err-event-mid html-403 status-404 done-only no-done-no-finish truncate reset-mid paced",
     "amigo": "normal unicode crlf ok-201 split role-chunks finish-length reasoning-content usage-chunk "
     "stream-false json-full lone-surrogate fail-then-ok image-normal image-several image-b64 image-revised "

@@ -8,13 +8,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from g4fsdk import Client, Ids, Message
 from g4fsdk.cli._capture import run_program
-from g4fsdk.providers import OpenAI, Provider, Yqcloud
+from g4fsdk.providers import OpenAI, Yqcloud
 from g4fsdk.testing import _capture
 from g4fsdk.testing._capture import CaptureRecorder, merged, transport_from_environment
 from g4fsdk.testing._cassette import Cassette
@@ -23,18 +22,12 @@ from g4fsdk.testing._server import ReplayServer
 from tests.test_cli import delta, openai_cassette, run
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz"
-# What a client does by itself when it is made in a captured process.
 PROGRAM = """
 import sys
 from g4fsdk import Client
-from g4fsdk.testing._capture import transport_from_environment
 
-recorder = transport_from_environment()
-ids = recorder.new_ids()
-client = Client("openai", base_url=sys.argv[1], api_key=sys.argv[2], transport=recorder, ids=ids)
-call = {"messages": [{"role": "user", "content": "Hi"}], "model": "m", "stream": True}
-ids.child(0).note_call(client._settings.providers[0], call)
-for chunk in client.chat.completions.create(**call):
+client = Client("openai", base_url=sys.argv[1], api_key=sys.argv[2])
+for chunk in client.chat.completions.create([{"role": "user", "content": "Hi"}], model="m", stream=True):
     pass
 raise SystemExit("it did not work")
 """
@@ -140,19 +133,12 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CaptureRecorder
     return found
 
 
-def note(ids: Ids, provider: Provider, call: dict[str, Any]) -> None:
-    """Tell *ids* what is asked, as a client does for each attempt."""
-    tell = getattr(ids, "note_call", None)
-    if tell is not None:
-        tell(provider, call)
-
-
 def test_each_call_has_ids_of_its_own_that_its_seed_makes_again(recorder: CaptureRecorder) -> None:
     ids = recorder.new_ids()
     calls = [ids.child(number) for number in range(3)]
 
     for call in calls:
-        note(call, Yqcloud(), {})
+        recorder.note_call(Yqcloud(), {}, call)
         seed = recorder.metadata["ids_seed"]
         assert Ids.seeded(seed).child(1).uuid("x") == call.child(1).uuid("x")
     assert len({call.uuid("x") for call in [*calls, recorder.new_ids().child(0)]}) == 4
@@ -161,9 +147,11 @@ def test_each_call_has_ids_of_its_own_that_its_seed_makes_again(recorder: Captur
 def test_the_last_call_is_kept_as_plain_data(recorder: CaptureRecorder) -> None:
     ids = recorder.new_ids()
     messages = (Message("user", "Hi"),)
-    note(ids.child(0), OpenAI(), {})
-    note(ids.child(1), OpenAI(base_url="http://a.test/v1"), {"messages": messages, "model": ""})
-    note(ids.child(1).child(1), Yqcloud(), {"messages": "a retry"})
+    last = ids.child(1)
+
+    recorder.note_call(OpenAI(), {}, ids.child(0))
+    recorder.note_call(OpenAI(base_url="http://a.test/v1"), {"messages": messages, "model": ""}, last)
+    recorder.note_call(Yqcloud(), {"messages": "a retry"}, last.child(1))
 
     kept = {name: recorder.metadata[name] for name in ("provider", "base_url", "call")}
     assert kept == {
@@ -203,6 +191,6 @@ def test_a_recording_that_cannot_be_written_is_one_line(
 
 def test_a_client_takes_the_recorder(recorder: CaptureRecorder) -> None:
     with ReplayServer(openai_cassette(delta(content="x"))) as server:
-        client = Client("openai", base_url=server.base_url, transport=recorder, ids=recorder.new_ids())
+        client = Client("openai", base_url=server.base_url, transport=recorder)
         assert client.chat.completions.stream("Hi", model="m").get_final_completion().text == "x"
         client.close()

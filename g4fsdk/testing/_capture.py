@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from g4fsdk._flow import Provider
-from g4fsdk._types import Conversation, Ids, Message, SeededIds
+from g4fsdk._types import Ids, SeededIds
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._errors import LeakError
 from g4fsdk.testing._recorder import Recorder
@@ -31,39 +31,25 @@ _lock = threading.Lock()
 
 
 class CaptureRecorder(Recorder):
-    """Records every client of a process, and what the last call was."""
+    """Records every client of a process, and what the last call was: the one that failed."""
 
     def new_ids(self) -> Ids:
         """Return ids for one client, which a replay can make again; another client's are others."""
-        return _ClientIds(str(_MOST_CALLS * _DICE.randrange(_MOST_CALLS)), self)
+        return _ClientIds(str(_MOST_CALLS * _DICE.randrange(_MOST_CALLS)))
+
+    def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
+        """Keep that *provider* is asked *call*; a retry, whose ids follow from the first's, is no call."""
+        if isinstance(ids, SeededIds) and ids.seed.isdecimal():
+            self.metadata |= {"call": None, "ids_seed": int(ids.seed), "provider": None}
+            super().note_call(provider, call, ids)
 
 
 @dataclass(frozen=True, slots=True)
 class _ClientIds(SeededIds):
     """Ids for one client: each call gets a seed of its own, which alone makes its requests again."""
 
-    recorder: CaptureRecorder | None = None
-
     def child(self, number: int) -> Ids:
-        return _CallIds(str(int(self.seed) + number), self.recorder)
-
-
-@dataclass(frozen=True, slots=True)
-class _CallIds(SeededIds):
-    """Ids for one call, which its client tells what was asked. Those for its retries are plain ones."""
-
-    recorder: CaptureRecorder | None = None
-
-    def note_call(self, provider: Provider, call: Mapping[str, Any]) -> None:
-        """Keep that *provider* is asked *call*, the arguments of `create` or `generate`."""
-        assert self.recorder is not None
-        own_address = provider.base_url != type(provider).url.rstrip("/")
-        self.recorder.metadata |= {
-            "provider": provider.name,
-            "base_url": provider.base_url if own_address else None,
-            "ids_seed": int(self.seed),
-            "call": {name: _plain(value) for name, value in call.items() if value not in (None, "")},
-        }
+        return SeededIds(str(int(self.seed) + number))
 
 
 def transport_from_environment() -> CaptureRecorder | None:
@@ -98,15 +84,3 @@ def merged(folder: str | os.PathLike[str]) -> Cassette:
     asked = [cassette for cassette in found if "call" in cassette.metadata] or found
     interactions = [interaction for cassette in found for interaction in cassette.interactions]
     return Cassette(interactions, asked[-1].metadata if asked else {})
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Message() | Conversation():
-            return value.to_dict()
-        case Mapping():
-            return {str(name): _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value

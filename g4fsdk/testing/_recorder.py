@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from g4fsdk._types import Conversation, Ids, Message
 from g4fsdk._version import __version__
 from g4fsdk.testing._cassette import Cassette, RecordedRequest
 from g4fsdk.testing._clock import Clock
 from g4fsdk.testing._errors import LeakError
+from g4fsdk.testing._sources import ids_of_client
 from g4fsdk.testing._tape import Tape
 
 if TYPE_CHECKING:
     import httpx
     from requests.adapters import BaseAdapter
 
+    from g4fsdk._flow import Provider
     from g4fsdk.testing._record_httpx import RecordingTransport
     from g4fsdk.testing._record_requests import RecordingAdapter
 
+_DICE = random.SystemRandom()
 MAX_SHOWN = 10  # leaks in one message
 
 
@@ -57,6 +63,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._tapes: list[Tape] = []
         self._secrets: set[str] = set()
+        self._clients = 0
         self.metadata: dict[str, Any] = {
             "provider": provider,
             "provenance": provenance,
@@ -73,6 +80,23 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._scrubbed().save(self._path)
+
+    def new_ids(self) -> Ids:
+        """Return ids for the next client, which a replay can make again; clients without their own ask."""
+        with self._lock:
+            seed = self.metadata["ids_seed"]
+            if seed is None:
+                seed = self.metadata["ids_seed"] = _DICE.randrange(1 << 31)
+            number, self._clients = self._clients, self._clients + 1
+        return ids_of_client(seed, number)
+
+    def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
+        """Keep the first call: *provider* was asked *call*, the arguments of `create` or `generate`."""
+        if self.metadata["call"] is None:
+            own_address = provider.base_url != type(provider).url.rstrip("/")
+            self.metadata["provider"] = self.metadata["provider"] or provider.name
+            self.metadata["base_url"] = provider.base_url if own_address else None
+            self.metadata["call"] = plain(call)
 
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret, wherever it is found; clients do so with their `api_key`."""
@@ -121,6 +145,19 @@ class Recorder:
             more = [f"  ... and {len(leaks) - MAX_SHOWN} more"] if len(leaks) > MAX_SHOWN else []
             raise LeakError("\n".join([f"{self._path} was not written, secrets are left in:", *shown, *more]))
         return cassette
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as plain JSON data, without what says nothing."""
+    match value:
+        case Message() | Conversation():
+            return value.to_dict()
+        case Mapping():
+            return {str(name): plain(inner) for name, inner in value.items() if inner not in (None, "")}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case _:
+            return value
 
 
 def _origin(url: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
+from g4fsdk._types import Ids
 from g4fsdk.testing._clock import Clock
 from g4fsdk.testing._playlist import Playlist
-from g4fsdk.testing._sources import Source, load_sessions
+from g4fsdk.testing._sources import Source, ids_of_client, load_sessions
 from g4fsdk.testing._takes import Cuts, Pace, Take, pace_factor, recut, takes_of
 
 if TYPE_CHECKING:
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def arrange(
-    source: Source | Sequence[Source], cuts: Cuts = "recorded", faults: Sequence[Fault] = ()
+    sessions: Iterable[Cassette], cuts: Cuts = "recorded", faults: Sequence[Fault] = ()
 ) -> list[list[Take]]:
-    """Return what is to be played for *source*: a list of takes a session, faults applied, bodies cut."""
-    return [[recut(take, cuts) for take in _damage(cassette, faults)] for cassette in load_sessions(source)]
+    """Return what is to be played for *sessions*: a list of takes each, faults applied, bodies cut."""
+    return [[recut(take, cuts) for take in _damage(cassette, faults)] for cassette in sessions]
 
 
 def _damage(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
@@ -61,7 +63,14 @@ class Replay:
     ) -> None:
         self._factor = pace_factor(pace)
         self._clock = clock or Clock()
-        self._playlist = Playlist(arrange(source, cuts, faults))
+        sessions = load_sessions(source)
+        self._playlist = Playlist(arrange(sessions, cuts, faults))
+        self._seed = next((one.metadata.get("ids_seed") for one in sessions), None)
+        self._clients = count()
+
+    def new_ids(self) -> Ids | None:
+        """Return the ids with which the next client of the recording was made, where it says so."""
+        return ids_of_client(self._seed, next(self._clients)) if isinstance(self._seed, int) else None
 
     @property
     def played(self) -> int:

@@ -51,7 +51,7 @@ class ReplayServer:
         reuse: bool = False,
     ) -> None:
         self._sessions = load_sessions(source)
-        takes = [arranged for one in self._sessions for arranged in arrange(one, cuts, faults)]
+        takes = [arranged for one in self._sessions for arranged in arrange([one], cuts, faults)]
         self._stage = Stage(Playlist(takes, with_origin=False, reuse=reuse), pace_factor(pace))
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}

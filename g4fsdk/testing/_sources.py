@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from g4fsdk._types import Ids, SeededIds
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._errors import CassetteError
 
 Source: TypeAlias = str | os.PathLike[str] | Cassette
 SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def ids_of_client(seed: int, number: int) -> Ids:
+    """Return the ids of client *number*, from 0, of a recording with *seed*."""
+    return SeededIds(f"{seed}/{number}" if number else str(seed))
 
 
 def load_sessions(source: Source | Sequence[Source]) -> list[Cassette]:
