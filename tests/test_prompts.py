@@ -117,7 +117,9 @@ OLD = Conversation("x", "m", said("s Be brief.", "u a", "a b"))
         pytest.param(
             OLD, said("u c", "u d"), said("s Be brief.", "u a", "a b", "u c", "u d"), id="two new ones"
         ),
-        pytest.param(OLD, said("u a"), said("s Be brief.", "u a", "a b", "u a"), id="the same question again"),
+        pytest.param(
+            OLD, said("u a"), said("s Be brief.", "u a", "a b", "u a"), id="the same question again"
+        ),
     ],
 )
 def test_a_conversation_goes_on(
