@@ -1,0 +1,106 @@
+"""What the README says is so: its commands, its examples, its tables."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import g4fsdk
+from g4fsdk import AsyncClient, Client
+from g4fsdk.providers import PROVIDERS
+from g4fsdk.testing import Cassette, Replay
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+EXAMPLES = [text for language, text in BLOCKS if language == "python"]
+
+
+def test_the_first_two_blocks_are_one_command_each() -> None:
+    (first, show), (second, check) = BLOCKS[:2]
+
+    assert (first, second) == ("sh", "sh")
+    assert show.count("\n") == check.count("\n") == 1
+    assert "chat --replay demo" in show
+
+
+def test_the_gate_runs_the_tests_as_the_readme_does() -> None:
+    command = BLOCKS[1][1].strip().rpartition("&& .venv/bin/")[2]
+
+    assert command.startswith("python -m pytest")
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_demo_is_one_of_the_cassettes() -> None:
+    demo = (ROOT / "g4fsdk" / "demo.yaml").read_bytes()
+
+    assert demo in [path.read_bytes() for path in (ROOT / "cassettes").glob("*/*.yaml")]
+    assert (
+        Cassette.load(ROOT / "g4fsdk" / "demo.yaml")
+        .metadata["provenance"]
+        .startswith("recorded from the real server software on loopback")
+    )
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_import_what_exists(example: str) -> None:
+    tree = ast.parse(example, "README.md")  # the await of an async example stands at the top level
+    imported = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "g4fsdk"
+        for alias in node.names
+    ]
+
+    assert imported
+    assert all(hasattr(g4fsdk, name) for name in imported)
+
+
+def played(stream: bool) -> Replay:
+    """Return a recording of a compatible server, which is asked what the examples ask."""
+    name = "litellm-stream" if stream else "litellm-whole"
+    return Replay(ROOT / "cassettes" / "openai" / f"{name}.yaml")
+
+
+def recorded(stream: bool) -> dict[str, Any]:
+    name = "litellm-stream" if stream else "litellm-whole"
+    call: dict[str, Any] = Cassette.load(ROOT / "cassettes" / "openai" / f"{name}.yaml").metadata["call"]
+    return {key: value for key, value in call.items() if key != "stream"}
+
+
+def test_the_calls_of_the_blocking_example(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = "Hello from the mock: naïve café 你好 🙂, a second sentence follows."
+
+    with Client("openai", transport=played(stream=False)) as client:
+        assert client.chat.completions.create(**recorded(stream=False)).text == expected
+    with Client("openai", transport=played(stream=True)) as client:
+        for chunk in client.chat.completions.create(**recorded(stream=True), stream=True):
+            sys.stdout.write(chunk.choices[0].delta.content or "")
+    assert capsys.readouterr().out == expected
+
+
+async def test_the_calls_of_the_async_example() -> None:
+    async with AsyncClient("openai", transport=played(stream=False)) as client:
+        completion = await client.chat.completions.create(**recorded(stream=False))
+    async with (
+        AsyncClient("openai", transport=played(stream=True)) as client,
+        client.chat.completions.stream(**recorded(stream=True)) as stream,
+    ):
+        texts = [text async for text in stream.text_stream]
+
+    assert "".join(texts) == completion.text
+
+
+def test_every_provider_is_in_the_table() -> None:
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", README, re.MULTILINE)) == set(PROVIDERS)
+
+
+def test_every_error_is_in_the_tree() -> None:
+    errors = {name for name in g4fsdk.__all__ if name.endswith("Error")}
+
+    assert {name for name in errors if name not in README} == set()
