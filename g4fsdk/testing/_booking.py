@@ -23,13 +23,18 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """The recordings of one test. *nodeid* is the test, as pytest takes it on its command line."""
+    """The recordings of one test.
+
+    *is_served* says that they are played over a socket. *nodeid* is the test, as pytest takes it on its
+    command line.
+    """
 
     paths: tuple[Path, ...]
     pace: Pace
     cuts: Cuts
     faults: tuple[Fault, ...]
     mode: Mode
+    is_served: bool
     nodeid: str
 
     @property
@@ -40,9 +45,10 @@ class Booking:
     def records(self) -> bool:
         """Whether the live service is asked.
 
-        Several recordings played as one, and damaged ones, are made from recordings of other tests.
+        Several recordings played as one, and damaged ones, are made from recordings of other tests; a server
+        only plays.
         """
-        if len(self.paths) != 1 or self.faults:
+        if len(self.paths) != 1 or self.faults or self.is_served:
             return False
         return self.mode in ("new", "all") or (self.mode == "once" and bool(self.missing))
 
@@ -54,6 +60,8 @@ class Booking:
             _fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record()}")
 
     def _how_to_record(self) -> str:
+        if self.is_served:
+            return "g4f_server only plays: record it with a test that uses g4f_client or g4f_replay instead"
         if self.faults:
             return "record it with a test that names it without faults="
         if len(self.paths) > 1:
@@ -67,13 +75,13 @@ def book(item: pytest.Item, folder: Path, mode: Mode) -> Booking:
     if marker is None:
         _fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
     try:
-        return _read(item.nodeid, folder, mode, *marker.args, **marker.kwargs)
+        return _read(item, folder, mode, *marker.args, **marker.kwargs)
     except TypeError as error:
         _fail(f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=): {error}")
 
 
 def _read(
-    nodeid: str,
+    item: pytest.Item,
     folder: Path,
     mode: Mode,
     /,
@@ -82,7 +90,9 @@ def _read(
     cuts: Cuts = "recorded",
     faults: Sequence[Fault] = (),
 ) -> Booking:
-    return Booking(tuple(folder / _file(name) for name in names), pace, cuts, tuple(faults), mode, nodeid)
+    paths = tuple(folder / _file(name) for name in names)
+    is_served = "g4f_server" in getattr(item, "fixturenames", ())
+    return Booking(paths, pace, cuts, tuple(faults), mode, is_served, item.nodeid)
 
 
 def _file(name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from g4fsdk import providers
 from g4fsdk._retries import Retries
-from g4fsdk._types import Ids, SeededIds
+from g4fsdk._types import Ids
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._recorder import _origin
 from g4fsdk.testing._replay import Replay
@@ -38,10 +38,18 @@ class AtOnce(Retries):
 
 
 def load(booking: Booking) -> Cassette:
-    """Return what is recorded already, as one session; an empty one when that is still to come."""
+    """Return what is recorded already, as one session; an empty one when that is still to come.
+
+    A new recording gets ids of its own, since services remember those that they have seen.
+    """
     booking.check_found()
-    if booking.missing:
-        return Cassette()
+    session = Cassette() if booking.missing else _one_session(booking)
+    if booking.records and (booking.mode != "new" or booking.missing):
+        return Cassette(session.interactions, {**session.metadata, "ids_seed": _DICE.randrange(_SEEDS)})
+    return session
+
+
+def _one_session(booking: Booking) -> Cassette:
     first, *more = [session for path in booking.paths for session in load_sessions(path)]
     interactions = [interaction for session in (first, *more) for interaction in session.interactions]
     return Cassette(interactions, first.metadata)
@@ -54,44 +62,39 @@ def playing(booking: Booking, cassette: Cassette) -> Iterator[Replay]:
         yield Replay(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
         return
     before = cassette if booking.mode == "new" else Cassette()
-    with Rerecorder(booking.paths[0], before, f"pytest --g4f-record={booking.mode}") as recorder:
+    how = f"pytest --g4f-record={booking.mode}"
+    seed = cassette.metadata.get("ids_seed")
+    with Rerecorder(booking.paths[0], before, ids_seed=seed, how=how) as recorder:
         yield RecordingReplay(before, recorder, pace=booking.pace, cuts=booking.cuts)
 
 
 def serving(booking: Booking, cassette: Cassette) -> ReplayServer:
     """Return a server of *cassette*, which is not started yet."""
-    if booking.missing:
-        pytest.fail(
-            f"no cassette at {booking.paths[0]}; g4f_server only plays: record it with a test that uses "
-            "g4f_client, g4f_async_client or g4f_replay",
-            pytrace=False,
-        )
     return ReplayServer(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
 
 
 def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
     """Return the arguments with which a client asks as the recorded one did."""
     said = cassette.metadata
+    seed = said.get("ids_seed")
     settings = {
         "provider": said.get("provider") or _provider_of(booking),
         "model": (said.get("call") or {}).get("model"),
         "base_url": said.get("base_url") or _base_url(cassette),
-        "ids": _ids(booking, said),
+        "ids": None if seed is None else Ids.seeded(seed),
         "retries": AtOnce() if booking.pace == "instant" and not booking.records else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
 
 def client_arguments(settings: Mapping[str, Any], replay: Replay) -> dict[str, Any]:
-    """Return *settings* with *replay* as the transport; a recording keeps what they are."""
+    """Return *settings* with *replay* as the transport."""
     if not settings.get("provider"):
         pytest.fail(
             "the recording does not say of which provider it is: keep it in a folder of that name, "
             "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings",
             pytrace=False,
         )
-    if isinstance(replay, RecordingReplay):
-        replay.recorder.note_client(settings)
     return {**settings, "transport": replay}
 
 
@@ -104,10 +107,3 @@ def _base_url(cassette: Cassette) -> str | None:
     if not cassette.interactions:
         return None
     return _origin(cassette.interactions[0].request.url) + _base_path(cassette)
-
-
-def _ids(booking: Booking, said: Mapping[str, Any]) -> Ids:
-    """Return the recorded ids; new ones for a new recording, since services remember those they know."""
-    if booking.records and (booking.mode != "new" or booking.missing):
-        return SeededIds(str(_DICE.randrange(_SEEDS)))
-    return Ids.seeded(said.get("ids_seed") or 0).child(said.get("ids_child") or 0)

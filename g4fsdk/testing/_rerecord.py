@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from g4fsdk._types import SeededIds
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._recorder import Recorder, _origin
 from g4fsdk.testing._replay import Replay
@@ -14,6 +13,8 @@ from g4fsdk.testing._replay import Replay
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from g4fsdk._flow import Provider
+    from g4fsdk._types import Ids
     from g4fsdk.testing._rerecord_httpx import PlayOrRecordTransport
     from g4fsdk.testing._rerecord_requests import PlayOrRecordAdapter
     from g4fsdk.testing._takes import Cuts, Pace
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 class Rerecorder(Recorder):
     """Records what follows the session *before*; *how* is the command that recorded it.
 
-    Nothing is written when nobody answered: an older file is worth more than that.
+    *ids_seed* is what the ids of requests are made from. Nothing is written when nobody answered: an older
+    file is worth more than that.
     """
 
-    def __init__(self, path: Path, before: Cassette, how: str) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, before: Cassette, *, ids_seed: int | None, how: str) -> None:
+        super().__init__(path, ids_seed=ids_seed)
         self._before = before
         self._how = how
 
@@ -38,16 +40,6 @@ class Rerecorder(Recorder):
     ) -> None:
         if any(one.response.status for one in super()._recorded().interactions):
             super().__exit__(kind, error, traceback)
-
-    def note_client(self, settings: Mapping[str, Any]) -> None:
-        """Keep what a client was made with, so that the recording can be played by one like it."""
-        provider, ids, model = (settings.get(name) for name in ("provider", "ids", "model"))
-        self.metadata |= {
-            "provider": getattr(provider, "name", provider),
-            "base_url": settings.get("base_url"),
-            "ids_seed": int(ids.seed) if isinstance(ids, SeededIds) and ids.seed.isdecimal() else None,
-            "call": {"model": model} if model else None,
-        }
 
     def _recorded(self) -> Cassette:
         new = super()._recorded()
@@ -72,6 +64,14 @@ class RecordingReplay(Replay):
         """Keep *value* out of the recording, and out of messages."""
         super().add_secret(value)
         self.recorder.add_secret(value)
+
+    def new_ids(self) -> Ids:
+        """Return ids for the next client."""
+        return self.recorder.new_ids()
+
+    def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
+        """Keep what is asked, so that the recording can be asked the same."""
+        self.recorder.note_call(provider, call, ids)
 
     def requests_adapter(self) -> PlayOrRecordAdapter:  # type: ignore[override]  # used as any adapter is
         """Return an adapter to mount on a `requests.Session`."""

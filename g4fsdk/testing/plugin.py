@@ -18,7 +18,8 @@ Fixtures, each of which a project may override by name:
 
 `--g4f-record` says whether the live service is asked: *none* never; *once* where the cassette is missing;
 *new* for the requests that it has no answer to, which are appended; *all* for everything, anew. What was
-recorded is written when the test ends, passed or not. Markers with several names or with faults only play.
+recorded is written when the test ends, passed or not. Markers with several names or with faults only play,
+and so do tests that use `g4f_server`.
 
 Importing this module imports no HTTP library, no YAML and no client. PYTEST_DONT_REWRITE
 """

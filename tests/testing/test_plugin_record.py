@@ -81,7 +81,11 @@ def test_a_recording_says_what_answered_and_how_it_can_be_played(shop: Project, 
         f"recorded by g4fsdk.testing (pytest --g4f-record=once); what answered: {service.url}"
     )
     assert (said["provider"], said["base_url"]) == ("openai", f"{service.url}/v1")
-    assert said["call"] == {"model": "tiny"}
+    assert said["call"] == {
+        "messages": [{"role": "user", "content": "Hello"}],
+        "model": "tiny",
+        "stream": False,
+    }
     assert isinstance(said["ids_seed"], int)
 
 
