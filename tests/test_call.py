@@ -362,6 +362,16 @@ def test_only_the_end_of_the_whole_time_ends_the_asking() -> None:
 # --- Chunks, recorders ---
 
 
+def test_images_are_asked_of_every_provider_given() -> None:
+    tasks = settings(["amigo", providers.get("openai")]).image_tasks("a cat", "dall-e-3", {})
+
+    steps = [advance(task.start()) for task in tasks]
+
+    assert [json.loads(step.request.body)["prompt"] for step in steps if isinstance(step, Stream)] == [
+        "a cat"
+    ] * 2
+
+
 def test_events_become_chunks() -> None:
     chunks = chunks_of([TextDelta("a"), FinalText("a"), Title("T")], "m")
 

@@ -84,7 +84,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(values, min_size=1, max_size=8))
 def test_any_list_gives_a_value_or_a_value_error(flat: list[Any]) -> None:
     data = Flattened(flat)

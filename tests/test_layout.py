@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,10 @@ def name_of(path: Path) -> str:
 every_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """Give what *path* imports when it runs, anywhere in it."""
-    yield from _imports(ast.parse(path.read_text()).body)
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Return what *path* imports when it runs, anywhere in it."""
+    return tuple(_imports(ast.parse(path.read_text()).body))
 
 
 def _imports(nodes: list[Any]) -> Iterator[str]:
