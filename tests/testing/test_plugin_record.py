@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -161,33 +160,6 @@ def test_all_records_anew_with_ids_that_no_service_has_seen(shop: Project, servi
     assert answers(shop) == ["2", "3"]
     assert shop.cassette("openai/hello").metadata["ids_seed"] != first["ids_seed"]
     shop.run().assert_outcomes(passed=1)
-
-
-def test_ids_of_a_recording_are_made_again_when_it_is_played(project: Project, service: Server) -> None:
-    """Yqcloud's requests hold ids, so that the recorded ones match only when the seed is the recorded one."""
-    project.write(
-        "conftest.py",
-        f"""
-        import pytest
-
-        @pytest.fixture
-        def g4f_settings(g4f_settings):
-            return {{"base_url": {service.url!r}, **g4f_settings}}
-        """,
-    )
-    project.add_test("""
-        @pytest.mark.g4f_cassette("yqcloud/hello")
-        def test_it(g4f_client):
-            for word in ("Hello", "Bye"):
-                assert g4f_client.chat.completions.create(word).text
-    """)
-
-    project.run("--g4f-record=all").assert_outcomes(passed=1)
-    project.run("--g4f-record=all").assert_outcomes(passed=1)
-    project.run().assert_outcomes(passed=1)
-
-    users = [json.loads(request.body)["userId"] for request in service.requests]
-    assert len(set(users)) == 4
 
 
 def test_an_async_client_records_too_and_leaves_nothing_open(shop: Project, service: Server) -> None:
