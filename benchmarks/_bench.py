@@ -25,7 +25,7 @@ class Scale:
     hostile_bytes: int = 8 << 20
     hostile_lines: int = 1_000_000
     patience: float = 2.0  # seconds after which a contender is spared the next size
-    processes: int = 15
+    processes: int = 9
     wave: int = 200
     crowd: int = 1_000
     crowd_tokens: int = 100

@@ -151,7 +151,7 @@ def _end_to_end(axes: Any, tables: dict[str, Any], _: Any) -> bool:
 
 
 def _imports(axes: Any, tables: dict[str, Any], _: Any) -> bool:
-    table = tables.get("a process that imports, wall time")
+    table = tables.get("a process that imports, CPU time")
     if not table:
         return False
     bare = _median(table, "bare interpreter")
@@ -163,7 +163,7 @@ def _imports(axes: Any, tables: dict[str, Any], _: Any) -> bool:
     axes.bar_label(bars, [f" {max(took[name], 0):,.0f} ms" for name in names], fontsize=9)
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("milliseconds over the bare interpreter")
+    axes.set_xlabel("milliseconds of CPU time over the bare interpreter")
     axes.set_title("Import time, lower is better")
     return True
 
