@@ -27,8 +27,8 @@ _DRAIN_BYTES = 65536
 # default of 100 connections half of 200 streams wait for the others (benchmarks/end_to_end.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
-# an Exception only), so what limits the whole opening lets the limit of connecting come first.
-_GRACE_S = 0.05
+# an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
+_GRACE_S = 1.0
 
 # httpx's classes by name, since a client of its fork httpx2 brings classes of its own.
 _USAGE = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
@@ -94,27 +94,27 @@ class Connections:
         return whole.response()
 
     async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
-        connecting, reading = clocks.left("connect"), clocks.left(None)
+        connecting, reading, whole = clocks.left("connect"), clocks.left(), clocks.left(None)
+        # Waiting for the pool is part of connecting; a write that stalls is silence.
+        limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
         try:
             if self._client is None:
                 self._client = _own_client(self._transport, self._proxy)
-            with anyio.fail_after(reading[0] and reading[0] + _GRACE_S):
-                answer = await self._client.send(
-                    self._built(request, connecting[0], clocks.timeouts.idle),
-                    stream=True,
-                    follow_redirects=False,
-                )
+            with anyio.fail_after(whole[0] and whole[0] + _GRACE_S):
+                built = self._built(request, limits)
+                answer = await self._client.send(built, stream=True, follow_redirects=False)
+        except TimeoutError as cause:
+            raise clocks.expired(whole[1]) from cause
         except self.failures as cause:
             raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
+        limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures)
 
-    def _built(self, request: Request, connect: float | None, idle: float | None) -> Any:
-        # Waiting for the pool is part of connecting; a write that stalls is silence.
-        timeout = {"connect": connect, "pool": connect, "read": idle, "write": idle}
+    def _built(self, request: Request, limits: dict[str, float | None]) -> Any:
         built = self._client.build_request(
             request.method, request.url, headers=dict(request.headers), content=request.body or None
         )
-        built.extensions["timeout"] = timeout
+        built.extensions["timeout"] = limits
         return built
 
 
@@ -219,8 +219,6 @@ def _unanswered(
     if name in _CONNECT_CLOCK:
         return clocks.expired(connecting)
     if name in _IDLE_CLOCK:
-        return clocks.expired("idle")
-    if isinstance(cause, TimeoutError):
         return clocks.expired(reading)
     error = TransportError(
         f"no answer: {_words(cause)}; check the address and the network", sent=name not in _NOT_SENT
