@@ -94,17 +94,25 @@ def _judge_crowd(bench: Bench, base_url: str) -> None:
     if not why:
         crowds[OVER_AIOHTTP] = lambda: over_aiohttp(base_url, limit=1000)
     walls: dict[str, list[float]] = {name: [] for name in crowds}
+    used: dict[str, list[float]] = {name: [] for name in crowds}
     lost: dict[str, int] = dict.fromkeys(crowds, 0)
     for _ in range(bench.scale.crowd_rounds):
         for name, make in crowds.items():
+            before = time.process_time()
             wall, missed = asyncio.run(_crowd(make, base_url, size, tokens))
+            used[name].append(time.process_time() - before)
             walls[name].append(wall)
             lost[name] += missed
     bench.series["crowd, seconds"] = walls
-    median = {name: sorted(each)[len(each) // 2] for name, each in walls.items()}
+    bench.series["crowd, CPU seconds"] = used
+    median, cpu = (
+        {name: sorted(each)[len(each) // 2] for name, each in samples.items()} for samples in (walls, used)
+    )
     best = {name: min(each) for name, each in walls.items()}
     for name, missed in lost.items():
         bench.judge(row, f"{name}: tokens lost", missed, None if name == HTTPX else 0, unit="tokens")
+    for name, value in cpu.items():
+        bench.judge(row, f"{name}: CPU time", value, None, best=min(used[name]), unit="s")
     for name, value in median.items():
         bench.judge(row, f"{name}: wall time", value, None, best=best[name], unit="s")
     pairs = ((ASYNC_CLIENT, HTTPX, 1.2, why and ""), (OVER_AIOHTTP, ASYNC_CLIENT, 0.4, why))

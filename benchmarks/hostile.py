@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ def _through(items: Callable[[Sequence[bytes]], Iterable[object]]) -> Callable[[
     return read
 
 
-def fed(chunks: Sequence[bytes], make: Callable[[], Parser] = SSEParser) -> None:
+def fed(chunks: Iterable[bytes], make: Callable[[], Parser] = SSEParser) -> None:
     """Feed *chunks* to a new parser, up to the error it may raise."""
     parser = make()
     try:
@@ -73,6 +74,7 @@ def run(bench: Bench) -> None:
     chat_ui = (Reader(OURS, (), lambda chunks: fed(chunks, JSONLinesParser)),)
     _grow(bench, "hostile: one chat-ui line, in pieces", bench.scale.hostile_bytes, _long_update, chat_ui)
     _grow(bench, "hostile: blank lines of chat-ui", lines, lambda n: [b"\n"] * n, chat_ui)
+    _judge_memory(bench)
     _judge_limits(bench)
 
 
@@ -104,7 +106,7 @@ def _grow(
     bench.series[row] = {name: [*zip(sizes, times, strict=False)] for name, times in took.items()}
     bench.say(f"\n{row}")
     for name, times in took.items():
-        exponent = slope(sizes[: len(times)], times) if len(times) > 2 else None
+        exponent = slope(sizes[: len(times)], times) if len(times) > 1 else None
         shown = ", ".join(f"{size:,}: {each * 1e3:,.1f} ms" for size, each in zip(sizes, times, strict=False))
         bench.say(f"  {name:24} {shown}")
         note = "" if exponent is not None else f"{times[-1]:.1f} s at {sizes[len(times) - 1]:,} already"
@@ -116,6 +118,20 @@ def _seconds(reader: Reader, chunks: Sequence[bytes]) -> float:
     start = time.process_time()
     reader.read(chunks)
     return time.process_time() - start
+
+
+def _judge_memory(bench: Bench) -> None:
+    """The peak of memory over the size of one line; its pieces, their sum and its text make some four."""
+    size = bench.scale.hostile_bytes
+    line = corpora.long_line(size)
+    tracemalloc.start()
+    try:
+        fed(corpora.pieces(line, _PIECE))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    row = f"hostile: memory for one line of {size:,} bytes"
+    bench.judge(row, f"{OURS}: peak / size of the line", peak / size, 6.0)
 
 
 def _judge_limits(bench: Bench) -> None:
