@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from g4fsdk import AsyncClient, Client, DeadlineError, RateLimitError, Timeouts, UsageError
+from g4fsdk import AsyncClient, Client, DeadlineError, RateLimitError, TextDelta, Timeouts, UsageError
 from tests.loopback import Reply, Server
 from tests.loopback_clients import (
     COLOURS,
     QUICK,
     Colour,
+    Outcome,
     answer,
     ask,
     both,
@@ -111,7 +113,6 @@ def stalled(provider: str, where: str) -> Any:
     ("provider", "where"),
     [
         ("openai", "no head"),
-        ("openai", "no body"),
         ("yqcloud", "no body"),
         ("cohere-c4ai", "no head"),
         ("cohere-c4ai", "set-up"),
@@ -176,7 +177,7 @@ def test_any_byte_of_an_unfinished_event_resets_idle() -> None:
     assert outcome.text == "Hel"
 
 
-@pytest.mark.parametrize("provider", ["yqcloud", "cohere-c4ai", "openai"])
+@pytest.mark.parametrize("provider", ["yqcloud", "openai"])
 def test_total_ends_a_stream_that_goes_on_and_on(provider: str) -> None:
     outcome = both_outcomes_but_for_text(
         provider,
@@ -190,12 +191,15 @@ def test_total_ends_a_stream_that_goes_on_and_on(provider: str) -> None:
     assert outcome.text == outcome.error.partial
 
 
-def both_outcomes_but_for_text(provider: str, script: Any, **settings: Any) -> Any:
+def both_outcomes_but_for_text(provider: str, script: Any, **settings: Any) -> Outcome:
     """How far a stream got in a given time is not for the clients to agree on."""
-    outcomes = []
-    for colour in COLOURS:
+
+    def outcome(colour: Colour) -> Outcome:
         with Server(script()) as server:
-            outcomes.append(ask(colour, provider, server.url, **settings))
+            return ask(colour, provider, server.url, **settings)
+
+    with ThreadPoolExecutor() as pool:
+        outcomes = list(pool.map(outcome, COLOURS))
     assert str(outcomes[0].error) == str(outcomes[1].error)
     return outcomes[1]
 
@@ -236,13 +240,13 @@ def test_first_event_covers_a_whole_document(provider: str, colour: Colour) -> N
 @both
 def test_clocks_do_not_run_while_the_caller_thinks(colour: Colour) -> None:
     """What has come already is not late because it was not fetched at once."""
-    with Server(answer("openai", "Hel", "lo")) as server:
+    with Server(answer("openai", "Hello")) as server:
         outcome = ask(
             colour,
             "openai",
             server.url,
-            timeout=clocks(idle=STEP, first_event=STEP),
-            on_event=lambda event: time.sleep(2 * STEP),
+            timeout=clocks(idle=TICK, first_event=TICK),
+            on_event=lambda event: time.sleep(1.5 * TICK) if isinstance(event, TextDelta) else None,
         )
 
     assert outcome.error is None

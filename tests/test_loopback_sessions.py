@@ -254,7 +254,7 @@ def test_set_up_that_breaks_off_is_asked_again(framing: Any, end: Any) -> None:
 # ---- huge answers
 
 
-@pytest.mark.parametrize("provider", ["openai", "autonomous", "amigo"])
+@pytest.mark.parametrize("provider", ["openai", "amigo"])
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_document_over_the_limit_is_an_error(provider: str, packed: bool) -> None:
     body = document(provider, "x" * (17 << 20)).body
