@@ -23,6 +23,7 @@ from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
+from g4fsdk._reading import Reading
 from g4fsdk._retries import AsyncRetrying, Retries
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
@@ -130,7 +131,7 @@ class AsyncClient:
         except G4FError as error:
             task.blame(error, step)
             raise
-        return await OpenStream(task, step, answer, clocks).start()
+        return await OpenStream(Reading(task, step, answer.head, clocks), answer).start()
 
     async def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:

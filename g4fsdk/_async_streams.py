@@ -5,120 +5,84 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Self
 
-from g4fsdk._call import Task, chunks_of
-from g4fsdk._clocks import Clocks
+from g4fsdk._call import chunks_of
 from g4fsdk._completions import Chunk, Completion
-from g4fsdk._errors import DeadlineError, G4FError, UsageError
+from g4fsdk._errors import G4FError
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._flow import Stream
 from g4fsdk._httpx import Answer
-
-
-class _Reading:
-    """Reads one answer to its end. Whoever holds the generator of `run` is all that keeps it going.
-
-    A stream that is dropped frees its connection at once for that reason: nothing here refers to it.
-    """
-
-    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
-        self.parser = stream.accept(answer.head)
-        self.error: G4FError | None = None
-        self.is_over = False
-        self._task = task
-        self._request = stream.request
-        self._answer = answer
-        self._clocks = clocks
-
-    async def run(self) -> AsyncGenerator[list[Event], None]:
-        answer, parser, feed = self._answer, self.parser, self.parser.feed
-        try:
-            async for data in answer.timed(self._clocks):
-                events = feed(data)
-                if events:
-                    self._clocks.first_event_came()
-                    yield events
-                if parser.done:
-                    break
-            else:
-                async for data in answer.rest():
-                    events = feed(data)
-                    if events:
-                        yield events
-                    if parser.done:
-                        break
-            try:
-                events = parser.close()
-            except G4FError as error:
-                if error.events:
-                    yield [*error.events]
-                raise
-            if events:
-                yield events
-            self.is_over = True
-        except answer.failures as cause:
-            broken = self._cut(answer.broken(cause, self._clocks))
-            if broken.events:
-                yield [*broken.events]
-            raise self._blamed(broken) from cause
-        except G4FError as error:
-            self._blamed(error)
-            raise
-        finally:
-            try:
-                if parser.done:
-                    await answer.drain()
-            finally:
-                await answer.aclose()
-
-    def _cut(self, error: G4FError) -> G4FError:
-        cut = self.parser.cut(error.message)
-        if not isinstance(error, DeadlineError):
-            return cut
-        error.events = cut.events
-        return error
-
-    def _blamed(self, error: G4FError) -> G4FError:
-        self.parser.mark(error)
-        self._task.blame(error, self._request)
-        self.error = error
-        return error
+from g4fsdk._reading import Reading
 
 
 class OpenStream:
-    """A stream that gives its events in batches; `start` waits for the first."""
+    """A stream that gives its events in batches: the first ones at `start`, then those of `rest`."""
 
-    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
-        self.task = task
-        self.model = stream.model
-        self._reading = _Reading(task, stream, answer, clocks)
-        self._batches = self._reading.run()
+    def __init__(self, reading: Reading, answer: Answer) -> None:
+        self._reading = reading
+        self._batches = _read(reading, answer)
         self._first: list[Event] = []
+
+    @property
+    def model(self) -> str:
+        return self._reading.model
 
     async def start(self) -> Self:
         self._first = await anext(self._batches, [])
         return self
 
-    async def batches(self) -> AsyncGenerator[list[Event], None]:
-        """Give the events of the answer, some at a time. Every event is given once."""
+    def first(self) -> list[Event]:
+        """Return the events that came first, once."""
         first, self._first = self._first, []
-        if first:
-            yield first
-        async for batch in self._batches:
-            yield batch
+        return first
+
+    def rest(self) -> AsyncIterator[list[Event]]:
+        """Give the other events, some at a time, with nothing in between: this is the hot path."""
+        return self._batches
 
     async def completion(self) -> Completion:
         """Read to the end, and return the whole answer."""
         async for _ in self._batches:
             pass
-        if self._reading.error is not None:
-            raise self._reading.error
-        if not self._reading.is_over:
-            raise UsageError("the stream was closed before its end, so there is no complete answer")
-        return self._reading.parser.answer.completion(self.task.provider.name, self.model)
+        return self._reading.completion()
 
     async def aclose(self) -> None:
         """Free the connection. What has not been read is lost."""
         await self._batches.aclose()
+
+
+async def _read(reading: Reading, answer: Answer) -> AsyncGenerator[list[Event], None]:
+    """Give the events of *answer* in batches.
+
+    Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
+    """
+    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    try:
+        async for data in answer.timed(clocks):
+            if events := feed(data):
+                clocks.first_event_came()
+                yield events
+            if parser.done:
+                break
+        else:
+            async for data in answer.rest():
+                if events := feed(data):
+                    yield events
+                if parser.done:
+                    break
+        if events := parser.close():
+            yield events
+        reading.is_over = True
+    except (*answer.failures, G4FError) as cause:
+        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
+        if error.events:
+            yield [*error.events]
+        why: BaseException | None = cause.__cause__ if error is cause else cause
+        raise error from why
+    finally:
+        try:
+            if parser.done:
+                await answer.drain()
+        finally:
+            await answer.aclose()
 
 
 class AsyncChunkStream:
@@ -148,7 +112,9 @@ class AsyncChunkStream:
 
 async def _chunks(opened: OpenStream) -> AsyncGenerator[Chunk, None]:
     model = opened.model
-    async for batch in opened.batches():
+    for chunk in chunks_of(opened.first(), model):
+        yield chunk
+    async for batch in opened.rest():
         for chunk in chunks_of(batch, model):
             yield chunk
 
@@ -215,6 +181,9 @@ class _Opening:
 
 
 async def _events(opening: _Opening) -> AsyncGenerator[Event, None]:
-    async for batch in (await opening.opened()).batches():
+    opened = await opening.opened()
+    for event in opened.first():
+        yield event
+    async for batch in opened.rest():
         for event in batch:
             yield event

@@ -20,6 +20,7 @@ from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Flow, Stream, advance
+from g4fsdk._reading import Reading
 from g4fsdk._requests import Connections, SyncTransport
 from g4fsdk._retries import Retries, Retrying
 from g4fsdk._sync_streams import ChatStream, ChunkStream, OpenStream
@@ -130,7 +131,7 @@ class Client:
         except G4FError as error:
             task.blame(error, step)
             raise
-        return OpenStream(task, step, answer, clocks)
+        return OpenStream(Reading(task, step, answer.head, clocks), answer)
 
     def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:

@@ -6,100 +6,25 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import Self
 
-from g4fsdk._call import Task, chunks_of
-from g4fsdk._clocks import Clocks
+from g4fsdk._call import chunks_of
 from g4fsdk._completions import Chunk, Completion
-from g4fsdk._errors import DeadlineError, G4FError, UsageError
+from g4fsdk._errors import G4FError
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._flow import Stream
+from g4fsdk._reading import Reading
 from g4fsdk._requests import Answer
-
-
-class _Reading:
-    """Reads one answer to its end. Whoever holds the generator of `run` is all that keeps it going.
-
-    A stream that is dropped frees its connection at once for that reason: nothing here refers to it.
-    """
-
-    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
-        self.parser = stream.accept(answer.head)
-        self.error: G4FError | None = None
-        self.is_over = False
-        self._task = task
-        self._request = stream.request
-        self._answer = answer
-        self._clocks = clocks
-
-    def run(self) -> Generator[list[Event], None, None]:
-        answer = self._answer
-        try:
-            yield from self._body()
-            yield from self._end()
-            self.is_over = True
-        except answer.failures as cause:
-            broken = self._cut(answer.broken(cause, self._clocks))
-            if broken.events:
-                yield [*broken.events]
-            raise self._blamed(broken) from cause
-        except G4FError as error:
-            self._blamed(error)
-            raise
-        finally:
-            try:
-                if self.parser.done:
-                    answer.drain()
-            finally:
-                answer.close()
-
-    def _body(self) -> Generator[list[Event], None, None]:
-        answer, parser, feed = self._answer, self.parser, self.parser.feed
-        for data in answer.timed(self._clocks):
-            events = feed(data)
-            if events:
-                self._clocks.first_event_came()
-                yield events
-            if parser.done:
-                return
-        for data in answer.rest():
-            events = feed(data)
-            if events:
-                yield events
-            if parser.done:
-                return
-
-    def _end(self) -> Generator[list[Event], None, None]:
-        try:
-            events = self.parser.close()
-        except G4FError as error:
-            if error.events:
-                yield [*error.events]
-            raise
-        if events:
-            yield events
-
-    def _cut(self, error: G4FError) -> G4FError:
-        cut = self.parser.cut(error.message)
-        if not isinstance(error, DeadlineError):
-            return cut
-        error.events = cut.events
-        return error
-
-    def _blamed(self, error: G4FError) -> G4FError:
-        self.parser.mark(error)
-        self._task.blame(error, self._request)
-        self.error = error
-        return error
 
 
 class OpenStream:
     """A stream that has given its first events, and gives the others in batches."""
 
-    def __init__(self, task: Task, stream: Stream, answer: Answer, clocks: Clocks) -> None:
-        self.task = task
-        self.model = stream.model
-        self._reading = _Reading(task, stream, answer, clocks)
-        self._batches = self._reading.run()
+    def __init__(self, reading: Reading, answer: Answer) -> None:
+        self._reading = reading
+        self._batches = _read(reading, answer)
         self._first = next(self._batches, [])
+
+    @property
+    def model(self) -> str:
+        return self._reading.model
 
     def batches(self) -> Iterator[list[Event]]:
         """Give the events of the answer, some at a time. Every event is given once."""
@@ -110,15 +35,47 @@ class OpenStream:
         """Read to the end, and return the whole answer."""
         for _ in self._batches:
             pass
-        if self._reading.error is not None:
-            raise self._reading.error
-        if not self._reading.is_over:
-            raise UsageError("the stream was closed before its end, so there is no complete answer")
-        return self._reading.parser.answer.completion(self.task.provider.name, self.model)
+        return self._reading.completion()
 
     def close(self) -> None:
         """Free the connection. What has not been read is lost."""
         self._batches.close()
+
+
+def _read(reading: Reading, answer: Answer) -> Generator[list[Event], None, None]:
+    """Give the events of *answer* in batches.
+
+    Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
+    """
+    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    try:
+        for data in answer.timed(clocks):
+            if events := feed(data):
+                clocks.first_event_came()
+                yield events
+            if parser.done:
+                break
+        else:
+            for data in answer.rest():
+                if events := feed(data):
+                    yield events
+                if parser.done:
+                    break
+        if events := parser.close():
+            yield events
+        reading.is_over = True
+    except (*answer.failures, G4FError) as cause:
+        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
+        if error.events:
+            yield [*error.events]
+        why: BaseException | None = cause.__cause__ if error is cause else cause
+        raise error from why
+    finally:
+        try:
+            if parser.done:
+                answer.drain()
+        finally:
+            answer.close()
 
 
 class ChunkStream:

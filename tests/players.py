@@ -125,7 +125,8 @@ async def play_async(cassette: Cassette, **replay: Any) -> Outcome:
     async with AsyncClient(said["provider"], transport=player, ids=ids, retries=QUICK) as client:
         try:
             opened = await client._open(_tasks(client, said["call"]))
-            async for batch in opened.batches():
+            events += opened.first()
+            async for batch in opened.rest():
                 events += batch
         except G4FError as error:
             return Outcome.failed(events, error)

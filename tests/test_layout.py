@@ -29,7 +29,7 @@ FLOORS = {
     **dict.fromkeys(("_document", "parsers", "_flow", "_retries", "_redirects", "_inflate", "_whole"), 1),
     "providers": 2,
     **dict.fromkeys(("_ids", "_clocks", "_call", "_connections", "_requests", "_httpx"), 3),
-    **dict.fromkeys(("_sync", "_sync_streams", "_async", "_async_streams"), 3),
+    **dict.fromkeys(("_reading", "_sync", "_sync_streams", "_async", "_async_streams"), 3),
     **dict.fromkeys(("g4f", "testing", "cli", "bench"), 4),
 }
 IMPURE = {

@@ -1,0 +1,45 @@
+"""What both clients keep of a stream that is being read, apart from reading it."""
+
+from __future__ import annotations
+
+from g4fsdk._call import Task
+from g4fsdk._clocks import Clocks
+from g4fsdk._completions import Completion
+from g4fsdk._errors import DeadlineError, G4FError, UsageError
+from g4fsdk._flow import Stream
+from g4fsdk._types import Response
+
+
+class Reading:
+    """A stream with the parser that fits its head, and how it ended."""
+
+    def __init__(self, task: Task, stream: Stream, head: Response, clocks: Clocks) -> None:
+        self.clocks = clocks
+        self.model = stream.model
+        self.parser = stream.accept(head)
+        self.is_over = False
+        self._task = task
+        self._request = stream.request
+        self._error: G4FError | None = None
+
+    def failed(self, error: G4FError, cause: Exception) -> G4FError:
+        """Return what ended the stream, with everything on it that is known of the stream.
+
+        *error* is what the parser raised, or, where a library raised *cause*, how the body broke off.
+        """
+        if error is not cause:
+            cut = self.parser.cut(error.message)
+            error.events = cut.events
+            error = error if isinstance(error, DeadlineError) else cut
+        self.parser.mark(error)
+        self._task.blame(error, self._request)
+        self._error = error
+        return error
+
+    def completion(self) -> Completion:
+        """Return the whole answer. Raises what the stream ended with, or UsageError when nobody read on."""
+        if self._error is not None:
+            raise self._error
+        if not self.is_over:
+            raise UsageError("the stream was closed before its end, so there is no complete answer")
+        return self.parser.answer.completion(self._task.provider.name, self.model)
