@@ -5,7 +5,8 @@
         assert greeting(g4f_client) == "Hello!"
 
 The marker takes several names, which are then one session, and `pace`, `cuts` and `faults` of `Replay`. While
-a marked test runs, sockets are blocked. A passed test fails when it left a part of its recording unplayed.
+a marked test runs, sockets are blocked; without a name the marker does only that. A passed test fails when it
+left a part of its recording unplayed.
 
 Fixtures, each of which a project may override by name:
 

@@ -295,3 +295,21 @@ def test_marker_options_and_fixtures_are_documented(project: Project) -> None:
     project.run("--fixtures").stdout.fnmatch_lines_random(
         ["g4f_client *", "g4f_async_client *", "g4f_replay *", "g4f_server *", "g4f_settings *"]
     )
+
+
+def test_pytest_recording_goes_on_beside_it(shop: Project) -> None:
+    pytest.importorskip("pytest_recording")
+    shop.add_test("""
+        @pytest.mark.vcr
+        def test_theirs(vcr):
+            assert vcr is not None
+
+        @pytest.mark.vcr
+        @pytest.mark.block_network
+        @pytest.mark.g4f_cassette("yqcloud/normal")
+        def test_both(g4f_client):
+            assert list(g4f_client.chat.completions.create("Question.", stream=True))
+    """)
+
+    for options in ([], ["--block-network", "--record-mode=none", "--g4f-record=once"]):
+        shop.run_apart(*options).assert_outcomes(passed=2)
