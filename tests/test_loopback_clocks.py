@@ -120,8 +120,10 @@ def stalled(provider: str, where: str) -> Any:
     ],
 )
 def test_silence_before_the_first_event(provider: str, where: str, clock: str) -> None:
+    limits = clocks(**{clock: TICK})
+
     outcome = both_outcomes(
-        provider, lambda: stalled(provider, where), timeout=clocks(**{clock: TICK}), retries=QUICK
+        provider, lambda: stalled(provider, where), timeout=limits, retries=QUICK, at_once=True
     )
 
     assert isinstance(outcome.error, DeadlineError)
