@@ -128,6 +128,23 @@ def image(colour: Colour, provider: str, url: str, **settings: Any) -> Any:
         return error
 
 
+def models(colour: Colour, provider: str, url: str, **settings: Any) -> Any:
+    """Ask for the list of models; return it or the error."""
+    said = _settings(provider, url, settings)
+    try:
+        if colour == "sync":
+            with Client(**said) as client:
+                return client.models.list()
+
+        async def main() -> Any:
+            async with AsyncClient(**said) as client:
+                return await client.models.list()
+
+        return asyncio.run(main())
+    except G4FError as error:
+        return error
+
+
 def _settings(provider: str, url: str, settings: dict[str, Any]) -> dict[str, Any]:
     if url:
         settings.setdefault("base_url", base_url(provider, url))

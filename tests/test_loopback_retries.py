@@ -16,7 +16,10 @@ import pytest
 from g4fsdk import (
     AuthError,
     DeadlineError,
+    G4FError,
     IncompleteStreamError,
+    ProtocolError,
+    ProviderError,
     RateLimitError,
     Retries,
     StatusError,
@@ -37,6 +40,7 @@ from tests.loopback_clients import (
     every_provider,
     failure,
     image,
+    models,
     service,
     set_up,
     unfinished,
@@ -317,3 +321,38 @@ def test_refusal_that_breaks_off_is_a_refusal(colour: Colour, status: int) -> No
 
     assert isinstance(outcome.error, StatusError)
     assert outcome.error.status == status
+
+
+# ---- the list of models, which is a request like any other
+
+LIST = Reply([as_json({"data": [{"id": "llama"}, {"id": "qwen"}]})], framing="length")
+
+
+@both
+def test_list_of_models_is_asked_again(colour: Colour) -> None:
+    with Server([refused(503), DROP, LIST]) as server:
+        found = models(colour, "openai", server.url, retries=QUICK)
+
+    assert [model.id for model in found] == ["llama", "qwen"]
+    assert [request.target for request in server.requests] == ["/v1/models"] * 3
+
+
+@both
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply([b"<html>hello</html>"], framing="length"), ProtocolError),
+        (Reply([as_json({"models": []})], framing="length"), ProtocolError),
+        (Reply([as_json({"error": "no"})], framing="length"), ProviderError),
+        (Reply(LIST.pieces, framing="length", end="fin"), IncompleteStreamError),
+        (refused(401), AuthError),
+    ],
+    ids=["page", "other shape", "error", "cut off", "refusal"],
+)
+def test_list_of_models_is_complete_or_an_error(colour: Colour, reply: Reply, kind: type[G4FError]) -> None:
+    with Server(lambda _: reply) as server:
+        error = models(colour, "openai", server.url, retries=QUICK, api_key=KEY)
+
+    assert type(error) is kind
+    assert error.provider == "openai"
+    assert KEY not in f"{error} {error.request}"
