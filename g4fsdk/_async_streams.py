@@ -55,6 +55,7 @@ async def _read(reading: Reading, answer: Answer) -> AsyncGenerator[list[Event],
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     """
     parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         async for data in answer.timed(clocks):
             if events := feed(data):
@@ -71,12 +72,13 @@ async def _read(reading: Reading, answer: Answer) -> AsyncGenerator[list[Event],
         if events := parser.close():
             yield events
         reading.is_over = True
-    except (*answer.failures, G4FError) as cause:
+    except failures as cause:
         error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
         if error.events:
             yield [*error.events]
-        why: BaseException | None = cause.__cause__ if error is cause else cause
-        raise error from why
+        if error is cause:
+            raise
+        raise error from cause
     finally:
         try:
             if parser.done:

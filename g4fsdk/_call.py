@@ -116,12 +116,11 @@ class Settings:
     ) -> list[Task]:
         """Return one task a provider, in the order to try them. Raises UsageError for bad input."""
         wanted = model or self.model
-        call_ids = self.ids.child(next(self.calls))
+        ids = self.ids.child(next(self.calls))
         begun = read_conversation(conversation)
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
-            ids = call_ids.child(attempt)
-            chat = Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported)
+            chat = Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported, attempt)
             said = {"messages": chat.messages, "model": wanted, "stream": stream, **options}
             self.note(provider, {**said, "conversation": handle}, ids)
             return provider.chat(chat)

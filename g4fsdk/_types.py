@@ -247,8 +247,9 @@ class Chat:
     """What a caller asks a provider for.
 
     *messages* may be given as text or mappings and are kept as a tuple of Message. *model* "" means the
-    provider's default. *options* are sampling options by their OpenAI names; one that the provider
-    cannot honour is a UsageError, or left out with *ignore_unsupported*.
+    provider's default. *options* are sampling options by their OpenAI names; one that the provider cannot
+    honour is a UsageError, or left out with *ignore_unsupported*. *attempt* counts the tries of one call
+    from 0: what a service wants anew for each is drawn by it, all else stays the same.
 
     Raises:
         UsageError: Messages that cannot be sent.
@@ -261,6 +262,7 @@ class Chat:
     conversation: Conversation | None
     ids: Ids
     ignore_unsupported: bool
+    attempt: int
 
     def __init__(
         self,
@@ -271,6 +273,7 @@ class Chat:
         conversation: Conversation | None = None,
         ids: Ids | None = None,
         ignore_unsupported: bool = False,
+        attempt: int = 0,
     ) -> None:
         object.__setattr__(self, "messages", read_messages(messages))
         object.__setattr__(self, "model", model or "")
@@ -279,6 +282,7 @@ class Chat:
         object.__setattr__(self, "conversation", conversation)
         object.__setattr__(self, "ids", ids or SeededIds())
         object.__setattr__(self, "ignore_unsupported", ignore_unsupported)
+        object.__setattr__(self, "attempt", attempt)
 
 
 @dataclass(frozen=True, slots=True)

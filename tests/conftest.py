@@ -6,11 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.plugin_project import Project
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["sample_project"]
+# A busy machine is no failure, and nothing is kept between runs.
+settings.register_profile("g4fsdk", deadline=None, database=None)
+settings.load_profile("g4fsdk")
 
 
 @pytest.fixture

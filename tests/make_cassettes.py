@@ -188,7 +188,7 @@ class Player:
         return self.kept
 
     def _attempt(self, attempt: int) -> None:
-        flow = start(self.provider, self.call, Ids.seeded(SEED).child(attempt))
+        flow = start(self.provider, self.call, attempt)
         step = advance(flow)
         while isinstance(step, Request):
             step = advance(flow, whole(self._answer(step)))
@@ -210,9 +210,9 @@ class Player:
         return recorded.response
 
 
-def start(provider: Any, call: JSON, ids: Ids) -> Any:
+def start(provider: Any, call: JSON, attempt: int) -> Any:
     """Return the flow of *call*, the arguments of `create` or `generate`."""
-    rest = dict(call)
+    rest, ids = dict(call), Ids.seeded(SEED)
     if "prompt" in rest:
         return provider.image(rest.pop("prompt"), rest.pop("model"), rest, ids)
     conversation = rest.pop("conversation", None)
@@ -224,6 +224,7 @@ def start(provider: Any, call: JSON, ids: Ids) -> Any:
             rest,
             Conversation.from_dict(conversation) if conversation else None,
             ids,
+            attempt=attempt,
         )
     )
 
@@ -296,7 +297,7 @@ def openai_call(recorded: list[Interaction]) -> JSON:
     if "prompt" in body:
         return body
     known = g4f_providers.get("openai").options | {"messages", "model", "stream"}
-    extra = {key: body.pop(key) for key in body.keys() - known}
+    extra = {key: body.pop(key) for key in sorted(body.keys() - known)}
     return {"stream": False} | body | ({"extra_body": extra} if extra else {})
 
 

@@ -51,7 +51,7 @@ def start(cassette: Cassette, attempt: int = 0) -> Any:
     said = cassette.metadata
     provider = providers.get(said["provider"])
     call = dict(said["call"])
-    ids = Ids.seeded(said["ids_seed"]).child(attempt)
+    ids = Ids.seeded(said["ids_seed"])
     if "prompt" in call:
         return provider.image(call.pop("prompt"), call.pop("model"), call, ids)
     handle = call.pop("conversation", None)
@@ -63,6 +63,7 @@ def start(cassette: Cassette, attempt: int = 0) -> Any:
             call,
             Conversation.from_dict(handle) if handle else None,
             ids,
+            attempt=attempt,
         )
     )
 

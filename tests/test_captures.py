@@ -163,8 +163,7 @@ def test_a_connection_reset_before_the_answer_is_a_transport_error(path: Path) -
 
 def _as_we_send(name: str, call: dict[str, Any], recorded: list[Interaction]) -> Iterator[Interaction]:
     for attempt, interaction in enumerate(recorded):
-        ids = Ids.seeded(7).child(attempt)
-        sent = stream_of(start_call(providers.get(name), call, ids)).request
+        sent = stream_of(start_call(providers.get(name), call, attempt)).request
         request = RecordedRequest(sent.method, sent.url, [*sent.headers.items()], sent.body)
         yield Interaction(request, interaction.response)
 

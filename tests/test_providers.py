@@ -687,11 +687,13 @@ def test_amigo_is_asked_as_its_page_asks() -> None:
     }
 
 
-def test_amigo_has_a_new_device_and_chat_each_attempt() -> None:
-    found = [stream_for("amigo", ids=Ids.seeded(7).child(attempt)).request for attempt in (0, 1)]
+def test_amigo_has_a_new_device_each_attempt_and_a_new_chat_each_call() -> None:
+    tries = [stream_for("amigo", ids=Ids.seeded(7), attempt=attempt).request for attempt in (0, 1)]
+    calls = [stream_for("amigo", ids=Ids.seeded(7).child(call)).request for call in (0, 1)]
 
-    assert len({headers_of(request)["x-device-uuid"] for request in found}) == 2
-    assert len({body_of(request)["chatId"] for request in found}) == 2
+    assert len({headers_of(request)["x-device-uuid"] for request in tries}) == 2
+    assert len({body_of(request)["chatId"] for request in tries}) == 1
+    assert len({body_of(request)["chatId"] for request in calls}) == 2
 
 
 def test_amigo_takes_sampling_options_and_a_chat_id() -> None:

@@ -133,13 +133,14 @@ def _flow(cassette: Cassette, attempt: int) -> Any:
     said = cassette.metadata
     provider = providers.get(said["provider"])
     call = dict(said.get("call") or {})
-    ids = Ids.seeded(said.get("ids_seed") or 0).child(attempt)
+    ids = Ids.seeded(said.get("ids_seed") or 0)
     if "prompt" in call:
-        return provider.image(call.pop("prompt"), call.pop("model", ""), call, ids)
+        return provider.image(call.pop("prompt"), call.pop("model", ""), call, ids.child(attempt))
     handle = call.pop("conversation", None)
     conversation = Conversation.from_dict(handle) if handle else None
     messages, model = call.pop("messages", "Hello"), call.pop("model", "")
-    return provider.chat(Chat(messages, model, call.pop("stream", True), call, conversation, ids))
+    stream = call.pop("stream", True)
+    return provider.chat(Chat(messages, model, stream, call, conversation, ids, attempt=attempt))
 
 
 def _maker(cassette: Cassette, attempt: int, responses: list[Response]) -> Callable[[], Parser]:

@@ -66,7 +66,7 @@ class Amigo(Provider):
         options = self.read_options(chat)
         history = continued(conversation, chat.messages)
         if model in self.image_models:
-            return self.image(plain_text(history[-1]), model, ids=chat.ids)
+            return self.image(plain_text(history[-1]), model, ids=chat.ids.child(chat.attempt))
         body = {
             "chatId": options.pop("chat_id", None) or chat.ids.uuid("chat"),
             **_DEFAULTS,
@@ -76,7 +76,9 @@ class Amigo(Provider):
             "personaId": self.get_persona_id(model),
             "stream": chat.stream,
         }
-        request = post_json(f"{self.base_url}/v1/chat/completions", body, self._headers(chat.ids))
+        request = post_json(
+            f"{self.base_url}/v1/chat/completions", body, self._headers(chat.ids.child(chat.attempt))
+        )
         decoder = AmigoDecoder(Conversation(self.name, model, history), notices=_NOTICES, handle=conversation)
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
         return one_request(Stream(request, parser, self, model))
