@@ -5,6 +5,8 @@ The declared type is `application/jsonl` or `text/event-stream`, but it is never
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from g4fsdk._decoder import Decoder
@@ -14,13 +16,15 @@ from g4fsdk._status import failure_in
 from g4fsdk._types import JSON, Conversation
 
 
-class _TokenUpdate(msgspec.Struct, tag="stream", tag_field="type", gc=False):
-    token: str
+class _Update(msgspec.Struct, gc=False):
+    """What nearly every line is: a token, or a keep-alive, which says nothing."""
+
+    type: Literal["stream", "status"]
+    token: str = ""
+    status: Literal["started", "keepAlive"] | None = None
 
 
-_decode_update = msgspec.json.Decoder(_TokenUpdate).decode
-
-
+_decode_update = msgspec.json.Decoder(_Update).decode
 _decode_string = msgspec.json.Decoder(str).decode
 _NUL = rb"\u0000"
 _BACKSLASH = 0x5C
@@ -64,7 +68,7 @@ class UpdateDecoder(Decoder):
             update = _decode_update(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return update.token.rstrip("\0")
+        return update.token.rstrip("\0") if update.type == "stream" else ""
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         token = self.read_text(data)

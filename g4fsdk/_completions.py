@@ -157,7 +157,9 @@ class _ChoiceParts:
     __slots__ = ("calls", "final", "finish_reason", "finished", "reasoning", "refusal", "text")
 
     def __init__(self) -> None:
-        self.text = StringIO()
+        # Begun like this, it holds the text alone; begun empty, it holds each piece until it is asked.
+        self.text = StringIO("-")
+        self.text.truncate(self.text.seek(0))
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
         self.calls: dict[int, ToolCall] = {}

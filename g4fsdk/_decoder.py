@@ -92,7 +92,7 @@ class Decoder:
         raise NotImplementedError
 
     def read_text(self, data: bytes) -> str | None:
-        """Return the text of a unit that says nothing else; None for any other."""
+        """Return the text of a unit that says nothing else, "" for one that says nothing; None for others."""
         return None
 
     def document(self, data: bytes, out: list[Event]) -> None:

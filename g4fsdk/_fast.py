@@ -26,13 +26,15 @@ from g4fsdk._parsers import MAX_BYTES, Parser
 decode_string = msgspec.json.Decoder(str).decode
 #: What `decode_string` raises for anything but one whole JSON string in valid UTF-8.
 NOT_A_STRING = (msgspec.DecodeError, UnicodeDecodeError)
-_STRING = rb'"(?:[^"\\]|\\.)*"'
+# Possessive: a string that doesn't fit must not be tried in another way, which takes memory for each byte.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKENS = re.compile(_STRING + rb'|[^"]+')
 _PROBE = "probe\0x"
 _PROBE_JSON = rb'"probe\u0000x"'
 # Templates may be learned so often in vain; one that served this many units has paid for the next.
 _LESSONS = 16
 _UNITS_THAT_PAY = 8
+_MAX_LESSON = 65536  # no service says so much around a few letters
 # Below this, reading units one by one is cheaper than all at once.
 _MANY_UNITS = 4
 
@@ -191,8 +193,10 @@ class FastParser(Parser):
             unit = data.removeprefix(self.before).removesuffix(self._behind)
             if size - len(unit) == self._framed and 10 not in unit and 13 not in unit:
                 said = self._read_text(unit)
-                if said:
+                if said is not None:
                     self._seen += size - self._surplus
+                    if not said:
+                        return []
                     self._write_text(said)
                     if self._lessons:
                         self._learn(unit)
@@ -230,7 +234,7 @@ class FastParser(Parser):
             self._lessons -= 1
         self._learned_at = self._seen
         known, self._template = self._template, NO_TEMPLATE
-        if self._lessons and self.decoder.is_plain:
+        if self._lessons and self.decoder.is_plain and len(unit) <= _MAX_LESSON:
             framing = (self.before, self._behind)
             learned = known.with_hole(unit, self.decoder) if known is not NO_TEMPLATE else None
             learned = learned or learn(unit, framing, self.decoder, self._read_string)

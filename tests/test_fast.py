@@ -97,6 +97,10 @@ def line(text: str, odd: str) -> bytes:
         "bare string": json.dumps(text),
         "escaped nul": '{"type":"stream","token":"a\\\\u0000"}',
         "half a pair": '{"type":"stream","token":"\\ud83d"}',
+        "odd status": '{"type":"status","status":"keepAlive","token":"x"}',
+        "odd stream": '{"type":"stream","token":' + padded + ',"status":"error"}',
+        "no token": '{"type":"stream"}',
+        "finished": '{"type":"status","status":"finished"}',
         "keepAlive": '{"type":"status","status":"keepAlive"}',
         "spaces": " " * 40 + '{"type":"title","title":"T"}',
         "final": '{"type":"finalAnswer","text":"all"}',
@@ -113,7 +117,7 @@ ODD_SSE = (
 )
 ODD_LINES = (
     *("unpadded", "two strings", "bare string", "escaped nul", "half a pair", "keepAlive", "spaces"),
-    *("final", "error", "broken"),
+    *("final", "error", "broken", "odd status", "odd stream", "no token", "finished"),
 )
 mostly_text = st.sampled_from(["text"] * 12)
 sse_units = st.builds(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from g4fsdk.testing._recorder import Recorder as Recorder
     from g4fsdk.testing._replay import Replay as Replay
     from g4fsdk.testing._server import ReplayServer as ReplayServer
+    from g4fsdk.testing._sockets import SocketBlockedError as SocketBlockedError
 
 _NAMES = {
     "_cassette": ("Cassette",),
@@ -26,6 +27,7 @@ _NAMES = {
     "_recorder": ("Recorder",),
     "_replay": ("Replay",),
     "_server": ("ReplayServer",),
+    "_sockets": ("SocketBlockedError",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -31,7 +31,6 @@ class Stage:
     factor: float
     origin: str = ""
     requests: list[RecordedRequest] = field(default_factory=list)
-    mismatches: list[MismatchError] = field(default_factory=list)
 
 
 class Connection:
@@ -83,7 +82,6 @@ class Connection:
         try:
             take = self._stage.playlist.claim(request)
         except MismatchError as error:
-            self._stage.mismatches.append(error)
             await self._say(501, "Not Recorded", str(error))
             return not head.is_last
         return await self._play(take, head)

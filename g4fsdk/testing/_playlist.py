@@ -29,6 +29,8 @@ class Playlist:
         self._comparer = Comparer()
         self._with_origin = with_origin
         self._reuse = reuse
+        #: Requests that nothing recorded answered, in the order they came.
+        self.mismatches: list[MismatchError] = []
         self._lock = threading.Lock()
         self._takes = _number(sessions)
         self._expected = {take.number for take in self._takes if not take.injected}
@@ -65,7 +67,9 @@ class Playlist:
                 [sent] = self._comparer.knowing([request])
                 queue = self._find(sent)
             if not queue:
-                raise MismatchError(self._explain(sent))
+                error = MismatchError(self._explain(sent))
+                self.mismatches.append(error)
+                raise error
             return self._take_from(queue)
 
     def assert_all_played(self) -> None:

@@ -14,6 +14,7 @@ from g4fsdk.testing._takes import Cuts, Pace, Take, pace_factor, recut, takes_of
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._errors import MismatchError
     from g4fsdk.testing._faults import Fault
     from g4fsdk.testing._replay_httpx import ReplayTransport
     from g4fsdk.testing._replay_requests import ReplayAdapter
@@ -73,6 +74,11 @@ class Replay:
         return ids_of_client(self._seed, next(self._clients)) if isinstance(self._seed, int) else None
 
     @property
+    def mismatches(self) -> list[MismatchError]:
+        """What was asked and not recorded, in the order it came."""
+        return list(self._playlist.mismatches)
+
+    @property
     def played(self) -> int:
         """How many recorded interactions were played."""
         return self._playlist.played
@@ -83,7 +89,12 @@ class Replay:
         return self._playlist.unplayed
 
     def assert_all_played(self) -> None:
-        """Raise `UnplayedError`, which names the requests, when recorded interactions are left."""
+        """Raise `UnplayedError`, which names the requests, when recorded interactions are left.
+
+        A `MismatchError` that the code under test swallowed comes first.
+        """
+        for error in self.mismatches:
+            raise error
         self._playlist.assert_all_played()
 
     def add_secret(self, value: str) -> None:

@@ -18,6 +18,7 @@ from g4fsdk.testing._takes import Cuts, Pace, pace_factor
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette import Cassette, RecordedRequest
+    from g4fsdk.testing._errors import MismatchError
     from g4fsdk.testing._faults import Fault
 
 # Where an OpenAI-compatible base_url ends when its path has no /v1.
@@ -76,8 +77,8 @@ class ReplayServer:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._loop = None
-        if error is None and self._stage.mismatches:
-            raise self._stage.mismatches[0]
+        if error is None and self.mismatches:
+            raise self.mismatches[0]
 
     @property
     def url(self) -> str:
@@ -104,6 +105,11 @@ class ReplayServer:
     def requests(self) -> list[RecordedRequest]:
         """The requests that came, in order, as they came."""
         return list(self._stage.requests)
+
+    @property
+    def mismatches(self) -> list[MismatchError]:
+        """What was asked and not recorded, in the order it came."""
+        return list(self._stage.playlist.mismatches)
 
     @property
     def played(self) -> int:

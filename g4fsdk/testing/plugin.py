@@ -172,7 +172,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         outcome = yield
     except BaseException:
         for text in _mismatches(players):
-            item.add_report_section("call", "g4f_server", text)
+            item.add_report_section("call", "g4fsdk", text)
         raise
     for text in (*_mismatches(players), *_unplayed(players)):
         pytest.fail(text, pytrace=False)
@@ -181,10 +181,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 def _mismatches(players: dict[str, Any]) -> Iterator[str]:
     for player in players.values():
-        from g4fsdk.testing import ReplayServer
+        from g4fsdk.testing import Replay, ReplayServer
 
-        if isinstance(player, ReplayServer):
-            yield from map(str, player._stage.mismatches)
+        if isinstance(player, Replay | ReplayServer):
+            yield from map(str, player.mismatches)
 
 
 def _unplayed(players: dict[str, Any]) -> Iterator[str]:

@@ -236,7 +236,7 @@ def test_what_a_server_had_no_answer_to_is_shown_with_a_failure(shop: Project) -
     result.stdout.fnmatch_lines(
         [
             "E   *assert 501 == 200",
-            "*Captured g4f_server call*",
+            "*Captured g4fsdk call*",
             "  body.json.prompt: sent 'Something else.', recorded 'Question.'",
         ]
     )
