@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import partial
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 from socket import socket
 from typing import Any
 
@@ -22,6 +22,9 @@ from g4fsdk._clocks import Clocks
 from g4fsdk._inflate import Inflater
 
 _READ_BYTES = 65536
+# Those of http.client, for a line and for all header lines.
+_MAX_LINE, _MAX_TRAILERS = 65536, 100
+_END_OF_TRAILERS = (b"\r\n", b"\n", b"")
 
 #: The clocks of the call that this thread is sending a request of.
 CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
@@ -69,8 +72,8 @@ def pieces_of(raw: urllib3.HTTPResponse, coding: str | None) -> Iterator[bytes]:
 def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
     """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
 
-    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs three times
-    as much as http.client's. On other bodies `stream` waits for the end of all.
+    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs six times as
+    much as reading them here. On other bodies `stream` waits for the end of all.
     """
     raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
     if not raw.chunked:
@@ -83,10 +86,37 @@ def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
 
 
 def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
-    read1 = body.read1
-    while data := read1(_READ_BYTES):
-        yield data
+    """Undo the chunked coding of *body*, giving each part of a chunk as it comes.
+
+    http.client's own `read1` costs twice as much: most of it goes into asking again what it knows.
+
+    Source: RFC 9112, 7.1.
+    """
+    file = body.fp
+    while size := _chunk_size(file.readline(_MAX_LINE + 1)):
+        while size > 0:
+            data = file.read1(size if size < _READ_BYTES else _READ_BYTES)
+            if not data:
+                raise IncompleteRead(b"", size)
+            size -= len(data)
+            yield data
+        file.readline(_MAX_LINE + 1)  # the line end behind the chunk
+    for _ in range(_MAX_TRAILERS):
+        if file.readline(_MAX_LINE + 1) in _END_OF_TRAILERS:
+            break
+    body.close()
     raw.release_conn()  # read to its end: the connection can be used again
+
+
+def _chunk_size(line: bytes) -> int:
+    """Return the size in a chunk's first line; extensions behind it mean nothing."""
+    try:
+        size = int(line if b";" not in line else line.partition(b";")[0], 16)
+    except ValueError:
+        size = -1
+    if size < 0 or len(line) > _MAX_LINE:
+        raise IncompleteRead(b"")
+    return size
 
 
 def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
