@@ -151,15 +151,20 @@ def to_chunk(event: Event, model: str) -> Chunk | None:
     return Chunk([ChunkChoice(delta, event.choice, reason)], model, **extras)
 
 
+def _buffer() -> StringIO:
+    """Return a buffer that holds the text alone: begun empty, it would hold every piece until it is asked."""
+    text = StringIO("-")
+    text.truncate(text.seek(0))
+    return text
+
+
 class _ChoiceParts:
     """What one choice has said so far."""
 
     __slots__ = ("calls", "final", "finish_reason", "finished", "reasoning", "refusal", "text")
 
-    def __init__(self) -> None:
-        # Begun like this, it holds the text alone; begun empty, it holds each piece until it is asked.
-        self.text = StringIO("-")
-        self.text.truncate(self.text.seek(0))
+    def __init__(self, text: StringIO | None = None) -> None:
+        self.text = _buffer() if text is None else text
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
         self.calls: dict[int, ToolCall] = {}
@@ -196,8 +201,9 @@ class Answer:
 
     __slots__ = ("choices", "conversation", "images", "title", "usage", "write_text")
 
-    def __init__(self) -> None:
-        first = _ChoiceParts()
+    def __init__(self, text: StringIO | None = None) -> None:
+        """*text* keeps what choice 0 says, by default in little memory where the pieces are many."""
+        first = _ChoiceParts(text)
         self.choices = {0: first}
         self.write_text = first.text.write  # the hot path: a plain text delta of choice 0
         self.usage: Usage | None = None

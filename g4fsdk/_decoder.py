@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import ClassVar
 
 import msgspec
@@ -69,7 +70,7 @@ class Decoder:
         """*history* becomes the handle to go on with, once the answer is added to it. *handle* is the one
         to go on with when the answer fails; *announce* it with the first event, being new.
         """
-        self.answer = Answer()
+        self.answer = self.new_answer()
         self.done = False
         self.conversation = handle
         self._history = history
@@ -81,6 +82,9 @@ class Decoder:
         #: Reads a text unit's string, for the fast paths; raises for anything but one whole JSON string.
         self.read_string: Callable[[bytes], str] = _decode_string
         self.is_plain = not notices and not announce
+
+    def new_answer(self) -> Answer:
+        return Answer()
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".
@@ -191,6 +195,9 @@ class TextDecoder(Decoder):
     """Plain text: every piece is answer, and a body that ended well is complete."""
 
     end_marker = "end of the body"
+
+    def new_answer(self) -> Answer:
+        return Answer(StringIO())  # the pieces are few and long: kept as they are, they aren't copied
 
     def is_over(self) -> bool:
         return True
