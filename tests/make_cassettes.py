@@ -210,9 +210,9 @@ class Player:
         return recorded.response
 
 
-def start(provider: Any, call: JSON, attempt: int) -> Any:
+def start(provider: Any, call: JSON, attempt: int, seed: int = SEED) -> Any:
     """Return the flow of *call*, the arguments of `create` or `generate`."""
-    rest, ids = dict(call), Ids.seeded(SEED)
+    rest, ids = dict(call), Ids.seeded(seed)
     if "prompt" in rest:
         return provider.image(rest.pop("prompt"), rest.pop("model"), rest, ids)
     conversation = rest.pop("conversation", None)

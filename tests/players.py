@@ -9,9 +9,7 @@ from typing import Any
 
 from g4fsdk import (
     AsyncClient,
-    Chat,
     Client,
-    Conversation,
     Event,
     G4FError,
     Ids,
@@ -24,6 +22,7 @@ from g4fsdk import (
 )
 from g4fsdk.testing._cassette import Cassette, RecordedResponse
 from g4fsdk.testing._replay import Replay
+from tests.make_cassettes import start as start_call
 
 FOLDER = Path(__file__).parents[1] / "cassettes"
 CASSETTES = sorted(FOLDER.glob("*/*.yaml"))
@@ -49,23 +48,7 @@ def name_of(path: Path) -> str:
 def start(cassette: Cassette, attempt: int = 0) -> Any:
     """Return the flow of the call that *cassette* recorded."""
     said = cassette.metadata
-    provider = providers.get(said["provider"])
-    call = dict(said["call"])
-    ids = Ids.seeded(said["ids_seed"])
-    if "prompt" in call:
-        return provider.image(call.pop("prompt"), call.pop("model"), call, ids)
-    handle = call.pop("conversation", None)
-    return provider.chat(
-        Chat(
-            call.pop("messages"),
-            call.pop("model", ""),
-            call.pop("stream", False),
-            call,
-            Conversation.from_dict(handle) if handle else None,
-            ids,
-            attempt=attempt,
-        )
-    )
+    return start_call(providers.get(said["provider"]), said["call"], attempt, said["ids_seed"])
 
 
 def play_pure(cassette: Cassette, cut: Any = None) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,17 @@ def test_the_demo_is_one_of_the_cassettes() -> None:
 def test_examples_import_what_exists(example: str) -> None:
     tree = ast.parse(example, "README.md")  # the await of an async example stands at the top level
     imported = [
-        alias.name
+        (node.module, alias.name)
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "g4fsdk"
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("g4fsdk")
         for alias in node.names
     ]
 
-    assert imported
-    assert all(hasattr(g4fsdk, name) for name in imported)
+    assert all(hasattr(import_module(module or ""), name) for module, name in imported)
+
+
+def test_the_examples_use_the_package() -> None:
+    assert sum("from g4fsdk" in example for example in EXAMPLES) >= 3
 
 
 def played(stream: bool) -> Replay:
