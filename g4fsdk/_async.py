@@ -8,16 +8,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 import anyio
 
 from g4fsdk._async_streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._call import (
-    ConversationLike,
-    ProviderLike,
-    Settings,
-    Task,
-    captured,
-    failed,
-    is_final,
-    register_secrets,
-)
+from g4fsdk._call import ConversationLike, ProviderLike, Settings, captured, register_secrets
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -25,6 +16,7 @@ from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
 from g4fsdk._reading import Reading
 from g4fsdk._retries import AsyncRetrying, Retries
+from g4fsdk._task import Task, failed, is_final
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ known and well formed says anything. Source: the recordings behind the notes on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -15,8 +15,6 @@ from g4fsdk._errors import ProtocolError, ProviderError
 from g4fsdk._events import (
     Event,
     Finish,
-    Image,
-    ImageEvent,
     ReasoningDelta,
     RefusalDelta,
     ToolCallDelta,
@@ -314,48 +312,3 @@ def _no_choices(value: JSON, data: bytes) -> ProviderError | ProtocolError:
     if isinstance(value, dict) and message:
         return ProviderError(f"the service sent no answer but: {message}", code=code)
     return ProtocolError(f"expected a chat completion with choices, got {data[:200]!r}", excerpt=data)
-
-
-def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
-    """Return the images of an image answer.
-
-    Raises:
-        ProviderError: The service reported a failure.
-        ProtocolError: There is no image in it.
-    """
-    images = tuple(_images(value))
-    if not images:
-        raise failure_in(value) or ProtocolError(
-            f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
-        )
-    return images
-
-
-def _images(value: JSON) -> Iterable[Image]:
-    match value:
-        case {"data": list(items)} | {"images": list(items)}:  # Hyperbolic says `images`
-            for item in items:
-                match item:
-                    case {"url": str()} | {"b64_json": str()}:
-                        image = Image(
-                            *(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt"))
-                        )
-                        if image.url or image.b64_json:
-                            yield image
-                    case {"image": str(b64)}:
-                        yield Image(b64_json=b64)
-
-
-class ImageDecoder(Decoder):
-    """An image answer, one document. *prompt* is what was asked for."""
-
-    def __init__(self, prompt: str) -> None:
-        super().__init__()
-        self._prompt = prompt
-
-    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
-        raise ValueError("an image answer is one document")
-
-    def document(self, data: bytes, out: list[Event]) -> None:
-        self.say(ImageEvent(read_images(self.load(data), data), self._prompt), out)
-        self.done = True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from g4fsdk._call import Task
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion
 from g4fsdk._errors import DeadlineError, G4FError, UsageError
 from g4fsdk._flow import Stream
+from g4fsdk._task import Task
 from g4fsdk._types import Response
 
 

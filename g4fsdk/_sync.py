@@ -6,16 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from g4fsdk._call import (
-    ConversationLike,
-    ProviderLike,
-    Settings,
-    Task,
-    captured,
-    failed,
-    is_final,
-    register_secrets,
-)
+from g4fsdk._call import ConversationLike, ProviderLike, Settings, captured, register_secrets
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -24,6 +15,7 @@ from g4fsdk._reading import Reading
 from g4fsdk._requests import Connections, SyncTransport
 from g4fsdk._retries import Retries, Retrying
 from g4fsdk._sync_streams import ChatStream, ChunkStream, OpenStream
+from g4fsdk._task import Task, failed, is_final
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 if TYPE_CHECKING:

@@ -29,10 +29,11 @@ from g4fsdk import (
     advance,
     providers,
 )
-from g4fsdk._call import Settings, Task, chunks_of, failed, is_final, read_timeouts, register_secrets
+from g4fsdk._call import Settings, chunks_of, read_timeouts, register_secrets
 from g4fsdk._completions import Chunk, ChunkChoice, Delta
 from g4fsdk._ids import SYSTEM_IDS, SystemIds
 from g4fsdk._redact import redact_headers, redact_text, redact_url, secrets_of
+from g4fsdk._task import Task, failed, is_final
 from tests.wire import answer_to
 
 

@@ -23,8 +23,9 @@ from g4fsdk import (
     ToolCallDelta,
     Usage,
 )
-from g4fsdk._chat_chunks import ChatChunkDecoder, ImageDecoder
+from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._completions import ToolCall
+from g4fsdk._images import ImageDecoder
 from g4fsdk.parsers import DocumentParser, SSEParser
 from tests.wire import Seen, chunk, run, sse
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from g4fsdk._bodies import merge_headers, post_json
-from g4fsdk._chat_chunks import ChatChunkDecoder, ImageDecoder
+from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Notice
 from g4fsdk._document import DocumentParser
 from g4fsdk._errors import ProviderError, RateLimitError, StatusError, UsageError
 from g4fsdk._flow import Flow, Provider, Stream, one_request
+from g4fsdk._images import ImageDecoder
 from g4fsdk._prompts import continued, plain_text
 from g4fsdk._sse import SSEParser
 from g4fsdk._types import JSON, Chat, Conversation, Ids, Response, SeededIds

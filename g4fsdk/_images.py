@@ -1,0 +1,60 @@
+"""Image answers: one JSON document, in the shapes of several services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from g4fsdk._decoder import Decoder
+from g4fsdk._errors import ProtocolError
+from g4fsdk._events import Event, Image, ImageEvent
+from g4fsdk._status import failure_in
+from g4fsdk._types import JSON
+
+
+def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
+    """Return the images of an image answer.
+
+    Raises:
+        ProviderError: The service reported a failure.
+        ProtocolError: There is no image in it.
+    """
+    images = tuple(_images(value))
+    if not images:
+        raise failure_in(value) or ProtocolError(
+            f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
+        )
+    return images
+
+
+def _images(value: JSON) -> Iterable[Image]:
+    match value:
+        case {"data": list(items)} | {"images": list(items)}:  # Hyperbolic says `images`
+            for item in items:
+                match item:
+                    case {"url": str()} | {"b64_json": str()}:
+                        image = Image(
+                            *(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt"))
+                        )
+                        if image.url or image.b64_json:
+                            yield image
+                    case {"image": str(b64)}:
+                        yield Image(b64_json=b64)
+
+
+class ImageDecoder(Decoder):
+    """An image answer, one document. *prompt* is what was asked for."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__()
+        self._prompt = prompt
+
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        raise ValueError("an image answer is one document")
+
+    def document(self, data: bytes, out: list[Event]) -> None:
+        self.say(ImageEvent(read_images(self.load(data), data), self._prompt), out)
+        self.done = True
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,80 @@
+"""One provider's part of a call, and what its errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import TypeAlias
+
+from g4fsdk._completions import Model
+from g4fsdk._errors import DeadlineError, G4FError, ProtocolError, StatusError
+from g4fsdk._flow import Flow, Provider, Stream
+from g4fsdk._redact import redact_text, secrets_of
+from g4fsdk._redirects import addressed
+from g4fsdk._types import Conversation, Request
+
+
+def no_flow(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
+    raise NotImplementedError("a list of models is one request")
+
+
+Start: TypeAlias = Callable[[Provider, int, Conversation | None], Flow]
+
+
+class Task:
+    """One provider's part of a call: starts its flow once an attempt, and completes its errors."""
+
+    def __init__(
+        self, provider: Provider, start: Start, conversation: Conversation | None, secrets: frozenset[str]
+    ) -> None:
+        self.provider = provider
+        self._start = start
+        self._conversation = conversation
+        self._secrets = secrets | ({provider.api_key} if provider.api_key else set())
+        self._attempts = count()
+
+    def start(self) -> Flow:
+        """Start the next attempt; it goes on with the conversation that a failed one had made."""
+        return self._start(self.provider, next(self._attempts), self._conversation)
+
+    def blame(self, error: G4FError, step: Request | Stream | None) -> None:
+        """Say on *error* who was asked what, and take every secret out of it."""
+        if isinstance(step, Stream):
+            step.parser.mark(error)
+        request = step.request if isinstance(step, Stream) else step
+        error.provider = error.provider or self.provider.name
+        error.conversation = error.conversation or self._conversation
+        self._conversation = error.conversation
+        secrets = self._secrets
+        if request is not None:
+            error.request = request.redacted()
+            secrets |= secrets_of(addressed(request).headers, request.url)
+        error.message = redact_text(error.message, secrets)
+        error.args = (error.message,)
+        if isinstance(error, StatusError):
+            error.body = _redact_bytes(error.body, secrets)
+            error.headers = {name: redact_text(value, secrets) for name, value in error.headers.items()}
+        if isinstance(error, ProtocolError):
+            error.excerpt = _redact_bytes(error.excerpt, secrets)
+
+    def models(self, names: Iterable[str]) -> list[Model]:
+        return [Model(id=name, owned_by=self.provider.name) for name in names]
+
+
+def _redact_bytes(data: bytes, secrets: Iterable[str]) -> bytes:
+    return redact_text(data.decode("latin-1"), secrets).encode("latin-1")
+
+
+def failed(errors: Sequence[G4FError]) -> G4FError:
+    """Return the error to raise when every provider has failed: the last, with all of them on it."""
+    last = errors[-1]
+    last.errors = tuple(errors)
+    if len(errors) > 1:
+        last.message += "; before that: " + "; ".join(str(error) for error in errors[:-1])
+        last.args = (last.message,)
+    return last
+
+
+def is_final(error: G4FError) -> bool:
+    """Whether asking the next provider makes no sense: the call's own time is over."""
+    return isinstance(error, DeadlineError) and error.clock == "total"
