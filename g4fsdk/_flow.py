@@ -247,6 +247,10 @@ def _checked_url(url: str) -> str:
         raise UsageError(
             f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
         )
+    if "?" in url or "#" in url:
+        raise UsageError(
+            f"base_url may hold no query or fragment: paths are added to it; got {redact_url(url)!r}"
+        )
     return url.rstrip("/")
 
 

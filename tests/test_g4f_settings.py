@@ -48,7 +48,7 @@ async def test_base_url_stands_in_place_of_the_services_address(kind: Any) -> No
     ("kind", "attribute", "value", "expected"),
     [
         (Yqcloud, "api_endpoint", f"{ROOT}/other/path", f"{ROOT}/other/path"),
-        (AutonomousAI, "api_endpoints", {"llama": f"{ROOT}/llama?a=1"}, f"{ROOT}/llama?a=1"),
+        (AutonomousAI, "api_endpoints", {"llama": f"{ROOT}/llama/a"}, f"{ROOT}/llama/a"),
         (AutonomousAI, "api_endpoints", {}, "https://chatgpt.autonomous.ai/api/v1/ai/chat"),
         (AmigoChat, "chat_api_endpoint", f"{ROOT}/chat", f"{ROOT}/chat"),
         (CohereForAI_C4AI_Command, "url", ROOT, f"{ROOT}/conversation"),

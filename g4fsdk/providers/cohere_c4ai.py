@@ -16,7 +16,7 @@ from g4fsdk._bodies import get, merge_headers, post_json, post_multipart, read_j
 from g4fsdk._chatui import UpdateDecoder
 from g4fsdk._decoder import load_json
 from g4fsdk._devalue import Flattened
-from g4fsdk._errors import AuthError, G4FError, ProtocolError, StatusError
+from g4fsdk._errors import AuthError, G4FError, ProtocolError, StatusError, UsageError
 from g4fsdk._flow import Flow, Provider, Stream
 from g4fsdk._json_lines import JSONLinesParser
 from g4fsdk._prompts import build_prompt, continued, last_user_text, system_text, without_system
@@ -61,6 +61,8 @@ class CohereC4AI(Provider):
         old = self.own(chat.conversation)
         model = self.get_model(chat.model or (old.model if old else ""))
         options = self.read_options(chat)
+        if not isinstance(options.get("tools") or [], list | tuple):
+            raise UsageError(f"tools must be a list of names, not {options['tools']!r}")
         history = continued(old, chat.messages)
         system = system_text(history)
         is_new = old is None or not _goes_on(old, model, system)
