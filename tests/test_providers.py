@@ -690,12 +690,12 @@ def test_amigo_is_asked_as_its_page_asks() -> None:
 @pytest.mark.parametrize("url", ["https://host.test/v1?key=x", "https://host.test/v1#part"])
 def test_an_address_to_which_no_path_can_be_added_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="no query or fragment"):
-        providers.get("openai", base_url=url)
+        get("openai", base_url=url)
 
 
 def test_tools_of_cohere_are_a_list() -> None:
     with pytest.raises(UsageError, match="tools must be a list"):
-        advance(providers.get("cohere-c4ai").chat(Chat("Hi", options={"tools": "calculator"})))
+        advance(get("cohere-c4ai").chat(Chat("Hi", options={"tools": "calculator"})))
 
 
 def test_amigo_has_a_new_device_each_attempt_and_a_new_chat_each_call() -> None:
