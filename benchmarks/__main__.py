@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks import _report, chat, crowd, first, hostile, lines, plots, shaped, start, wire
+from benchmarks import _report, chat, crowd, first, hostile, lines, plots, replay, shaped, start, wire
 from benchmarks._bench import QUICK, Bench, Scale
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "crowd": crowd.run,
     "start": start.run,
     "hostile": hostile.run,
+    "replay": replay.run,
 }
 
 
