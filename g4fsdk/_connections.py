@@ -51,11 +51,11 @@ class _TimedTLS(_Timed, HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Timed
+    ConnectionCls = _Timed  # pyright: ignore[reportAssignmentType]  # its own classes don't fit urllib3's
 
 
 class _PoolTLS(HTTPSConnectionPool):
-    ConnectionCls = _TimedTLS
+    ConnectionCls = _TimedTLS  # pyright: ignore[reportAssignmentType]  # protocol either
 
 
 #: What a pool manager of urllib3 takes as its `pool_classes_by_scheme`.

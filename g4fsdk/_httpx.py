@@ -50,7 +50,7 @@ class Connections:
         if http_client is not None and (transport is not None or proxy):
             raise UsageError("http_client= brings its own transport and proxy; give one or the other")
         self._owns = http_client is None
-        self._client = http_client
+        self._client: Any = http_client
         self._transport = transport
         self._proxy = proxy
         self.failures = _failures(http_client)

@@ -137,7 +137,7 @@ class Response:
         body: bytes = b"",
         received_at: float | None = None,
     ) -> None:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        pairs: Iterable[Any] = headers.items() if isinstance(headers, Mapping) else headers
         object.__setattr__(self, "status", status)
         object.__setattr__(self, "headers", tuple((name.lower(), value) for name, value in pairs))
         object.__setattr__(self, "body", body)
@@ -207,12 +207,15 @@ class Ids(Protocol):
 
     def uuid(self, name: str) -> str:
         """Return a random-looking UUID for *name*, in 8-4-4-4-12 form."""
+        ...
 
     def now_ms(self) -> int:
         """Return the Unix time in milliseconds."""
+        ...
 
     def child(self, number: int) -> Ids:
         """Return the source for call or attempt *number*, from 0; that for 0 gives the same ids as this."""
+        ...
 
     @staticmethod
     def seeded(seed: int) -> Ids:

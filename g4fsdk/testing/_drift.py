@@ -97,7 +97,8 @@ def _one_value(
     if old and new and not old & new:
         yield severity, f"{subject} was {_either(old)} and is {_either(new)}"
     else:
-        yield from (("new", f"{subject} can also be `{value}`") for value in sorted(new - old) if old)
+        for value in sorted(new - old) if old else ():
+            yield "new", f"{subject} can also be `{value}`"
 
 
 def _either(values: frozenset[str]) -> str:

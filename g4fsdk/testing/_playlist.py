@@ -62,7 +62,8 @@ class Playlist:
         """
         with self._lock:
             self._index_once()
-            queue = self._find(self._comparer.comparable(request))
+            sent = self._comparer.comparable(request)
+            queue = self._find(sent)
             if not queue:
                 [sent] = self._comparer.knowing([request])
                 queue = self._find(sent)

@@ -31,12 +31,12 @@ class FlowMapping(dict[str, Any]):
     """A mapping that is written on one line."""
 
 
-class _Dumper(_SafeDumper):
+class _Dumper(_SafeDumper):  # pyright: ignore[reportGeneralTypeIssues]  # either of two classes
     def ignore_aliases(self, data: object) -> bool:  # an anchor says nothing to a reader of a recording
         return True
 
 
-class _Loader(_SafeLoader):
+class _Loader(_SafeLoader):  # pyright: ignore[reportGeneralTypeIssues]  # either of two classes
     pass
 
 

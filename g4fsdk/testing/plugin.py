@@ -75,7 +75,8 @@ def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture
 def _g4f_booking(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> Booking:
-    return book(request.node, Path(g4f_cassette_dir), request.config.getoption("g4f_record"))
+    mode: Any = request.config.getoption("g4f_record")
+    return book(request.node, Path(g4f_cassette_dir), mode)
 
 
 @pytest.fixture(autouse=True)
