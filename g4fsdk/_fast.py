@@ -178,7 +178,7 @@ class FastParser(Parser):
         self._prefix = self._suffix = self._middle = b""  # of the template
 
     def feed(self, data: bytes) -> list[Event]:
-        if self._is_ready and (size := len(data)) <= self.max_bytes:
+        if (size := len(data)) <= self._limit:
             literal = data.removeprefix(self._prefix)
             if literal is not data:
                 string = literal.removesuffix(self._suffix)
@@ -202,7 +202,7 @@ class FastParser(Parser):
                         self._learn(unit)
                     return [TextDelta(said)]
         elif self._line and 10 not in data and 13 not in data:
-            held = self._line_size + len(data)
+            held = self._line_size + size
             if held <= self.max_bytes:
                 self._line.append(data)
                 self._line_size = held

@@ -31,7 +31,7 @@ class Parser:
 
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
-        *("_error", "_head", "_is_empty", "_is_ready", "_line", "_line_size", "_seen", "_whole"),
+        *("_error", "_head", "_is_empty", "_limit", "_line", "_line_size", "_seen", "_whole"),
         *("content_type", "decoder", "max_bytes", "status"),
     )
 
@@ -50,7 +50,16 @@ class Parser:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._is_empty = True
-        self._is_ready = False  # for the fast paths: between two units, and text is plain
+        self._limit = -1  # how long a chunk the fast paths may take now
+
+    @property
+    def _is_ready(self) -> bool:
+        """Whether the fast paths may go: between two units, and text is plain."""
+        return self._limit >= 0
+
+    @_is_ready.setter
+    def _is_ready(self, is_ready: bool) -> None:
+        self._limit = self.max_bytes if is_ready else -1
 
     @property
     def answer(self) -> Answer:

@@ -40,7 +40,7 @@ class TextParser(Parser):
             else:
                 self._write_text(text)
                 return [TextDelta(text)] if text else []
-        if not self._is_ready:
+        if self._limit < 0:
             return super().feed(data)
         if self._rest:
             data = self._rest + data

@@ -139,7 +139,8 @@ class Response:
     ) -> None:
         pairs: Iterable[Any] = headers.items() if isinstance(headers, Mapping) else headers
         object.__setattr__(self, "status", status)
-        object.__setattr__(self, "headers", tuple((name.lower(), value) for name, value in pairs))
+        kept = tuple((str(name).lower(), value) for name, value in pairs)
+        object.__setattr__(self, "headers", kept)
         object.__setattr__(self, "body", body)
         object.__setattr__(self, "received_at", received_at)
 
