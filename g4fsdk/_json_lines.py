@@ -12,13 +12,14 @@ from g4fsdk._parsers import BLANK, MAX_BYTES
 class JSONLinesParser(FastParser):
     """One JSON document a line, as chat-ui streams it: blank space around a line means nothing."""
 
-    __slots__ = ()
+    __slots__ = ("_silent",)
 
     document_marks = b""
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         """*decoder* says what the lines mean; without one they are chat-ui's updates."""
         super().__init__(decoder or UpdateDecoder(), max_bytes=max_bytes)
+        self._silent = b""  # the last line that says nothing, whenever it comes: a keep-alive
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
         self._is_ready = False
@@ -28,7 +29,7 @@ class JSONLinesParser(FastParser):
         data = self._with_line(data)
         lines = data.split(b"\n")
         rest = lines.pop()
-        if self._may_be_many(data) and self._known(lines, out):
+        if self._may_be_many(data) and self._known([line for line in lines if line != self._silent], out):
             self._seen += len(data) - len(rest)
         else:
             self._take_each(lines, out)
@@ -55,7 +56,9 @@ class JSONLinesParser(FastParser):
             self.decoder.decode(unit, b"", out)
         except ValueError as error:
             raise self._unreadable("a JSON line", error, at, unit) from error
-        if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
+        if len(out) == said and self._read_text(unit) == "":
+            self._silent = line
+        elif self._lessons and len(out) > said and type(out[-1]) is TextDelta:
             self._learn(line)
 
     def _end_stream(self, out: list[Event]) -> None:

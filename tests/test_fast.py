@@ -130,6 +130,7 @@ holed_units = st.builds(
     st.sampled_from(["\n\n", "\r\n\r\n"]),
 )
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
+alive_units = st.builds(line, texts, st.sampled_from([*["text"] * 10, "keepAlive", "no token"]))
 line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
 
 
@@ -153,7 +154,7 @@ def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
 
 
 @quick
-@given(chunks=chunked(line_units))
+@given(chunks=chunked(line_units) | chunked(alive_units))
 def test_json_lines_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(JSONLinesParser(), chunks) == run(slowed(JSONLinesParser()), chunks)
 
