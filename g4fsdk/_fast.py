@@ -147,7 +147,7 @@ def learn(
 class FastParser(Parser):
     """A parser of framed units, each a JSON document, that takes the shortcuts where they hold.
 
-    `_is_ready` says where: the framing sets it between two units, once a first was read, while the decoder
+    `_limit` says where: the framing sets it between two units, once a first was read, while the decoder
     has nothing to tell, hold back or join before a text.
     """
 

@@ -22,7 +22,7 @@ class JSONLinesParser(FastParser):
         self._silent = b""  # the last line that says nothing, whenever it comes: a keep-alive
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
-        self._is_ready = False
+        self._limit = -1
         if 10 not in data:
             self._hold(data)
             return
@@ -35,7 +35,7 @@ class JSONLinesParser(FastParser):
             self._take_each(lines, out)
         if rest:
             self._hold(rest)
-        self._is_ready = not rest and self.decoder.is_plain
+        self._limit = self.max_bytes if not rest and self.decoder.is_plain else -1
 
     def _take_each(self, lines: list[bytes], out: list[Event]) -> None:
         for line in lines:

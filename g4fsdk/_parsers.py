@@ -50,16 +50,8 @@ class Parser:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._is_empty = True
-        self._limit = -1  # how long a chunk the fast paths may take now
-
-    @property
-    def _is_ready(self) -> bool:
-        """Whether the fast paths may go: between two units, and text is plain."""
-        return self._limit >= 0
-
-    @_is_ready.setter
-    def _is_ready(self, is_ready: bool) -> None:
-        self._limit = self.max_bytes if is_ready else -1
+        # How long a chunk the fast paths may take: none at all but between two units, while text is plain.
+        self._limit = -1
 
     @property
     def answer(self) -> Answer:
@@ -131,7 +123,7 @@ class Parser:
     def _fail(self, error: G4FError) -> None:
         self.mark(error)
         self._error = error
-        self._is_ready = False
+        self._limit = -1
         self._line.clear()
         self._line.clear()
 

@@ -36,7 +36,7 @@ class SSEParser(FastParser):
         self._has_event = False
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
-        self._is_ready = False
+        self._limit = -1
         if self._after_cr or 13 in data:
             data = self._with_lf(data)
         if 10 not in data:
@@ -49,7 +49,7 @@ class SSEParser(FastParser):
             self._take_frames(data, out)
         pending = self._line or self._data or self._name or self._after_cr
         may_skip = self._has_event and self.decoder.is_plain and not self.decoder.done
-        self._is_ready = may_skip and not pending
+        self._limit = self.max_bytes if may_skip and not pending else -1
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""

@@ -66,8 +66,9 @@ class TextParser(Parser):
             text = self._past_beginning(text)
         if text:
             self.decoder.say_text(text, out)
-        self._is_ready = self._beginning is None and self.decoder.is_plain
-        self._is_whole = self._is_ready and not self._rest
+        is_ready = self._beginning is None and self.decoder.is_plain
+        self._limit = self.max_bytes if is_ready else -1
+        self._is_whole = is_ready and not self._rest
 
     def _past_mark(self, data: bytes) -> bytes:
         """Drop a byte order mark, wherever it is cut."""
