@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion
-from g4fsdk._errors import DeadlineError, G4FError, UsageError
+from g4fsdk._errors import DeadlineError, G4FError, StatusError, UsageError
 from g4fsdk._flow import Stream
 from g4fsdk._task import Task
 from g4fsdk._types import Response
@@ -27,10 +27,11 @@ class Reading:
 
         *error* is what the parser raised, or, where a library raised *cause*, how the body broke off.
         """
-        if error is not cause:
+        if error is not cause or isinstance(error, DeadlineError):
             cut = self.parser.cut(error.message)
             error.events = cut.events
-            error = error if isinstance(error, DeadlineError) else cut
+            # A status that refused was the answer; else the clock that ran out says more than the break.
+            error = error if isinstance(error, DeadlineError) and not isinstance(cut, StatusError) else cut
         self.parser.mark(error)
         self._task.blame(error, self._request)
         self._error = error

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from g4fsdk import AsyncClient, Client, DeadlineError, RateLimitError, TextDelta, Timeouts, UsageError
+from g4fsdk import (
+    AsyncClient,
+    AuthError,
+    Client,
+    DeadlineError,
+    RateLimitError,
+    TextDelta,
+    Timeouts,
+    UsageError,
+)
 from tests.loopback import Reply, Server
 from tests.loopback_clients import (
     COLOURS,
@@ -299,3 +308,15 @@ def test_a_users_own_timeout_ends_a_stream() -> None:
 
     with Server(unfinished("openai", "Hel", end="hold")) as server:
         asyncio.run(main(server))
+
+
+@both
+@pytest.mark.parametrize("limits", [{"idle": TICK}, {"first_event": TICK}, {"total": TICK}], ids=str)
+def test_a_refusal_whose_body_stalls_is_the_refusal(colour: Colour, limits: dict[str, float]) -> None:
+    reply = Reply([b'{"error": "no'], status=401, end="hold")
+
+    with Server(reply) as server:
+        outcome = ask(colour, "openai", server.url, timeout=clocks(**limits))
+
+    assert isinstance(outcome.error, AuthError)
+    assert outcome.error.body == b'{"error": "no'
