@@ -69,7 +69,7 @@ class Template:
         """Return the text of a bare *unit*, or None when it has another shape."""
         literal = unit.removeprefix(self.start)
         string = literal.removesuffix(self.end)
-        if literal is unit:
+        if literal is unit or (string is literal and not self.middle):
             return None
         try:
             return self.read(string) if string is not literal else self.text_before_hole(literal, self._tail)
@@ -82,9 +82,9 @@ class Template:
 
         Exact: a string can't hold the middle, which has a quote in it; and what fills the hole is looked at.
         """
-        string, middle, rest = literal.rpartition(self.middle or b'"')
+        string, middle, rest = literal.rpartition(self.middle)
         hole = rest.removesuffix(tail)
-        if hole is rest or middle != self.middle:
+        if hole is rest or not middle:
             return None
         decode_string(hole)
         return self.read(string)

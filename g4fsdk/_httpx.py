@@ -14,7 +14,8 @@ import anyio
 import httpx
 
 from g4fsdk._clocks import Clocks
-from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
+from g4fsdk._errors import Clock, G4FError, TransportError, UsageError
+from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
 from g4fsdk._inflate import CodingError, Inflater
 from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
@@ -48,7 +49,7 @@ class Connections:
 
     def __init__(self, http_client: Any, transport: AsyncTransport | None, proxy: str | None) -> None:
         if http_client is not None and (transport is not None or proxy):
-            raise UsageError("http_client= brings its own transport and proxy; give one or the other")
+            raise two_transports("http_client")
         self._owns = http_client is None
         self._client: Any = http_client
         self._transport = transport
@@ -74,7 +75,7 @@ class Connections:
                 return answer
             await answer.aclose()
             request = follow
-        raise ProtocolError(f"more than {MAX_REDIRECTS} redirects in a row; check base_url")
+        raise too_many_redirects()
 
     async def fetch(self, request: Request, clocks: Clocks) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
@@ -215,16 +216,12 @@ def _unanswered(
     name = type(cause).__name__
     # UnicodeError: a host name with an empty label, or one of more than 63 characters.
     if name in _USAGE or isinstance(cause, UnicodeError):
-        return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
+        return unsendable(_words(cause))
     if name in _CONNECT_CLOCK:
         return clocks.expired(connecting)
     if name in _IDLE_CLOCK:
         return clocks.expired(reading)
-    error = TransportError(
-        f"no answer: {_words(cause)}; check the address and the network", sent=name not in _NOT_SENT
-    )
-    error.retryable = repeatable or not error.sent
-    return error
+    return unanswered(_words(cause), sent=name not in _NOT_SENT, repeatable=repeatable)
 
 
 def _words(cause: Exception) -> str:

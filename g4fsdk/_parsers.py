@@ -125,7 +125,6 @@ class Parser:
         self._error = error
         self._limit = -1
         self._line.clear()
-        self._line.clear()
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         if data:

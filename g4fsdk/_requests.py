@@ -15,7 +15,8 @@ from urllib3 import exceptions as low
 
 from g4fsdk._clocks import Clocks
 from g4fsdk._connections import CLOCKS, POOLS, pieces_of, socket_of
-from g4fsdk._errors import Clock, G4FError, ProtocolError, TransportError, UsageError
+from g4fsdk._errors import Clock, G4FError, TransportError
+from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
 from g4fsdk._inflate import CodingError
 from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
@@ -59,7 +60,7 @@ class Connections:
         self, session: requests.Session | None, transport: SyncTransport | None, proxy: str | None
     ) -> None:
         if session is not None and (transport is not None or proxy):
-            raise UsageError("session= brings its own transport and proxy; give one or the other")
+            raise two_transports("session")
         self._owns = session is None
         self._session = _session(transport) if session is None else session
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -83,7 +84,7 @@ class Connections:
                 return answer
             answer.close()
             request = follow
-        raise ProtocolError(f"more than {MAX_REDIRECTS} redirects in a row; check base_url")
+        raise too_many_redirects()
 
     def fetch(self, request: Request, clocks: Clocks) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
@@ -239,16 +240,14 @@ def _unanswered(
     cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
 ) -> G4FError:
     if isinstance(cause, _USAGE):
-        return UsageError(f"the request cannot be sent: {_words(cause)}; check base_url, proxy and headers")
+        return unsendable(_words(cause))
     inner = _innermost(cause)
     if isinstance(inner, _CONNECT_TIMEOUTS) and not isinstance(inner, low.NewConnectionError):
         return clocks.expired(connecting)
     if isinstance(inner, _READ_TIMEOUTS):
         return clocks.expired(reading)
     sent = not (isinstance(cause, _NOT_SENT) or isinstance(inner, _NOT_SENT))
-    error = TransportError(f"no answer: {_words(cause)}; check the address and the network", sent=sent)
-    error.retryable = repeatable or not sent
-    return error
+    return unanswered(_words(cause), sent=sent, repeatable=repeatable)
 
 
 def _innermost(cause: Exception) -> Exception:

@@ -28,7 +28,9 @@ FLOORS = {
     **dict.fromkeys(
         ("_chat_chunks", "_images", "_chatui", "_parsers", "_fast", "_sse", "_json_lines", "_text"), 1
     ),
-    **dict.fromkeys(("_document", "parsers", "_flow", "_retries", "_redirects", "_inflate", "_whole"), 1),
+    **dict.fromkeys(
+        ("_document", "parsers", "_flow", "_retries", "_redirects", "_failures", "_inflate", "_whole"), 1
+    ),
     "providers": 2,
     **dict.fromkeys(("_ids", "_clocks", "_task", "_call", "_connections", "_requests", "_httpx"), 3),
     **dict.fromkeys(("_reading", "_sync", "_sync_streams", "_async", "_async_streams"), 3),

@@ -64,7 +64,7 @@ class Rehearsal:
             timeout=target.timeout,
             retries=target.retries,
         )
-        ids = Ids.seeded(recorded.get("ids_seed") or 0).child(recorded.get("ids_child") or 0)
+        ids = Ids.seeded(recorded.get("ids_seed") or 0)
         return again.client(transport=Replay(self.cassette, pace=pace), ids=ids)
 
     def call(self, prompt: str | None, system: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
