@@ -6,6 +6,7 @@ known and well formed says anything. Source: the recordings behind the notes on 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -17,6 +18,7 @@ from g4fsdk._events import (
     Finish,
     ReasoningDelta,
     RefusalDelta,
+    TextDelta,
     ToolCallDelta,
     Usage,
 )
@@ -56,8 +58,9 @@ class _TextChunk(msgspec.Struct, gc=False):
 
 _decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
 _NOT_TEXT_ONLY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-# A miss costs an exception: a stream of another shape is soon read without trying.
-_TRIES = 8
+# A miss costs an exception, so after each, units are read without trying until text comes again: as many as
+# there were misses, and no more than this.
+_MAX_PAUSE = 16
 
 
 class ChatChunkDecoder(Decoder):
@@ -85,18 +88,22 @@ class ChatChunkDecoder(Decoder):
         self._n = n
         self._ends_at_eof = ends_at_eof
         self._calls: dict[int, _CallNumbers] = {}
-        self._tries = _TRIES if n == 1 else 0
+        self._misses = 0
+        self._no_pause = 0 if n == 1 else sys.maxsize  # of several answers no unit says nothing but text
+        self._pause = self._no_pause
 
     def read_text(self, data: bytes) -> str | None:
-        if not self._tries:
+        if self._pause:
+            self._pause -= 1
+            return None
+        if 10 in data or 13 in data:
             return None
         try:
-            text = _decode_text_chunk(data).choices[0].delta.content
+            return _decode_text_chunk(data).choices[0].delta.content
         except _NOT_TEXT_ONLY:
-            self._tries -= 1
+            self._misses += 1
+            self._pause = min(self._misses, _MAX_PAUSE)
             return None
-        self._tries = _TRIES
-        return text
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         text = None if name else self.read_text(data)
@@ -113,6 +120,8 @@ class ChatChunkDecoder(Decoder):
         if not isinstance(value, dict):
             raise ValueError("not an object")
         self._chunk(value, out)
+        if out and type(out[-1]) is TextDelta:
+            self._pause = self._no_pause
         failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
         if failure is not None:
             raise failure

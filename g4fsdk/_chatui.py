@@ -26,21 +26,10 @@ class _Update(msgspec.Struct, gc=False):
 
 _decode_update = msgspec.json.Decoder(_Update).decode
 _decode_string = msgspec.json.Decoder(str).decode
-_NUL = rb"\u0000"
-_BACKSLASH = 0x5C
-# What may stand behind the first NUL of a padded token, by its length: NULs and the quote, else nothing.
-_PADDINGS = [(_NUL * 16 + b'"')[-size:] if size % 6 == 1 else None for size in range(92)]
+_NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def _read_token(string: bytes) -> str:
-    """Return the token in a JSON string. Tokens are padded with NULs at their end; others belong to the text.
-
-    The padding is cut off before it is decoded: six bytes a NUL, it is most of an ordinary line.
-    """
-    token, _, padding = string.partition(_NUL)
-    size = len(padding)
-    if 0 < size < 92 and padding == _PADDINGS[size] and token[-1] != _BACKSLASH:
-        return _decode_string(token + b'"')
     return _decode_string(string).rstrip("\0")
 
 
@@ -52,6 +41,7 @@ class UpdateDecoder(Decoder):
 
     end_marker = "finalAnswer"
     text_key = b"token"
+    padding = rb"\u0000"
 
     def __init__(
         self,
@@ -66,7 +56,7 @@ class UpdateDecoder(Decoder):
     def read_text(self, data: bytes) -> str | None:
         try:
             update = _decode_update(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except _NOT_PLAIN:
             return None
         return update.token.rstrip("\0") if update.type == "stream" else ""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any, TypeAlias
 
 import msgspec
 
+from g4fsdk._buffers import ByteBuffer, TextBuffer
 from g4fsdk._errors import EmptyAnswerError
 from g4fsdk._events import (
     ConversationEvent,
@@ -151,20 +151,13 @@ def to_chunk(event: Event, model: str) -> Chunk | None:
     return Chunk([ChunkChoice(delta, event.choice, reason)], model, **extras)
 
 
-def _buffer() -> StringIO:
-    """Return a buffer that holds the text alone: begun empty, it would hold every piece until it is asked."""
-    text = StringIO("-")
-    text.truncate(text.seek(0))
-    return text
-
-
 class _ChoiceParts:
     """What one choice has said so far."""
 
     __slots__ = ("calls", "final", "finish_reason", "finished", "reasoning", "refusal", "text")
 
-    def __init__(self, text: StringIO | None = None) -> None:
-        self.text = _buffer() if text is None else text
+    def __init__(self, text: TextBuffer | ByteBuffer | None = None) -> None:
+        self.text = text or TextBuffer()
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
         self.calls: dict[int, ToolCall] = {}
@@ -199,13 +192,14 @@ class _ChoiceParts:
 class Answer:
     """Adds up the events of one stream."""
 
-    __slots__ = ("choices", "conversation", "images", "title", "usage", "write_text")
+    __slots__ = ("choices", "conversation", "images", "settle_text", "title", "usage", "write_text")
 
-    def __init__(self, text: StringIO | None = None) -> None:
-        """*text* keeps what choice 0 says, by default in little memory where the pieces are many."""
+    def __init__(self, text: ByteBuffer | None = None) -> None:
+        """*text* keeps what choice 0 says."""
         first = _ChoiceParts(text)
         self.choices = {0: first}
-        self.write_text = first.text.write  # the hot path: a plain text delta of choice 0
+        self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
+        self.settle_text = first.text.settle
         self.usage: Usage | None = None
         self.title: str | None = None
         self.images: list[Image] = []

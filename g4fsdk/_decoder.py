@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from io import StringIO
 from typing import ClassVar
 
 import msgspec
 
+from g4fsdk._buffers import ByteBuffer
 from g4fsdk._completions import Answer
 from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
@@ -56,8 +56,10 @@ class Decoder:
     """
 
     end_marker: ClassVar[str] = "end marker"
-    #: The key of a text unit's string, for the fast paths.
+    #: For the fast paths: the key of a text unit's string, and the escape sequence that fills the string up
+    #: at its end and doesn't belong to the text.
     text_key: ClassVar[bytes] = b""
+    padding: ClassVar[bytes] = b""
 
     def __init__(
         self,
@@ -96,7 +98,9 @@ class Decoder:
         raise NotImplementedError
 
     def read_text(self, data: bytes) -> str | None:
-        """Return the text of a unit that says nothing else, "" for one that says nothing; None for others."""
+        """Return the text of a unit that says nothing else, "" for one that says nothing; None for others,
+        and for one of several lines.
+        """
         return None
 
     def document(self, data: bytes, out: list[Event]) -> None:
@@ -197,7 +201,8 @@ class TextDecoder(Decoder):
     end_marker = "end of the body"
 
     def new_answer(self) -> Answer:
-        return Answer(StringIO())  # the pieces are few and long: kept as they are, they aren't copied
+        self.kept = ByteBuffer()
+        return Answer(self.kept)
 
     def is_over(self) -> bool:
         return True

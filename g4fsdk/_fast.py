@@ -14,7 +14,7 @@ one value, and the rest of the document says what it said before. Anything else 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import msgspec
@@ -37,6 +37,9 @@ _UNITS_THAT_PAY = 8
 _MAX_LESSON = 65536  # no service says so much around a few letters
 # Below this, reading units one by one is cheaper than all at once.
 _MANY_UNITS = 4
+# After so many bytes, the plain path is taken once: it makes room for what is kept of them.
+_WINDOW = 1 << 20
+_MAX_PADDING = 32
 
 
 class Template:
@@ -92,11 +95,12 @@ class Template:
     def texts(self, units: list[bytes]) -> list[str] | None:
         """Return the texts of bare *units*, or None when one has another shape.
 
-        A unit that lacks either end is found by the sum of the lengths.
+        All have this one if they are what its ends make of the strings that lie where they would.
         """
-        start, end = self.start, self.end
-        strings = [unit.removeprefix(start).removesuffix(end) for unit in units]
-        if sum(map(len, units)) - sum(map(len, strings)) != len(units) * (len(start) + len(end)):
+        begin, end = len(self.start), -len(self.end) or None
+        strings = [unit[begin:end] for unit in units]
+        glue = self.end + b"\n" + self.start
+        if self.start + glue.join(strings) + self.end != b"\n".join(units):
             return None
         try:
             return [*map(self.read, strings)]
@@ -147,13 +151,13 @@ def learn(
 class FastParser(Parser):
     """A parser of framed units, each a JSON document, that takes the shortcuts where they hold.
 
-    `_limit` says where: the framing sets it between two units, once a first was read, while the decoder
-    has nothing to tell, hold back or join before a text.
+    `_fast_until` says where: the framing sets it between two units, once a first was read, while the
+    decoder has nothing to tell, hold back or join before a text.
     """
 
     __slots__ = (
-        *("_behind", "_framed", "_learned_at", "_lessons", "_middle", "_prefix", "_read_string"),
-        *("_read_text", "_suffix", "_surplus", "_template", "_write_text"),
+        *("_behind", "_framed", "_learned_at", "_lessons", "_middle", "_prefix", "_read", "_reads_any"),
+        *("_settled_at", "_suffix", "_template", "_window", "_write_text"),
     )
 
     #: What frames a unit on the wire, in front and behind.
@@ -163,81 +167,181 @@ class FastParser(Parser):
     def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder, max_bytes=max_bytes)
         self._write_text = decoder.answer.write_text
-        self._read_string = decoder.read_string
-        self._read_text = decoder.read_text
-        self._frame(self.behind)
+        self._window = min(max_bytes, _WINDOW)
+        self._settled_at = 0
         self._lessons = _LESSONS
         self._learned_at = 0
+        self._behind = self.behind
+        self._framed = len(self.before) + len(self.behind)
+        self._use(NO_TEMPLATE)
 
-    def _frame(self, behind: bytes) -> None:
-        """From now on, expect units with *behind* behind them."""
-        self._behind = behind
-        self._framed = len(self.before) + len(behind)
-        self._surplus = behind.count(b"\r")  # each line end counts as one byte
-        self._template = NO_TEMPLATE
-        self._prefix = self._suffix = self._middle = b""  # of the template
+    def _use(self, template: Template) -> None:
+        """From now on, expect what *template* fits; without one, any text unit, once learning is given up."""
+        self._template = template
+        self._prefix, self._suffix, self._middle = template.prefix, template.suffix, template.middle
+        self._read: Callable[[bytes], str | None] = self.decoder.read_string
+        self._reads_any = template is NO_TEMPLATE and not self._lessons
+        if self._reads_any:
+            self._prefix, self._suffix, self._read = self.before, self._behind, self.decoder.read_text
 
-    def feed(self, data: bytes) -> list[Event]:
-        if (size := len(data)) <= self._limit:
-            literal = data.removeprefix(self._prefix)
-            if literal is not data:
-                string = literal.removesuffix(self._suffix)
-                try:
-                    text = self._read_string(string) if string is not literal else self._before_hole(literal)
-                except NOT_A_STRING:
-                    text = ""
-                if text:
-                    self._seen += size - self._surplus
-                    self._write_text(text)
-                    return [TextDelta(text)]
-            unit = data.removeprefix(self.before).removesuffix(self._behind)
-            if size - len(unit) == self._framed and 10 not in unit and 13 not in unit:
-                said = self._read_text(unit)
-                if said is not None:
-                    self._seen += size - self._surplus
-                    if not said:
-                        return []
-                    self._write_text(said)
-                    if self._lessons:
-                        self._learn(unit)
-                    return [TextDelta(said)]
-        elif self._line and 10 not in data and 13 not in data:
-            held = self._line_size + size
-            if held <= self.max_bytes:
-                self._line.append(data)
-                self._line_size = held
-                return []
-        return super().feed(data)
+    def _allow(self, is_between: bool) -> None:
+        """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to."""
+        if self._seen - self._settled_at >= _WINDOW:
+            self._settled_at = self._seen
+            self.decoder.answer.settle_text()
+        self._fast_until = self._seen + self._window if is_between and self.decoder.is_plain else -1
 
-    def _before_hole(self, literal: bytes) -> str:
-        return self._template.text_before_hole(literal, self._template.tail) or "" if self._middle else ""
+    def _say_texts(self, texts: list[str], out: list[Event]) -> None:
+        self.decoder.answer.write_text("".join(texts))
+        out += map(TextDelta, filter(None, texts))
 
-    def _may_be_many(self, data: bytes) -> bool:
-        """Whether *data* may hold so many text units that reading them at once pays."""
-        size = _MANY_UNITS * len(self._prefix)
-        return 0 < size < len(data) <= self.max_bytes and self.decoder.is_plain
-
-    def _known(self, units: list[bytes], out: list[Event]) -> bool:
-        """Say the texts of *units* if all fit the template; say whether."""
-        texts = self._template.texts(units)
-        if texts is None:
-            return False
-        if "" in texts:
-            texts = [text for text in texts if text]
-        self._write_text("".join(texts))
-        out += map(TextDelta, texts)
-        return True
+    def _say_units(self, units: Iterator[bytes], out: list[Event]) -> bytes | None:
+        """Say the texts of bare *units* up to the first that says something else, and return that one."""
+        if not self.decoder.is_plain:
+            return next(units, None)
+        read = self.decoder.read_text if self._reads_any or self._middle else self._template.text
+        texts, size, odd = [], 0, None
+        for unit in units:
+            text = read(unit)
+            if text is None:
+                odd = unit
+                break
+            texts.append(text)
+            size += len(unit)
+        self._say_texts(texts, out)
+        self._seen += size + len(texts) * self._framed
+        return odd
 
     def _learn(self, unit: bytes) -> None:
         """Learn the template of *unit*, a text that the present one did not fit, unless often in vain."""
         if self._seen - self._learned_at < _UNITS_THAT_PAY * len(unit):
             self._lessons -= 1
         self._learned_at = self._seen
-        known, self._template = self._template, NO_TEMPLATE
+        known, found = self._template, None
         if self._lessons and self.decoder.is_plain and len(unit) <= _MAX_LESSON:
             framing = (self.before, self._behind)
-            learned = known.with_hole(unit, self.decoder) if known is not NO_TEMPLATE else None
-            learned = learned or learn(unit, framing, self.decoder, self._read_string)
-            self._template = learned or NO_TEMPLATE
-        found = self._template
-        self._prefix, self._suffix, self._middle = found.prefix, found.suffix, found.middle
+            found = known.with_hole(unit, self.decoder) if known is not NO_TEMPLATE else None
+            found = found or learn(unit, framing, self.decoder, self.decoder.read_string)
+        self._use(found or NO_TEMPLATE)
+
+
+class FastEvents(FastParser):
+    """The fast paths of server-sent events of one data line each."""
+
+    __slots__ = ()
+
+    before = b"data: "
+    behind = b"\n\n"
+
+    def feed(self, data: bytes) -> list[Event]:
+        if (seen := self._seen + len(data)) <= self._fast_until:
+            rest = data.removeprefix(self._prefix)
+            if rest is not data:
+                string = rest.removesuffix(self._suffix)
+                try:
+                    text = self._read(string) if string is not rest else self._before_hole(rest)
+                except NOT_A_STRING:
+                    text = None
+                if text:
+                    self._seen = seen
+                    self._write_text(text)
+                    return [TextDelta(text)]
+        elif self._line and 10 not in data and 13 not in data:
+            held = self._line_size + len(data)
+            if held <= self.max_bytes:
+                self._line.append(data)
+                self._line_size = held
+                return []
+        return super().feed(data)
+
+    def _before_hole(self, rest: bytes) -> str | None:
+        return self._template.text_before_hole(rest, self._template.tail) if self._middle else None
+
+    def _end_lines_in_crlf(self) -> None:
+        """From now on, expect events whose lines end in CRLF."""
+        self._behind = b"\r\n\r\n"
+        self._write_text = self._write_text_of_crlf
+        self._use(NO_TEMPLATE)
+
+    def _write_text_of_crlf(self, text: str) -> None:
+        self._seen -= 2  # each line end counts as one byte
+        self.decoder.answer.write_text(text)
+
+    def _known(self, units: list[bytes], out: list[Event]) -> bool:
+        """Say the texts of bare *units* if they are many and all fit the template; say whether."""
+        if len(units) < _MANY_UNITS or not self._prefix or self._middle or not self.decoder.is_plain:
+            return False
+        texts = self._template.texts(units)
+        if texts is None:
+            return False
+        self._say_texts(texts, out)
+        return True
+
+
+def _padded_ends(padding: bytes, suffix: bytes) -> frozenset[bytes]:
+    """Return what may stand behind the first backslash of a string filled up with *padding*, and *suffix*."""
+    counts = range(1, _MAX_PADDING) if padding else ()
+    return frozenset((padding * count)[1:] + b'"' + suffix for count in counts)
+
+
+class FastLines(FastParser):
+    """The fast paths of JSON lines whose texts may be filled up, and of a line that says nothing."""
+
+    __slots__ = ("_bare_ends", "_ends", "_silent")
+
+    def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
+        super().__init__(decoder, max_bytes=max_bytes)
+        self._silent = b""  # the last line that said nothing, whenever it comes: a keep-alive
+
+    def _use(self, template: Template) -> None:
+        super()._use(template)
+        self._bare_ends = _padded_ends(self.decoder.padding, template.end)
+        self._ends = _padded_ends(self.decoder.padding, template.suffix)
+
+    def feed(self, data: bytes) -> list[Event]:
+        if (seen := self._seen + len(data)) <= self._fast_until:
+            rest = data.removeprefix(self._prefix)
+            if rest is not data:
+                # Six bytes a NUL, the padding is most of an ordinary line: it is cut off, not decoded.
+                begun, _, end = rest.partition(b"\\")
+                try:
+                    text = decode_string(begun + b'"') if end in self._ends else self._read_whole(rest)
+                except NOT_A_STRING:
+                    text = None
+                if text:
+                    self._seen = seen
+                    self._write_text(text)
+                    return [TextDelta(text)]
+            elif data == self._silent:
+                self._seen = seen
+                return []
+        return super().feed(data)
+
+    def _read_whole(self, rest: bytes) -> str | None:
+        string = rest.removesuffix(self._suffix)
+        return self._read(string) if string is not rest else None
+
+    def _say_units(self, units: Iterator[bytes], out: list[Event]) -> bytes | None:
+        """The same, without decoding the padding."""
+        if self._template is NO_TEMPLATE or not self.decoder.is_plain:
+            return super()._say_units(units, out)
+        start, ends, read_text = self._template.start, self._bare_ends, self.decoder.read_text
+        texts, size, odd = [], 0, None
+        for unit in units:
+            rest = unit.removeprefix(start)
+            begun, _, end = rest.partition(b"\\")
+            is_cut = end in ends and rest is not unit
+            try:
+                text = decode_string(begun + b'"') if is_cut else read_text(unit)
+            except NOT_A_STRING:
+                text = None
+            if text is None:
+                odd = unit
+                break
+            if not text:
+                self._silent = unit + self._behind
+            texts.append(text)
+            size += len(unit)
+        self._say_texts(texts, out)
+        self._seen += size + len(texts)
+        return odd

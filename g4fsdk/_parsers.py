@@ -31,7 +31,7 @@ class Parser:
 
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
-        *("_error", "_head", "_is_empty", "_limit", "_line", "_line_size", "_seen", "_whole"),
+        *("_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size", "_seen", "_whole"),
         *("content_type", "decoder", "max_bytes", "status"),
     )
 
@@ -50,8 +50,8 @@ class Parser:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._is_empty = True
-        # How long a chunk the fast paths may take: none at all but between two units, while text is plain.
-        self._limit = -1
+        # The fast paths may take what ends before this byte: nothing but between two units of plain text.
+        self._fast_until = -1
 
     @property
     def answer(self) -> Answer:
@@ -123,7 +123,7 @@ class Parser:
     def _fail(self, error: G4FError) -> None:
         self.mark(error)
         self._error = error
-        self._limit = -1
+        self._fast_until = -1
         self._line.clear()
 
     def _take(self, data: bytes, out: list[Event]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event, TextDelta
-from g4fsdk._fast import FastParser
+from g4fsdk._fast import FastEvents
 from g4fsdk._parsers import MAX_BYTES
 
 
-class SSEParser(FastParser):
+class SSEParser(FastEvents):
     """A server-sent event stream, one JSON document an event.
 
     Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
@@ -20,9 +20,6 @@ class SSEParser(FastParser):
     """
 
     __slots__ = ("_after_cr", "_data", "_data_size", "_event_at", "_has_event", "_name", "_stray")
-
-    before = b"data: "
-    behind = b"\n\n"
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
@@ -36,7 +33,7 @@ class SSEParser(FastParser):
         self._has_event = False
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
-        self._limit = -1
+        self._fast_until = -1
         if self._after_cr or 13 in data:
             data = self._with_lf(data)
         if 10 not in data:
@@ -48,8 +45,7 @@ class SSEParser(FastParser):
         else:
             self._take_frames(data, out)
         pending = self._line or self._data or self._name or self._after_cr
-        may_skip = self._has_event and self.decoder.is_plain and not self.decoder.done
-        self._limit = self.max_bytes if may_skip and not pending else -1
+        self._allow(self._has_event and not self.decoder.done and not pending)
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""
@@ -58,39 +54,60 @@ class SSEParser(FastParser):
             self._after_cr = False
         if data:
             self._after_cr = data[-1] == 13
-        if not self._surplus and data.endswith(b"\r\n\r\n"):
-            self._frame(b"\r\n\r\n")
+        if self._behind == self.behind and data.endswith(b"\r\n\r\n"):
+            self._end_lines_in_crlf()
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take_frames(self, data: bytes, out: list[Event]) -> None:
         """The usual case: whole events of one data line each, between blank lines."""
-        end = data.rfind(b"\n\n") if self._may_be_many(data) else 0
-        if end > 0 and data.startswith(b"data: ") and self._known(data[6:end].split(b"\n\ndata: "), out):
-            rest = data[end + 2 :]
-            self._seen += end + 2
-        else:
-            frames = data.split(b"\n\n")
-            rest = frames.pop()
-            self._take_each(frames, out)
+        end = data.rfind(b"\n\n")
+        if end >= 0:
+            whole = data[:end]
+            self._take_many(whole, out) if 10 in whole else self._take_one(whole, out)
             if self.decoder.done:
                 return
-        if 10 in rest:
-            self._take_lines(rest, out)
-        elif rest:
-            self._hold(rest)
+            data = data[end + 2 :]
+        if 10 in data:
+            self._take_lines(data, out)
+        elif data:
+            self._hold(data)
 
-    def _take_each(self, frames: list[bytes], out: list[Event]) -> None:
-        for frame in frames:
-            unit = frame.removeprefix(b"data: ")
-            if unit is frame or 10 in unit:
-                self._take_lines_at([*frame.split(b"\n"), b""], self._seen, out)
-            elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
-                self.decoder.say_text(text, out)
-            else:
-                self._take_unit(unit, out)
-            self._seen += len(frame) + 2
+    def _take_one(self, line: bytes, out: list[Event]) -> None:
+        unit = line.removeprefix(self.before)
+        if unit is line:
+            self._take_lines_at([line, b""], self._seen, out)
+        elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
+            self.decoder.say_text(text, out)
+        else:
+            self._take_unit(unit, out)
+        self._seen += len(line) + len(self.behind)
+
+    def _take_many(self, data: bytes, out: list[Event]) -> None:
+        """Take whole events, without the last blank line."""
+        units = data.split(b"\n\ndata: ")
+        end = self._seen + len(data) + len(self.behind)
+        first = units[0].removeprefix(self.before)
+        if first is units[0]:
+            self._take_lines_at([*first.split(b"\n"), b""], self._seen, out)
+            self._seen += len(first) + len(self.behind)
+            del units[0]
             if self.decoder.done:
                 return
+        else:
+            units[0] = first
+        if self._known(units, out):
+            self._seen = end
+            return
+        rest = iter(units)
+        while not self.decoder.done and (odd := self._say_units(rest, out)) is not None:
+            self._take_odd(odd, out)
+            self._seen += len(odd) + self._framed
+
+    def _take_odd(self, unit: bytes, out: list[Event]) -> None:
+        if 10 in unit:
+            self._take_lines_at([*(self.before + unit).split(b"\n"), b""], self._seen, out)
+        else:
+            self._take_unit(unit, out)
 
     def _take_unit(self, unit: bytes, out: list[Event]) -> None:
         said = len(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from g4fsdk._decoder import Decoder, TextDecoder
+from g4fsdk._decoder import TextDecoder
 from g4fsdk._errors import EmptyAnswerError, G4FError, IncompleteStreamError
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._parsers import BOM, MAX_BYTES, Parser
@@ -12,6 +12,7 @@ from g4fsdk._status import document_error, is_challenge, page_error
 
 _decode_utf8 = codecs.utf_8_decode
 _HTML_MARKS = ("<!doctype html", "<html")
+_SHORT = 4096  # bytes that are cheaper copied than kept as they came
 _MAX_PAGE = 64 << 10  # challenge pages seen were under 20 KB
 
 
@@ -22,38 +23,47 @@ class TextParser(Parser):
     type; an answer that only looks like one is given out whole.
     """
 
-    __slots__ = ("_beginning", "_is_whole", "_rest", "_write_text")
+    __slots__ = ("_add_long", "_beginning", "_is_ready", "_kept", "_most", "_rest")
 
-    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
-        super().__init__(decoder or TextDecoder(), max_bytes=max_bytes)
-        self._write_text = self.decoder.answer.write_text
+    def __init__(self, decoder: TextDecoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        decoder = decoder or TextDecoder()
+        super().__init__(decoder, max_bytes=max_bytes)
+        self._kept = decoder.kept.new
+        self._add_long = decoder.kept.add_long
         self._rest = b""  # of a character that is cut
-        self._is_whole = False  # ready, and no character was cut yet: the cheaper way to decode
+        self._is_ready = False  # it is known to be an answer, and nothing is held back
+        self._most = -1  # how long a chunk may be to be tried as whole characters; none where most are cut
         self._beginning: str | None = ""  # held back while it may be no answer
 
     def feed(self, data: bytes) -> list[Event]:
-        if self._is_whole:
+        if len(data) <= self._most:
             try:
                 text = data.decode()
+                self._kept += data
             except UnicodeDecodeError:
-                self._is_whole = False
-            else:
-                self._write_text(text)
-                return [TextDelta(text)] if text else []
-        if self._limit < 0:
+                text = self._past_cut(data)
+        elif self._is_ready:
+            text = self._past_cut(data)
+        else:
             return super().feed(data)
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
-        text, used = _decode_utf8(data, "replace")
-        if used != len(data):
-            self._rest = data[used:]
-        self._write_text(text)
         return [TextDelta(text)] if text else []
+
+    def _past_cut(self, data: bytes) -> str:
+        """Decode *data*, at whose ends characters may be cut."""
+        data = self._rest + data
+        text, used = _decode_utf8(data, "replace")
+        self._rest = data[used:]
+        if len(data) <= _SHORT:
+            self._kept += data[:used]
+        else:
+            self._add_long(data[:used])
+        # Trying costs an exception where it fails; where most characters are ASCII, few are cut.
+        self._most = _SHORT if not self._rest and 8 * len(text) > 7 * len(data) else -1
+        return text
 
     def _fail(self, error: G4FError) -> None:
         super()._fail(error)
-        self._is_whole = False
+        self._is_ready, self._most = False, -1
 
     def _take(self, data: bytes, out: list[Event]) -> None:
         if data:
@@ -66,9 +76,8 @@ class TextParser(Parser):
             text = self._past_beginning(text)
         if text:
             self.decoder.say_text(text, out)
-        is_ready = self._beginning is None and self.decoder.is_plain
-        self._limit = self.max_bytes if is_ready else -1
-        self._is_whole = is_ready and not self._rest
+        self._is_ready = self._beginning is None and self.decoder.is_plain
+        self._most = _SHORT if self._is_ready and not self._rest else -1
 
     def _past_mark(self, data: bytes) -> bytes:
         """Drop a byte order mark, wherever it is cut."""

@@ -23,14 +23,12 @@ def slowed(parser: FastParser) -> FastParser:
 
     class Slowed(type(parser)):  # type: ignore[misc]  # mypy can't follow a base class that is a value
         __slots__ = ()
-        _limit = property(lambda self: -1, lambda self, value: None)
+        _fast_until = property(lambda self: -1, lambda self, value: None)
         _lessons = property(lambda self: 0, lambda self, value: None)
-
-        def _may_be_many(self, data: bytes) -> bool:
-            return False
 
     parser.__class__ = Slowed
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
+    parser._use(NO_TEMPLATE)
     return parser
 
 
@@ -187,6 +185,17 @@ def test_a_stream_whose_shape_changes_gives_up_learning() -> None:
     assert parser._template is NO_TEMPLATE
 
 
+def test_text_after_long_thinking_is_read_by_a_template() -> None:
+    parser = SSEParser()
+    frames = [sse("hm", "reasoning", "\n\n")] * 100 + [sse("a", "text", "\n\n")] * 3
+
+    for frame in frames:
+        parser.feed(frame)
+
+    assert parser._template is not NO_TEMPLATE
+    assert parser._lessons == 16
+
+
 def test_a_stream_that_changes_seldom_goes_on_learning() -> None:
     parser = SSEParser()
     frames = [
@@ -228,7 +237,7 @@ def test_crlf_streams_are_read_by_the_template() -> None:
     parser.feed(sse("b", "text", "\r\n\r\n"))
 
     assert parser._suffix.endswith(b"\r\n\r\n")
-    assert parser._limit > 0
+    assert parser._fast_until > 0
 
 
 @given(string=st.text(st.sampled_from('a\0\\u0"é🙂'), max_size=24), count=st.integers(0, 20))
