@@ -25,7 +25,7 @@ from g4fsdk._whole import WholeAnswer
 _DRAIN_S = 0.05
 _DRAIN_BYTES = 65536
 # With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
-# default of 100 connections half of 200 streams wait for the others (benchmarks/end_to_end.py guards both).
+# default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
 # an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
