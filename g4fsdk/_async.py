@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
 import anyio
 
 from g4fsdk._async_streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._call import ConversationLike, ProviderLike, Settings, captured, register_secrets
+from g4fsdk._call import (
+    ConversationLike,
+    ProviderLike,
+    Settings,
+    View,
+    as_chunks,
+    as_events,
+    captured,
+    register_secrets,
+)
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
 from g4fsdk._errors import G4FError, UsageError
@@ -90,13 +100,13 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _open(self, tasks: Sequence[Task]) -> OpenStream:
+    async def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
         clocks = self._settings.clocks()
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return await self._retrying(self._attempt, task, clocks)
+                return await self._retrying(partial(self._attempt, view=view), task, clocks)
             except G4FError as error:
                 errors.append(error)
                 if is_final(error):
@@ -111,7 +121,7 @@ class AsyncClient:
         policy = self._settings.retries.policy(clocks.total_left)
         return await AsyncRetrying(**policy, sleep=anyio.sleep)(attempt, task, clocks)
 
-    async def _attempt(self, task: Task, clocks: Clocks) -> OpenStream:
+    async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
         try:
             clocks.start_attempt()
@@ -123,7 +133,7 @@ class AsyncClient:
         except G4FError as error:
             task.blame(error, step)
             raise
-        return await OpenStream(Reading(task, step, answer.head, clocks), answer).start()
+        return await OpenStream(Reading(task, step, answer.head, clocks), answer, view).start()
 
     async def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:
@@ -197,17 +207,17 @@ class Completions:
         Raises:
             G4FError: There is no complete answer; `error.partial` has the text that did arrive.
         """
-        opened = await self._client._open(
-            self._client._settings.chat_tasks(
-                messages,
-                model,
-                stream=stream,
-                conversation=conversation,
-                ignore_unsupported=ignore_unsupported,
-                options=options,
-            )
+        tasks = self._client._settings.chat_tasks(
+            messages,
+            model,
+            stream=stream,
+            conversation=conversation,
+            ignore_unsupported=ignore_unsupported,
+            options=options,
         )
-        return AsyncChunkStream(opened) if stream else await opened.completion()
+        if stream:
+            return AsyncChunkStream(await self._client._open(tasks, as_chunks))
+        return await (await self._client._open(tasks, as_events)).completion()
 
     def stream(
         self,
@@ -231,7 +241,7 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        return AsyncChatStream(lambda: self._client._open(tasks))
+        return AsyncChatStream(lambda: self._client._open(tasks, as_events))
 
 
 class Images:
@@ -242,7 +252,8 @@ class Images:
 
     async def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
         """Return the images made for *prompt*. Raises G4FError when there is none."""
-        opened = await self._client._open(self._client._settings.image_tasks(prompt, model, options))
+        tasks = self._client._settings.image_tasks(prompt, model, options)
+        opened = await self._client._open(tasks, as_events)
         return ImagesResponse(data=(await opened.completion()).images)
 
 

@@ -3,79 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
-from g4fsdk._call import chunks_of
+from g4fsdk._call import View
 from g4fsdk._completions import Chunk, Completion
 from g4fsdk._errors import G4FError
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._httpx import Answer
 from g4fsdk._reading import Reading
 
+T = TypeVar("T")
 
-class OpenStream:
-    """A stream that gives its events in batches: the first ones at `start`, then those of `rest`."""
 
-    def __init__(self, reading: Reading, answer: Answer) -> None:
+class OpenStream(Generic[T]):
+    """A stream that has begun, and gives its items: what a view makes of its events."""
+
+    def __init__(self, reading: Reading, answer: Answer, view: View[T]) -> None:
         self._reading = reading
-        self._batches = _read(reading, answer)
-        self._first: list[Event] = []
-
-    @property
-    def model(self) -> str:
-        return self._reading.model
+        self.items = _read(reading, answer, view)
 
     async def start(self) -> Self:
-        self._first = await anext(self._batches, [])
+        """Wait for the first event."""
+        await anext(self.items, None)
         return self
-
-    def first(self) -> list[Event]:
-        """Return the events that came first, once."""
-        first, self._first = self._first, []
-        return first
-
-    def rest(self) -> AsyncIterator[list[Event]]:
-        """Give the other events, some at a time, with nothing in between: this is the hot path."""
-        return self._batches
 
     async def completion(self) -> Completion:
         """Read to the end, and return the whole answer."""
-        async for _ in self._batches:
+        async for _ in self.items:
             pass
         return self._reading.completion()
 
     async def aclose(self) -> None:
         """Free the connection. What has not been read is lost."""
-        await self._batches.aclose()
+        await self.items.aclose()
 
 
-async def _read(reading: Reading, answer: Answer) -> AsyncGenerator[list[Event], None]:
-    """Give the events of *answer* in batches.
+_BEGUN: Any = None
+
+
+async def _read(reading: Reading, answer: Answer, view: View[T]) -> AsyncGenerator[T, None]:
+    """Give what *view* makes of the events of *answer*, and _BEGUN before the first.
 
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
+    There is no other between the caller and the library: each would cost as much as the parsing.
     """
     parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    items_of = view(reading.model)
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         async for data in answer.timed(clocks):
             if events := feed(data):
-                clocks.first_event_came()
-                yield events
+                if clocks.first_event_came():
+                    yield _BEGUN
+                for item in items_of(events):
+                    yield item
             if parser.done:
                 break
         else:
             async for data in answer.rest():
-                if events := feed(data):
-                    yield events
+                for item in items_of(feed(data)):
+                    yield item
                 if parser.done:
                     break
-        if events := parser.close():
-            yield events
+        events = parser.close()
+        if clocks.first_event_came():
+            yield _BEGUN
+        for item in items_of(events):
+            yield item
         reading.is_over = True
     except failures as cause:
         error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
-        if error.events:
-            yield [*error.events]
+        if error.events and clocks.first_event_came():
+            yield _BEGUN
+        for item in items_of([*error.events]):
+            yield item
         if error is cause:
             raise
         raise error from cause
@@ -90,19 +91,17 @@ async def _read(reading: Reading, answer: Answer) -> AsyncGenerator[list[Event],
 class AsyncChunkStream:
     """The OpenAI-shaped chunks of an answer. Leaving the block early frees the connection."""
 
-    def __init__(self, opened: OpenStream) -> None:
+    def __init__(self, opened: OpenStream[Chunk]) -> None:
         self._opened = opened
-        self._chunks = _chunks(opened)
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self._chunks
+        return self._opened.items
 
     async def __anext__(self) -> Chunk:
-        return await anext(self._chunks)
+        return await anext(self._opened.items)
 
     async def close(self) -> None:
         """Free the connection."""
-        await self._chunks.aclose()
         await self._opened.aclose()
 
     async def __aenter__(self) -> Self:
@@ -112,21 +111,11 @@ class AsyncChunkStream:
         await self.close()
 
 
-async def _chunks(opened: OpenStream) -> AsyncGenerator[Chunk, None]:
-    model = opened.model
-    for chunk in chunks_of(opened.first(), model):
-        yield chunk
-    async for batch in opened.rest():
-        for chunk in chunks_of(batch, model):
-            yield chunk
-
-
 class AsyncChatStream:
     """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
 
-    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream]]) -> None:
+    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
         self._opening = _Opening(open_stream)
-        self._events = _events(self._opening)
 
     async def __aenter__(self) -> Self:
         await self._opening.opened()
@@ -136,20 +125,15 @@ class AsyncChatStream:
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        return self._events
+        return self._opening.events()
 
     async def __anext__(self) -> Event:
-        return await anext(self._events)
+        return await anext((await self._opening.opened()).items)
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """The text of choice 0, piece by piece."""
-        return self._texts()
-
-    async def _texts(self) -> AsyncGenerator[str, None]:
-        async for event in self._events:
-            if type(event) is TextDelta and not event.choice:
-                yield event.text
+        return _texts(self._opening.events())
 
     async def get_final_completion(self) -> Completion:
         """Read to the end, and return the whole answer.
@@ -161,31 +145,32 @@ class AsyncChatStream:
 
     async def close(self) -> None:
         """Free the connection. What has not been read is lost."""
-        await self._events.aclose()
-        await self._opening.aclose()
+        if self._opening.stream is not None:
+            await self._opening.stream.aclose()
 
 
 class _Opening:
     """Opens the stream when it is first asked for, once."""
 
-    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream]]) -> None:
+    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
         self._open_stream = open_stream
-        self._opened: OpenStream | None = None
+        self.stream: OpenStream[Event] | None = None
 
-    async def opened(self) -> OpenStream:
-        if self._opened is None:
-            self._opened = await self._open_stream()
-        return self._opened
+    async def opened(self) -> OpenStream[Event]:
+        if self.stream is None:
+            self.stream = await self._open_stream()
+        return self.stream
 
-    async def aclose(self) -> None:
-        if self._opened is not None:
-            await self._opened.aclose()
+    def events(self) -> AsyncIterator[Event]:
+        return _opened_late(self) if self.stream is None else self.stream.items
 
 
-async def _events(opening: _Opening) -> AsyncGenerator[Event, None]:
-    opened = await opening.opened()
-    for event in opened.first():
+async def _opened_late(opening: _Opening) -> AsyncGenerator[Event, None]:
+    async for event in (await opening.opened()).items:
         yield event
-    async for batch in opened.rest():
-        for event in batch:
-            yield event
+
+
+async def _texts(events: AsyncIterator[Event]) -> AsyncGenerator[str, None]:
+    async for event in events:
+        if type(event) is TextDelta and not event.choice:
+            yield event.text

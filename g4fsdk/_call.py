@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from importlib import import_module
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from g4fsdk import providers
@@ -22,6 +23,7 @@ from g4fsdk._retries import Retries, read_retries
 from g4fsdk._task import Task, no_flow
 from g4fsdk._types import Chat, Conversation, Ids, Messages, Timeouts
 
+T = TypeVar("T")
 ProviderLike: TypeAlias = str | Provider
 #: A conversation, or what its `to_dict` returned.
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
@@ -203,6 +205,20 @@ def _read_providers(
             f"{own[0]} belongs to one provider: name exactly one, or give providers.get(name, {own[0]}=...)"
         )
     return tuple(providers.get(one, **given) if isinstance(one, str) else one for one in several)
+
+
+#: What a stream gives its caller: made for a model's name, takes events and returns the items they become.
+View: TypeAlias = Callable[[str], Callable[[list[Event]], Iterable[T]]]
+
+
+def as_events(model: str) -> Callable[[list[Event]], Iterable[Event]]:
+    """View a stream as its events."""
+    return iter
+
+
+def as_chunks(model: str) -> Callable[[list[Event]], Iterable[Chunk]]:
+    """View a stream as OpenAI-shaped chunks."""
+    return partial(chunks_of, model=model)
 
 
 def chunks_of(events: Iterable[Event], model: str) -> list[Chunk]:

@@ -24,19 +24,23 @@ class Clocks:
         self._now = now
         self._total = _after(now(), timeouts.total)
         self._first_event: float | None = None
+        self._has_begun = False
 
     def start_attempt(self) -> None:
         """Start the first_event clock anew. Raises DeadlineError when the total time is over."""
         self._first_event = _after(self._now(), self.timeouts.first_event)
+        self._has_begun = False
         self.check()
 
-    def first_event_came(self) -> None:
-        self._first_event = None
+    def first_event_came(self) -> bool:
+        """Stop the first_event clock; return whether this is the attempt's first event."""
+        is_first, self._has_begun, self._first_event = not self._has_begun, True, None
+        return is_first
 
     @property
     def is_idle_only(self) -> bool:
-        """Whether nothing but the idle clock runs any more."""
-        return self._first_event is None and self._total is None
+        """Whether the first event has come, and nothing but the idle clock runs any more."""
+        return self._has_begun and self._total is None
 
     def total_left(self) -> float | None:
         """Return the seconds left of the whole call, or None."""

@@ -20,6 +20,7 @@ from g4fsdk import (
     advance,
     providers,
 )
+from g4fsdk._call import as_events
 from g4fsdk.testing._cassette import Cassette, RecordedResponse
 from g4fsdk.testing._replay import Replay
 from tests.make_cassettes import start as start_call
@@ -108,10 +109,9 @@ async def play_async(cassette: Cassette, **replay: Any) -> Outcome:
     ids = Ids.seeded(said["ids_seed"])
     async with AsyncClient(said["provider"], transport=player, ids=ids, retries=QUICK) as client:
         try:
-            opened = await client._open(_tasks(client, said["call"]))
-            events += opened.first()
-            async for batch in opened.rest():
-                events += batch
+            opened = await client._open(_tasks(client, said["call"]), as_events)
+            async for event in opened.items:
+                events.append(event)  # noqa: PERF401  # those before an error count
         except G4FError as error:
             return Outcome.failed(events, error)
     player.assert_all_played()

@@ -49,6 +49,8 @@ def test_without_limits_nothing_ends(hands: Hands) -> None:
 
     assert clocks.left() == (None, "idle")
     assert clocks.total_left() is None
+    assert not clocks.is_idle_only
+    assert [clocks.first_event_came(), clocks.first_event_came()] == [True, False]
     assert clocks.is_idle_only
 
 
