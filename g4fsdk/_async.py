@@ -25,7 +25,7 @@ from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
 from g4fsdk._reading import Reading
-from g4fsdk._retries import AsyncRetrying, Retries
+from g4fsdk._retries import AsyncRetrying, Retries, is_retryable
 from g4fsdk._task import Task, failed, is_final
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
@@ -118,8 +118,20 @@ class AsyncClient:
     ) -> T:
         if self._is_closed:
             raise UsageError("this client is closed; make a new one")
+        try:
+            return await attempt(task, clocks)
+        except G4FError as error:
+            if not is_retryable(error):
+                raise
+            failures = [error]  # only now is there something for tenacity to do
+
+        async def again() -> T:
+            if failures:
+                raise failures.pop()
+            return await attempt(task, clocks)
+
         policy = self._settings.retries.policy(clocks.total_left)
-        return await AsyncRetrying(**policy, sleep=anyio.sleep)(attempt, task, clocks)
+        return await AsyncRetrying(**policy, sleep=anyio.sleep)(again)
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None

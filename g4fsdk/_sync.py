@@ -13,7 +13,7 @@ from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._reading import Reading
 from g4fsdk._requests import Connections, SyncTransport
-from g4fsdk._retries import Retries, Retrying
+from g4fsdk._retries import Retries, Retrying, is_retryable
 from g4fsdk._sync_streams import ChatStream, ChunkStream, OpenStream
 from g4fsdk._task import Task, failed, is_final
 from g4fsdk._types import Ids, Messages, Request, Timeouts
@@ -108,8 +108,20 @@ class Client:
     def _retrying(self, attempt: Callable[[Task, Clocks], T], task: Task, clocks: Clocks) -> T:
         if self._is_closed:
             raise UsageError("this client is closed; make a new one")
+        try:
+            return attempt(task, clocks)
+        except G4FError as error:
+            if not is_retryable(error):
+                raise
+            failures = [error]  # only now is there something for tenacity to do
+
+        def again() -> T:
+            if failures:
+                raise failures.pop()
+            return attempt(task, clocks)
+
         policy = self._settings.retries.policy(clocks.total_left)
-        return Retrying(**policy, sleep=time.sleep)(attempt, task, clocks)
+        return Retrying(**policy, sleep=time.sleep)(again)
 
     def _attempt(self, task: Task, clocks: Clocks) -> OpenStream:
         step: Request | Stream | None = None
