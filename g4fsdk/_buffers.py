@@ -6,7 +6,7 @@ from io import StringIO
 
 
 class TextBuffer:
-    """Keeps text as text. What is settled takes a byte for an ASCII character; what is new takes four."""
+    """Keeps text. What is new takes four bytes a character; what is settled mostly one."""
 
     __slots__ = ("_new", "_settled", "write")
 
@@ -17,9 +17,9 @@ class TextBuffer:
         self._new.truncate(self._new.seek(0))
         self.write = self._new.write
 
-    def settle(self) -> None:
-        """Make room: what was written is long enough to be kept apart."""
-        self._settled.append(self._new.getvalue())
+    def settle(self, text: str = "") -> None:
+        """Make room: keep apart what was written, and *text* behind it."""
+        self._settled += (self._new.getvalue(), text)
         self._new.truncate(self._new.seek(0))
 
     def getvalue(self) -> str:
@@ -38,13 +38,12 @@ class ByteBuffer:
     def write(self, text: str) -> None:
         self.new += text.encode()
 
-    def settle(self) -> None:
-        self._settled.append(bytes(self.new))
-        self.new.clear()
+    def settle(self, text: str = "") -> None:
+        self.add_long(text.encode())
 
     def add_long(self, data: bytes) -> None:
-        self.settle()
-        self._settled.append(data)
+        self._settled += (bytes(self.new), data)
+        self.new.clear()
 
     def getvalue(self) -> str:
         return b"".join((*self._settled, self.new)).decode("utf-8", "replace")

@@ -15,6 +15,7 @@ from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
 from g4fsdk._types import JSON, Conversation
 
 _decode_string = msgspec.json.Decoder(str).decode
+_LONG = 65536  # characters that would take much room beside short ones
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
 
@@ -126,7 +127,8 @@ class Decoder:
         """Say the next piece of the answer, once it is known to be one and can be encoded."""
         if self.is_plain and not choice:
             if text:
-                self.answer.write_text(text)
+                keep = self.answer.write_text if len(text) < _LONG else self.answer.settle_text
+                keep(text)
                 out.append(TextDelta(text))
             return
         text = self._past_notices(self._whole_characters(text, choice), choice)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
@@ -265,3 +267,36 @@ def test_a_unit_of_another_shape_does_not_fit(unit: bytes) -> None:
 def test_only_one_whole_string_is_decoded(literal: bytes) -> None:
     with pytest.raises(NOT_A_STRING):
         decode_string(literal)
+
+
+@quick
+@given(chunks=chunked(sse_units) | chunked(holed_units), window=st.integers(1, 600))
+def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: int) -> None:
+    with patch("g4fsdk._fast._WINDOW", window):
+        parser = SSEParser()
+        found = run(parser, chunks)
+
+    expected = slowed(SSEParser())
+    assert found == run(expected, chunks)
+    assert parser.answer.partial == expected.answer.partial
+
+
+@pytest.mark.parametrize(
+    ("parser", "unit"),
+    [
+        pytest.param(SSEParser(), sse("hello", "text", "\n\n"), id="events"),
+        pytest.param(JSONLinesParser(), line("hello", "text"), id="lines"),
+    ],
+)
+def test_a_text_of_many_pieces_takes_little_memory(parser: Parser, unit: bytes) -> None:
+    count = 60_000  # several times the room made at once
+    parser.feed(unit)
+
+    tracemalloc.start()
+    for _ in range(count):
+        parser.feed(unit)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert parser.answer.partial == "hello" * (count + 1)
+    assert size < 2 * len("hello") * count
