@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event, TextDelta
@@ -75,39 +77,41 @@ class SSEParser(FastEvents):
     def _take_one(self, line: bytes, out: list[Event]) -> None:
         unit = line.removeprefix(self.before)
         if unit is line:
-            self._take_lines_at([line, b""], self._seen, out)
+            self._take_whole(line, out)
         elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
             self.decoder.say_text(text, out)
+            self._seen += len(line) + len(self.behind)
         else:
             self._take_unit(unit, out)
-        self._seen += len(line) + len(self.behind)
 
     def _take_many(self, data: bytes, out: list[Event]) -> None:
-        """Take whole events, without the last blank line."""
-        units = data.split(b"\n\ndata: ")
         end = self._seen + len(data) + len(self.behind)
-        first = units[0].removeprefix(self.before)
-        if first is units[0]:
-            self._take_lines_at([*first.split(b"\n"), b""], self._seen, out)
-            self._seen += len(first) + len(self.behind)
-            del units[0]
-            if self.decoder.done:
-                return
+        first, *units = data.split(b"\n\ndata: ")
+        unit = first.removeprefix(self.before)
+        if unit is first:
+            self._take_whole(first, out)
         else:
-            units[0] = first
+            units.insert(0, unit)
+        if self.decoder.done:
+            return
         if self._known(units, out):
             self._seen = end
-            return
-        rest = iter(units)
-        while not self.decoder.done and (odd := self._say_units(rest, out)) is not None:
-            self._take_odd(odd, out)
-            self._seen += len(odd) + self._framed
-
-    def _take_odd(self, unit: bytes, out: list[Event]) -> None:
-        if 10 in unit:
-            self._take_lines_at([*(self.before + unit).split(b"\n"), b""], self._seen, out)
         else:
-            self._take_unit(unit, out)
+            self._take_units(iter(units), out)
+
+    def _take_units(self, units: Iterator[bytes], out: list[Event]) -> None:
+        while (odd := self._say_units(units, out)) is not None:
+            if 10 in odd:
+                self._take_whole(self.before + odd, out)
+            else:
+                self._take_unit(odd, out)
+            if self.decoder.done:
+                return
+
+    def _take_whole(self, data: bytes, out: list[Event]) -> None:
+        """Take whole events line by line, *data* without the last blank line."""
+        self._take_lines_at([*data.split(b"\n"), b""], self._seen, out)
+        self._seen += len(data) + len(self.behind)
 
     def _take_unit(self, unit: bytes, out: list[Event]) -> None:
         said = len(out)
@@ -116,6 +120,7 @@ class SSEParser(FastEvents):
         except ValueError as error:
             raise self._unreadable("a JSON event", error, self._seen, unit) from error
         self._has_event = True
+        self._seen += len(unit) + self._framed
         if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
             self._learn(unit)
 
