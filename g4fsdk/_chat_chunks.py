@@ -6,7 +6,6 @@ known and well formed says anything. Source: the recordings behind the notes on 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -58,9 +57,8 @@ class _TextChunk(msgspec.Struct, gc=False):
 
 _decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
 _NOT_TEXT_ONLY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-# A miss costs an exception, so after each, units are read without trying until text comes again: as many as
-# there were misses, and no more than this.
-_MAX_PAUSE = 16
+# A miss costs an exception: after so many, units are read without trying until text comes again.
+_TRIES = 8
 
 
 class ChatChunkDecoder(Decoder):
@@ -88,21 +86,16 @@ class ChatChunkDecoder(Decoder):
         self._n = n
         self._ends_at_eof = ends_at_eof
         self._calls: dict[int, _CallNumbers] = {}
-        self._misses = 0
-        self._no_pause = 0 if n == 1 else sys.maxsize  # of several answers no unit says nothing but text
-        self._pause = self._no_pause
+        self._most_tries = _TRIES if n == 1 else 0  # of several answers no unit says nothing but text
+        self._tries = self._most_tries
 
     def read_text(self, data: bytes) -> str | None:
-        if self._pause:
-            self._pause -= 1
-            return None
-        if 10 in data or 13 in data:
+        if not self._tries or 10 in data or 13 in data:
             return None
         try:
             return _decode_text_chunk(data).choices[0].delta.content
         except _NOT_TEXT_ONLY:
-            self._misses += 1
-            self._pause = min(self._misses, _MAX_PAUSE)
+            self._tries -= 1
             return None
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
@@ -121,7 +114,7 @@ class ChatChunkDecoder(Decoder):
             raise ValueError("not an object")
         self._chunk(value, out)
         if out and type(out[-1]) is TextDelta:
-            self._pause = self._no_pause
+            self._tries = self._most_tries
         failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
         if failure is not None:
             raise failure

@@ -199,7 +199,7 @@ class FastParser(Parser):
         """Say the texts of bare *units* up to the first that says something else, and return that one."""
         if not self.decoder.is_plain:
             return next(units, None)
-        read = self.decoder.read_text if self._reads_any or self._middle else self._template.text
+        read = self._reader()
         texts, size, odd = [], 0, None
         for unit in units:
             text = read(unit)
@@ -208,9 +208,15 @@ class FastParser(Parser):
                 break
             texts.append(text)
             size += len(unit)
-        self._say_texts(texts, out)
-        self._seen += size + len(texts) * self._framed
+        if texts:
+            self._say_texts(texts, out)
+            self._seen += size + len(texts) * self._framed
         return odd
+
+    def _reader(self) -> Callable[[bytes], str | None]:
+        """Return what reads the text of one unit of many."""
+        # A hole costs more than it saves there.
+        return self.decoder.read_text if self._reads_any or self._middle else self._template.text
 
     def _learn(self, unit: bytes) -> None:
         """Learn the template of *unit*, a text that the present one did not fit, unless often in vain."""
@@ -322,17 +328,20 @@ class FastLines(FastParser):
         return self._read(string) if string is not rest else None
 
     def _say_units(self, units: Iterator[bytes], out: list[Event]) -> bytes | None:
-        """The same, without decoding the padding."""
-        if self._template is NO_TEMPLATE or not self.decoder.is_plain:
-            return super()._say_units(units, out)
-        start, ends, read_text = self._template.start, self._bare_ends, self.decoder.read_text
+        """The same for lines, blank ones too, without decoding the padding."""
+        if not self.decoder.is_plain:
+            return next(units, None)
+        start, ends, read = self._template.start, self._bare_ends, self._reader()
         texts, size, odd = [], 0, None
         for unit in units:
+            if not unit:
+                texts.append("")
+                continue
             rest = unit.removeprefix(start)
             begun, _, end = rest.partition(b"\\")
             is_cut = end in ends and rest is not unit
             try:
-                text = decode_string(begun + b'"') if is_cut else read_text(unit)
+                text = decode_string(begun + b'"') if is_cut else read(unit)
             except NOT_A_STRING:
                 text = None
             if text is None:
@@ -342,6 +351,12 @@ class FastLines(FastParser):
                 self._silent = unit + self._behind
             texts.append(text)
             size += len(unit)
-        self._say_texts(texts, out)
-        self._seen += size + len(texts)
+        if texts:
+            self._say_texts(texts, out)
+            self._seen += size + len(texts)
         return odd
+
+    def _reader(self) -> Callable[[bytes], str | None]:
+        # Beside the template, that of most lines, a line without padding or without text is still plain.
+        has_learned = self._template is not NO_TEMPLATE or self._reads_any
+        return self.decoder.read_text if has_learned else self._template.text
