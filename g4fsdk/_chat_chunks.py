@@ -21,43 +21,15 @@ from g4fsdk._events import (
     ToolCallDelta,
     Usage,
 )
+from g4fsdk._plain_chunks import NOT_PLAIN, decode_reasoning_chunk, decode_text_chunk
 from g4fsdk._status import dig, failure_in
+from g4fsdk._tool_calls import CallNumbers
 from g4fsdk._types import JSON, Conversation
 
 _REASONING_KEYS = ("reasoning_content", "reasoning")
 
 
-class _TextOnly(msgspec.Struct, gc=False):
-    """A delta that says nothing but text: every other key that says something is null or missing."""
-
-    content: str
-    reasoning_content: None = None
-    reasoning: None = None
-    refusal: None = None
-    tool_calls: None = None
-    function_call: None = None
-
-
-class _TextChoice(msgspec.Struct, gc=False):
-    delta: _TextOnly
-    finish_reason: None = None
-
-
-class _GroqExtra(msgspec.Struct, gc=False):
-    usage: None = None
-
-
-class _TextChunk(msgspec.Struct, gc=False):
-    choices: tuple[_TextChoice]
-    usage: None = None
-    error: None = None
-    finish_reason: None = None
-    x_groq: _GroqExtra | None = None
-
-
-_decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
-_NOT_TEXT_ONLY = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-# A miss costs an exception: after so many, units are read without trying until text comes again.
+# A miss costs an exception: after so many, units are read without trying until one of the kind comes again.
 _TRIES = 8
 
 
@@ -85,25 +57,39 @@ class ChatChunkDecoder(Decoder):
         super().__init__(history, notices=notices, handle=handle)
         self._n = n
         self._ends_at_eof = ends_at_eof
-        self._calls: dict[int, _CallNumbers] = {}
-        self._most_tries = _TRIES if n == 1 else 0  # of several answers no unit says nothing but text
-        self._tries = self._most_tries
+        self._calls: dict[int, CallNumbers] = {}
+        self._most_tries = _TRIES if n == 1 else 0  # of several answers, units are told apart in full
+        self._tries = self._thinks = self._most_tries
 
     def read_text(self, data: bytes) -> str | None:
         if not self._tries or 10 in data or 13 in data:
             return None
         try:
-            return _decode_text_chunk(data).choices[0].delta.content
-        except _NOT_TEXT_ONLY:
+            return decode_text_chunk(data).choices[0].delta.content
+        except NOT_PLAIN:
             self._tries -= 1
             return None
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         text = None if name else self.read_text(data)
-        if text is None:
-            self._decode_any(data, name, out)
-        else:
+        if text is not None:
             self.say_text(text, out)
+        elif name or not self._think(data, out):
+            self._decode_any(data, name, out)
+
+    def _think(self, data: bytes, out: list[Event]) -> bool:
+        """Say what the model thinks if the unit *data* says nothing else; say whether."""
+        if not self._thinks:
+            return False
+        try:
+            delta = decode_reasoning_chunk(data).choices[0].delta
+        except NOT_PLAIN:
+            self._thinks -= 1
+            return False
+        thought = delta.reasoning_content or delta.reasoning
+        if thought:
+            self.say(ReasoningDelta(thought), out)
+        return True
 
     def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
         if data.strip() == b"[DONE]":
@@ -115,6 +101,8 @@ class ChatChunkDecoder(Decoder):
         self._chunk(value, out)
         if out and type(out[-1]) is TextDelta:
             self._tries = self._most_tries
+        elif out and type(out[-1]) is ReasoningDelta:
+            self._thinks = self._most_tries
         failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
         if failure is not None:
             raise failure
@@ -220,7 +208,7 @@ class ChatChunkDecoder(Decoder):
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         call_id, name = _text(call.get("id")), _text(function.get("name"))
-        numbers = self._calls.setdefault(number, _CallNumbers())
+        numbers = self._calls.setdefault(number, CallNumbers())
         index = numbers.number_of(call.get("index"), call_id, name)
         return ToolCallDelta(index, call_id, name, _arguments(function), number)
 
@@ -243,45 +231,6 @@ class ChatChunkDecoder(Decoder):
 
 
 _USAGE_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens")
-
-
-class _CallNumbers:
-    """Which tool call a piece belongs to, where the service may not say, or says 0 for all of them."""
-
-    def __init__(self) -> None:
-        self._begun: dict[int, tuple[str | None, str | None]] = {}  # number: id and name
-        self._by_index: dict[int, int] = {}
-        self._by_id: dict[str, int] = {}
-        self._last: int | None = None
-
-    def number_of(self, index: JSON, call_id: str | None, name: str | None) -> int:
-        """Return the number of the call that a piece with these belongs to."""
-        if isinstance(index, int):
-            number = self._by_index.get(index)
-        else:
-            number = self._last if call_id is None else self._by_id.get(call_id)
-        if number is None or self._begins_another(number, index, call_id, name):
-            number = self._free_number(index)
-        self._last = number
-        old_id, old_name = self._begun.get(number, (None, None))
-        self._begun[number] = (old_id or call_id, old_name or name)
-        if isinstance(index, int):
-            self._by_index[index] = number
-        if call_id is not None:
-            self._by_id[call_id] = number
-        return number
-
-    def _begins_another(self, number: int, index: JSON, call_id: str | None, name: str | None) -> bool:
-        # A new id alone means nothing: older vLLM draws one for every piece.
-        old_id, old_name = self._begun[number]
-        if name is None or old_name is None:
-            return False
-        return old_id != call_id if call_id and old_id else not isinstance(index, int) and call_id is None
-
-    def _free_number(self, index: JSON) -> int:
-        if isinstance(index, int) and index not in self._begun:
-            return index
-        return max(self._begun, default=-1) + 1
 
 
 def _text(value: JSON) -> str | None:

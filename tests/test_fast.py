@@ -30,6 +30,7 @@ def slowed(parser: FastParser) -> FastParser:
 
     parser.__class__ = Slowed
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
+    parser.decoder._think = lambda data, out: False  # type: ignore[attr-defined]
     parser._use(NO_TEMPLATE)
     return parser
 
@@ -79,6 +80,13 @@ def sse(text: str, odd: str, gap: str) -> bytes:
         "finish": '{"choices":[{"delta":{},"finish_reason":"stop"}]}',
         "usage": '{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}',
         "reasoning": '{"choices":[{"delta":{"content":"","reasoning":' + json.dumps(text) + "}}]}",
+        "thinking": before.replace('"content":', '"content":null,"reasoning_content":') + quoted + "}}]}",
+        "thinking twice": before.replace('"content":', '"reasoning_content":"","reasoning":')
+        + quoted
+        + "}}]}",
+        "thinking and text": before + '"t","reasoning":' + quoted + "}}]}",
+        "thinking and end": before + '"","reasoning":' + quoted + '},"finish_reason":"stop"}]}',
+        "thinking list": before.replace('"content":', '"reasoning":[],"content":') + quoted + "}}]}",
         "error": '{"error":{"message":"no"}}',
         "broken": '{"choices":[{"delta":{"content":"',
         "done": "[DONE]",
@@ -113,7 +121,8 @@ def line(text: str, odd: str) -> bytes:
 ODD_SSE = (
     *("escaped", "two keys", "not a string", "bare string", "two strings", "half a pair", "finish", "usage"),
     *("reasoning", "error", "broken", "done", "comment", "event"),
-    *("hole", "two holes", "reason hole", "key hole"),
+    *("hole", "two holes", "reason hole", "key hole", "thinking", "thinking twice", "thinking list"),
+    *("thinking and text", "thinking and end"),
 )
 ODD_LINES = (
     *("unpadded", "two strings", "bare string", "escaped nul", "half a pair", "keepAlive", "spaces"),
@@ -128,6 +137,9 @@ holed_units = st.builds(
     texts,
     st.sampled_from(["hole"] * 12) | st.sampled_from(ODD_SSE),
     st.sampled_from(["\n\n", "\r\n\r\n"]),
+)
+thinking_units = st.builds(
+    sse, texts, st.sampled_from(["thinking"] * 6) | st.sampled_from(ODD_SSE), st.just("\n\n")
 )
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
 alive_units = st.builds(line, texts, st.sampled_from([*["text"] * 10, "keepAlive", "no token"]))
@@ -147,7 +159,7 @@ def chunked(draw: st.DrawFn, units: st.SearchStrategy[bytes]) -> list[bytes]:
 
 
 @quick
-@given(chunks=chunked(sse_units) | chunked(crlf_units) | chunked(holed_units))
+@given(chunks=chunked(sse_units) | chunked(crlf_units) | chunked(holed_units) | chunked(thinking_units))
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
 def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)

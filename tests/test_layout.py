@@ -26,7 +26,19 @@ FLOORS = {
     **dict.fromkeys(("_version", "_redact", "_errors", "_types", "_buffers"), 0),
     **dict.fromkeys(("_events", "_completions", "_status", "_decoder", "_devalue", "_prompts", "_bodies"), 1),
     **dict.fromkeys(
-        ("_chat_chunks", "_images", "_chatui", "_parsers", "_fast", "_sse", "_json_lines", "_text"), 1
+        (
+            "_chat_chunks",
+            "_plain_chunks",
+            "_tool_calls",
+            "_images",
+            "_chatui",
+            "_parsers",
+            "_fast",
+            "_sse",
+            "_json_lines",
+            "_text",
+        ),
+        1,
     ),
     **dict.fromkeys(
         ("_document", "parsers", "_flow", "_retries", "_redirects", "_failures", "_inflate", "_whole"), 1
