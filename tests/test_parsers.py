@@ -680,3 +680,20 @@ def test_text_says_what_was_put_into_it(said: list[str], data: st.DataObject) ->
 
     assert seen.text == text.removeprefix("\ufeff")
     assert seen.error is None or not seen.text
+
+
+@quick
+@given(
+    parts=st.lists(
+        st.sampled_from([b"plain ", "世界".encode(), "🙂é".encode(), b"\xff", b"\xe4\xb8"]), min_size=1
+    ),
+    times=st.sampled_from([1, 40, 900]),
+    data=st.data(),
+)
+def test_text_is_kept_as_it_was_given(parts: list[bytes], times: int, data: st.DataObject) -> None:
+    wire = b"so " + b"".join(parts) * times + b" on"
+    parser = TextParser()
+
+    seen = run(parser, cut_at(wire, data.draw(strategies.cuts(len(wire)))))
+
+    assert seen.text == parser.answer.partial == wire.decode("utf-8", "replace")
