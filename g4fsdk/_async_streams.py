@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._call import View
 from g4fsdk._completions import Chunk, Completion
-from g4fsdk._errors import G4FError
+from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._httpx import Answer
 from g4fsdk._reading import Reading
@@ -154,11 +154,18 @@ class _Opening:
 
     def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
         self._open_stream = open_stream
+        self._is_opening = False
         self.stream: OpenStream[Event] | None = None
 
     async def opened(self) -> OpenStream[Event]:
         if self.stream is None:
-            self.stream = await self._open_stream()
+            if self._is_opening:
+                raise UsageError("another task is opening this stream; give each task a stream of its own")
+            self._is_opening = True
+            try:
+                self.stream = await self._open_stream()
+            finally:
+                self._is_opening = False
         return self.stream
 
     def events(self) -> AsyncIterator[Event]:

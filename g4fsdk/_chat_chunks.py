@@ -98,11 +98,11 @@ class ChatChunkDecoder(Decoder):
         value = self.load(data)
         if not isinstance(value, dict):
             raise ValueError("not an object")
+        said = len(out)
         self._chunk(value, out)
-        if out and type(out[-1]) is TextDelta:
-            self._tries = self._most_tries
-        elif out and type(out[-1]) is ReasoningDelta:
-            self._thinks = self._most_tries
+        kinds = {type(event) for event in out[said:]}
+        self._tries = self._most_tries if TextDelta in kinds else self._tries
+        self._thinks = self._most_tries if ReasoningDelta in kinds else self._thinks
         failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
         if failure is not None:
             raise failure

@@ -160,7 +160,7 @@ class _ChoiceParts:
         self.text = text or TextBuffer()
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
-        self.calls: dict[int, ToolCall] = {}
+        self.calls: dict[int, _CallParts] = {}
         self.final: str | None = None
         self.finished = False
         self.finish_reason: str | None = None
@@ -179,14 +179,27 @@ class _ChoiceParts:
             content=self.best_text if has_text else None,
             reasoning="".join(self.reasoning) or None,
             refusal="".join(self.refusal) or None,
-            tool_calls=[self.calls[index] for index in sorted(self.calls)] or None,
+            tool_calls=[self.calls[index].call(index) for index in sorted(self.calls)] or None,
         )
 
-    def add_call(self, piece: ToolCallDelta) -> None:
-        call = self.calls.setdefault(piece.index, ToolCall(None, Function("", ""), piece.index))
-        call.id = call.id or piece.id
-        call.function.name = call.function.name or piece.name
-        call.function.arguments = (call.function.arguments or "") + piece.arguments
+
+class _CallParts:
+    """What one tool call has said so far."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def add(self, piece: ToolCallDelta) -> None:
+        self.id = self.id or piece.id
+        self.name = self.name or piece.name or ""
+        self.arguments.append(piece.arguments)
+
+    def call(self, index: int) -> ToolCall:
+        return ToolCall(self.id, Function(self.name, "".join(self.arguments)), index)
 
 
 class Answer:
@@ -223,7 +236,7 @@ class Answer:
             case RefusalDelta():
                 parts.refusal.append(event.text)
             case ToolCallDelta():
-                parts.add_call(event)
+                parts.calls.setdefault(event.index, _CallParts()).add(event)
             case FinalText():
                 parts.final = event.text
             case Finish():

@@ -16,6 +16,7 @@ from g4fsdk._types import JSON, Conversation
 
 _decode_string = msgspec.json.Decoder(str).decode
 _LONG = 65536  # characters that would take much room beside short ones
+_MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
 
@@ -28,11 +29,21 @@ def load_json(data: bytes) -> JSON:
         ValueError: It is not JSON.
     """
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return json.loads(data.decode("utf-8-sig", "replace"))
+        return _load_any(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _load_any(data: bytes) -> JSON:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(data.decode("utf-8-sig", "replace"), parse_int=_number)
+
+
+def _number(digits: str) -> float:
+    """Return an integer however long it is: msgspec skips it where nobody asks, and so must this."""
+    return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
 
 
 class Notice:

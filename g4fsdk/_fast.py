@@ -29,8 +29,8 @@ NOT_A_STRING = (msgspec.DecodeError, UnicodeDecodeError)
 # Possessive: a string that doesn't fit must not be tried in another way, which takes memory for each byte.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKENS = re.compile(_STRING + rb'|[^"]+')
-_PROBE = "probe\0x"
-_PROBE_JSON = rb'"probe\u0000x"'
+# Two, since a unit may say one of them itself.
+_PROBES = {"probe\0x": rb'"probe\u0000x"', "probe\0y": rb'"probe\u0000y"'}
 # Templates may be learned so often in vain; one that served this many units has paid for the next.
 _LESSONS = 16
 _UNITS_THAT_PAY = 8
@@ -49,7 +49,7 @@ class Template:
     unit, as OpenAI's `obfuscation` does. *middle* and *tail* are the end in front of and behind the hole.
     """
 
-    __slots__ = ("_framing", "_tail", "end", "middle", "prefix", "read", "start", "suffix", "tail")
+    __slots__ = ("_framing", "end", "framed_tail", "middle", "prefix", "read", "start", "suffix", "tail")
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class Template:
     ) -> None:
         """A unit is *start*, a JSON string, *end*; *framing* stands around it. *read* decodes the string."""
         self.start, self.end, self.read = start, end, read
-        self.middle, self._tail = middle, tail
+        self.middle, self.tail = middle, tail
         self._framing = framing
         self.prefix = framing[0] + start
         self.suffix = end + framing[1]
-        self.tail = tail + framing[1]
+        self.framed_tail = tail + framing[1]
 
     def text(self, unit: bytes) -> str | None:
         """Return the text of a bare *unit*, or None when it has another shape."""
@@ -75,7 +75,7 @@ class Template:
         if literal is unit or (string is literal and not self.middle):
             return None
         try:
-            return self.read(string) if string is not literal else self.text_before_hole(literal, self._tail)
+            return self.read(string) if string is not literal else self.text_before_hole(literal, self.tail)
         except NOT_A_STRING:
             return None
 
@@ -97,7 +97,9 @@ class Template:
 
         All have this one if they are what its ends make of the strings that lie where they would.
         """
-        begin, end = len(self.start), -len(self.end) or None
+        if not self.start:
+            return None
+        begin, end = len(self.start), -len(self.end)
         strings = [unit[begin:end] for unit in units]
         glue = self.end + b"\n" + self.start
         if self.start + glue.join(strings) + self.end != b"\n".join(units):
@@ -119,15 +121,12 @@ class Template:
         middle, tail = b"".join(ours[: differ[0]]), b"".join(ours[differ[0] + 1 :])
         # A value, never a key; and one that says nothing, whatever string it is.
         is_value = middle.rstrip().endswith(b":") and ours[differ[0]][:1] == theirs[differ[0]][:1] == b'"'
-        says_nothing = decoder.read_text(self.start + _PROBE_JSON + middle + b'"x"' + tail) == _PROBE
-        return (
-            Template(self.start, self.end, self._framing, self.read, middle, tail)
-            if is_value and says_nothing
-            else None
-        )
+        if not is_value or not _says_probes(decoder, self.start, middle + b'"x"' + tail):
+            return None
+        return Template(self.start, self.end, self._framing, self.read, middle, tail)
 
 
-#: Fits nothing: an empty beginning taken away leaves the same object, and the same length.
+#: Fits nothing: an empty beginning taken away leaves the same object.
 NO_TEMPLATE = Template(b"", b"", (b"", b""), decode_string)
 
 
@@ -136,16 +135,18 @@ def learn(
 ) -> Template | None:
     """Return the template of *unit*, whose text stands under the decoder's key, or None when it has none.
 
-    The template is tried with another string first, on the plain path: so a key of the same name elsewhere
+    The template is tried with other strings first, on the plain path: so a key of the same name elsewhere
     in the unit can't be taken for it.
     """
     found = re.search(rb'[{,\s]"' + decoder.text_key + rb'"\s*:\s*(' + _STRING + rb")", unit)
     if found is None:
         return None
     start, end = unit[: found.start(1)], unit[found.end(1) :]
-    if decoder.read_text(start + _PROBE_JSON + end) != _PROBE:
-        return None
-    return Template(start, end, framing, read)
+    return Template(start, end, framing, read) if _says_probes(decoder, start, end) else None
+
+
+def _says_probes(decoder: Decoder, start: bytes, end: bytes) -> bool:
+    return all(decoder.read_text(start + literal + end) == text for text, literal in _PROBES.items())
 
 
 class FastParser(Parser):
@@ -252,7 +253,7 @@ class FastEvents(FastParser):
                     self._seen = seen
                     self._write_text(text)
                     return [TextDelta(text)]
-        elif self._line and 10 not in data and 13 not in data:
+        elif data and self._line and 10 not in data and 13 not in data:
             held = self._line_size + len(data)
             if held <= self.max_bytes:
                 self._line.append(data)
@@ -261,7 +262,7 @@ class FastEvents(FastParser):
         return super().feed(data)
 
     def _before_hole(self, rest: bytes) -> str | None:
-        return self._template.text_before_hole(rest, self._template.tail) if self._middle else None
+        return self._template.text_before_hole(rest, self._template.framed_tail) if self._middle else None
 
     def _end_lines_in_crlf(self) -> None:
         """From now on, expect events whose lines end in CRLF."""
@@ -275,7 +276,7 @@ class FastEvents(FastParser):
 
     def _known(self, units: list[bytes], out: list[Event]) -> bool:
         """Say the texts of bare *units* if they are many and all fit the template; say whether."""
-        if len(units) < _MANY_UNITS or not self._prefix or self._middle or not self.decoder.is_plain:
+        if len(units) < _MANY_UNITS or self._middle or not self.decoder.is_plain:
             return False
         texts = self._template.texts(units)
         if texts is None:
@@ -327,36 +328,24 @@ class FastLines(FastParser):
         string = rest.removesuffix(self._suffix)
         return self._read(string) if string is not rest else None
 
-    def _say_units(self, units: Iterator[bytes], out: list[Event]) -> bytes | None:
-        """The same for lines, blank ones too, without decoding the padding."""
-        if not self.decoder.is_plain:
-            return next(units, None)
-        start, ends, read = self._template.start, self._bare_ends, self._reader()
-        texts, size, odd = [], 0, None
-        for unit in units:
-            if not unit:
-                texts.append("")
-                continue
-            rest = unit.removeprefix(start)
-            begun, _, end = rest.partition(b"\\")
-            is_cut = end in ends and rest is not unit
-            try:
-                text = decode_string(begun + b'"') if is_cut else read(unit)
-            except NOT_A_STRING:
-                text = None
-            if text is None:
-                odd = unit
-                break
-            if not text:
-                self._silent = unit + self._behind
-            texts.append(text)
-            size += len(unit)
-        if texts:
-            self._say_texts(texts, out)
-            self._seen += size + len(texts)
-        return odd
-
     def _reader(self) -> Callable[[bytes], str | None]:
-        # Beside the template, that of most lines, a line without padding or without text is still plain.
-        has_learned = self._template is not NO_TEMPLATE or self._reads_any
-        return self.decoder.read_text if has_learned else self._template.text
+        if self._template is NO_TEMPLATE and not self._reads_any:
+            return self._template.text
+        start, ends, read_text = self._template.start, self._bare_ends, self.decoder.read_text
+
+        def read(line: bytes) -> str | None:
+            if not line:
+                return ""
+            rest = line.removeprefix(start)
+            begun, _, end = rest.partition(b"\\")
+            if end in ends and rest is not line:
+                try:
+                    return decode_string(begun + b'"')
+                except NOT_A_STRING:
+                    return None
+            text = read_text(line)
+            if text == "":
+                self._silent = line + b"\n"
+            return text
+
+        return read

@@ -32,12 +32,12 @@ class JSONLinesParser(FastLines):
         rest = lines.pop()
         units = iter(lines)
         next_odd = self._say_units if len(data) <= self.max_bytes else _next
-        while (odd := next_odd(units, out)) is not None:
+        while not self.decoder.done and (odd := next_odd(units, out)) is not None:
             self._decode(odd, self._seen, out)
             self._seen += len(odd) + 1
         if rest:
             self._hold(rest)
-        self._allow(not rest)
+        self._allow(not rest and not self.decoder.done)
 
     def _decode(self, line: bytes, at: int, out: list[Event]) -> None:
         self._check_size(len(line), at, line)

@@ -140,7 +140,8 @@ class ChatStream:
         Raises:
             G4FError: The answer is not complete.
         """
-        return self._open().completion()
+        opened, self._events = self._open(), iter(())
+        return opened.completion()
 
     def close(self) -> None:
         """Free the connection. What has not been read is lost."""

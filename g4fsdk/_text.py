@@ -104,21 +104,27 @@ class TextParser(Parser):
         if self._is_empty:
             raise EmptyAnswerError("an empty body came in place of an answer; ask again")
         if self._rest or self._head:
+            self._say_held(out)
             raise IncompleteStreamError(
                 "the answer ended inside a character, so it is not complete; ask again"
             )
         if self._beginning:
-            held, self._beginning = self._beginning, None
-            self._check_answer(held)
-            self.decoder.say_text(held, out)
+            self._check_answer(self._beginning)
+        self._say_held(out)
         self.decoder.end(out)
 
     def _broken(self, cause: str, out: list[Event]) -> G4FError:
-        held, self._beginning = self._beginning or "", None
+        held = self._beginning or ""
         if held.lstrip().startswith("<") and is_challenge(held.encode()):
+            self._beginning = None
             return page_error(self.status, held.encode())
-        self.decoder.say_text(held, out)
+        self._say_held(out)
         return super()._broken(cause, out)
+
+    def _say_held(self, out: list[Event]) -> None:
+        held, self._beginning = self._beginning or "", None
+        self.decoder.say_text(held, out)
+        self.decoder.flush(out)
 
     def _check_answer(self, held: str) -> None:
         body = held.encode("utf-8")

@@ -13,6 +13,7 @@ class CallNumbers:
         self._by_index: dict[int, int] = {}
         self._by_id: dict[str, int] = {}
         self._last: int | None = None
+        self._most = -1
 
     def number_of(self, index: JSON, call_id: str | None, name: str | None) -> int:
         """Return the number of the call that a piece with these belongs to."""
@@ -23,6 +24,7 @@ class CallNumbers:
         if number is None or self._begins_another(number, index, call_id, name):
             number = self._free_number(index)
         self._last = number
+        self._most = max(self._most, number)
         old_id, old_name = self._begun.get(number, (None, None))
         self._begun[number] = (old_id or call_id, old_name or name)
         if isinstance(index, int):
@@ -41,4 +43,4 @@ class CallNumbers:
     def _free_number(self, index: JSON) -> int:
         if isinstance(index, int) and index not in self._begun:
             return index
-        return max(self._begun, default=-1) + 1
+        return self._most + 1

@@ -158,15 +158,27 @@ def chunked(draw: st.DrawFn, units: st.SearchStrategy[bytes]) -> list[bytes]:
     return [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
 
 
+# So many shapes that no more are learned; units that say what a template is tried with; a number of more
+# digits than Python reads.
+GIVEN_UP = [sse("a", "text", "\n\n").replace(b'"c1"', b'"c%d"' % number) for number in range(20)]
+FORGED = b'data: {"x":{"content":"%s"},"choices":[{"delta":{"content":"probe\\u0000x"}}]}\n\n'
+FORGED_LINE = b'{"type":"stream","token":"%s","token":"probe\\u0000x"}\n'
+LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
+
+
 @quick
 @given(chunks=chunked(sse_units) | chunked(crlf_units) | chunked(holed_units) | chunked(thinking_units))
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
+@example(chunks=[*GIVEN_UP, sse("", "bare string", "\n\n") * 6])
+@example(chunks=[FORGED % text for text in (b"a", b"b", b"c")])
+@example(chunks=[*GIVEN_UP, sse("hm", "reasoning", "\n\n") * 9 + LONG_NUMBER])
 def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)
 
 
 @quick
 @given(chunks=chunked(line_units) | chunked(alive_units))
+@example(chunks=[FORGED_LINE % text for text in (b"a", b"b", b"c")])
 def test_json_lines_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(JSONLinesParser(), chunks) == run(slowed(JSONLinesParser()), chunks)
 

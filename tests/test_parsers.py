@@ -192,6 +192,25 @@ def test_an_unreadable_line_says_where_it_is(wire: bytes, offset: int) -> None:
     assert (caught.value.offset, caught.value.excerpt) == (offset, b"bad")
 
 
+def test_nothing_counts_behind_the_end_in_a_block_of_lines() -> None:
+    lines = [
+        b'{"choices":[{"delta":{"content":"a"}}]}\n',
+        b"[DONE]\n",
+        b'{"choices":[{"delta":{"content":"b"}}]}\n',
+    ]
+
+    for pieces in (lines, [b"".join(lines)]):
+        assert run(JSONLinesParser(ChatChunkDecoder()), pieces).text == "a"
+
+
+@pytest.mark.parametrize("odd", [b'"\xff"', b"NaN", b'"\\ud800"'])
+@pytest.mark.parametrize(("make", "frame"), [(SSEParser, b"data: %s\n\n"), (JSONLinesParser, b"%s\n")])
+def test_what_is_nested_too_deeply_is_an_error_of_ours(make: Any, frame: bytes, odd: bytes) -> None:
+    deep = b'{"a":' + odd + b',"b":' + b"[" * 5000 + b"]" * 5000 + b"}"
+
+    assert type(run(make(), [frame % deep]).error) is ProtocolError
+
+
 # --- Text ---
 
 
@@ -238,6 +257,16 @@ def test_text_that_ends_inside_a_character_is_incomplete(wire: bytes) -> None:
 
     assert isinstance(seen.error, IncompleteStreamError)
     assert seen.error.partial == wire.decode(errors="ignore")
+
+
+@pytest.mark.parametrize("held", [b"  <htm\xe4", b"sor\xe4"])
+def test_text_held_back_is_handed_over_when_it_ends_inside_a_character(held: bytes) -> None:
+    notices = (Notice("sorry, no", BlockedError, "ask another"),)
+
+    seen = run(TextParser(TextDecoder(notices=notices)), [held])
+
+    assert isinstance(seen.error, IncompleteStreamError)
+    assert seen.text == seen.error.partial == held[:-1].decode()
 
 
 def test_text_is_handed_over_with_the_bytes_that_complete_it() -> None:
