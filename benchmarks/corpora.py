@@ -14,6 +14,7 @@ __all__ = [
     "EVENTS",
     "SSE",
     "TEXT_BYTES",
+    "TOOL_CALL",
     "Corpus",
     "chat_ui",
     "comments",
@@ -27,6 +28,10 @@ __all__ = [
     "tokens",
 ]
 
+#: The next piece of a tool call's arguments, as an event.
+TOOL_CALL = (
+    b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"[1, 2, 3], "}}]}}]}\n\n'
+)
 CASSETTES = Path(__file__).parents[1] / "cassettes"
 
 

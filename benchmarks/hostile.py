@@ -71,6 +71,7 @@ def run(bench: Bench) -> None:
     )
     _grow(bench, "hostile: data lines of one event, one a chunk", lines, lambda n: [b"data: 1\n"] * n, ours)
     _grow(bench, "hostile: empty chunks and blank lines", lines, lambda n: [b"", b"\n"] * (n // 2), ours)
+    _grow(bench, "hostile: pieces of one tool call", lines // 10, lambda n: [corpora.TOOL_CALL] * n, ours)
     chat_ui = (Reader(OURS, (), lambda chunks: fed(chunks, JSONLinesParser)),)
     _grow(bench, "hostile: one chat-ui line, in pieces", bench.scale.hostile_bytes, _long_update, chat_ui)
     _grow(bench, "hostile: blank lines of chat-ui", lines, lambda n: [b"\n"] * n, chat_ui)
