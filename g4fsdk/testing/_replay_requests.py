@@ -67,7 +67,11 @@ class ReplayAdapter(HTTPAdapter):
 
 def _open(wire: _WireReader, request: requests.PreparedRequest) -> urllib3.HTTPResponse:
     parsed = http.client.HTTPResponse(_Socket(wire), method=request.method)  # type: ignore[arg-type]  # makefile is all it needs
-    parsed.begin()
+    try:
+        parsed.begin()
+    except (http.client.HTTPException, OSError):
+        parsed.close()  # left to the garbage collector, it complains from Python 3.13 on
+        raise
     return urllib3.HTTPResponse(
         body=parsed,
         headers=urllib3.HTTPHeaderDict(parsed.msg.items()),
