@@ -8,6 +8,11 @@ from collections.abc import Callable
 from g4fsdk._errors import Clock, DeadlineError
 from g4fsdk._types import Timeouts
 
+# What may still come behind the end marker: the last chunk of the body, mostly in the same packet:
+# how long both clients wait for that, and how much they read of it.
+DRAIN_S = 0.05
+DRAIN_BYTES = 65536
+
 _ADVICE = {
     "connect": "check the address and the network",
     "first_event": "the service may be busy: ask again, or raise Timeouts(first_event=...)",

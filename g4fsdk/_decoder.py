@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
+from g4fsdk._answers import Answer
 from g4fsdk._buffers import ByteBuffer
-from g4fsdk._completions import Answer
 from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
 from g4fsdk._types import JSON, Conversation

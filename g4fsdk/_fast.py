@@ -8,7 +8,8 @@ Once a unit has been read in full, another with the same beginning and end only 
 That is no guess. Behind equal beginnings the JSON lexer is in the same state; a string decoder accepts one
 whole string literal and nothing else, so no line end either; so what stands between beginning and end is
 one value, and the rest of the document says what it said before. Anything else takes the plain path.
-`tests/test_fast.py` holds both paths against each other.
+`tests/test_fast.py` holds both paths against each other. All shortcuts stand here, long as
+it makes the module: what has to be exact is argued and tested in one place.
 """
 
 from __future__ import annotations
@@ -218,6 +219,11 @@ class FastParser(Parser):
         """Return what reads the text of one unit of many."""
         # A hole costs more than it saves there.
         return self.decoder.read_text if self._reads_any or self._middle else self._template.text
+
+    def _learn_if_text(self, unit: bytes, said: list[Event]) -> None:
+        """Learn from *unit*, read in full, when the last it *said* is text."""
+        if self._lessons and said and type(said[-1]) is TextDelta:
+            self._learn(unit)
 
     def _learn(self, unit: bytes) -> None:
         """Learn the template of *unit*, a text that the present one did not fit, unless often in vain."""

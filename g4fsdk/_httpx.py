@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import anyio
 import httpx
 
-from g4fsdk._clocks import Clocks
+from g4fsdk._clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._errors import Clock, G4FError, TransportError, UsageError
 from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
 from g4fsdk._inflate import CodingError, Inflater
@@ -21,9 +21,6 @@ from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
 from g4fsdk._whole import WholeAnswer
 
-# What may still come behind the end marker: the last chunk of the body, mostly in the same packet.
-_DRAIN_S = 0.05
-_DRAIN_BYTES = 65536
 # With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
 # default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
@@ -155,8 +152,8 @@ class Answer:
 
     async def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
-        left = _DRAIN_BYTES
-        with anyio.move_on_after(_DRAIN_S):
+        left = DRAIN_BYTES
+        with anyio.move_on_after(DRAIN_S):
             try:
                 while left > 0 and (data := await anext(self._pieces, b"")):
                     left -= len(data)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from g4fsdk._chatui import UpdateDecoder
 from g4fsdk._decoder import Decoder
-from g4fsdk._events import Event, TextDelta
+from g4fsdk._events import Event
 from g4fsdk._fast import FastLines
 from g4fsdk._parsers import BLANK, MAX_BYTES
 
@@ -33,27 +33,23 @@ class JSONLinesParser(FastLines):
         units = iter(lines)
         next_odd = self._say_units if len(data) <= self.max_bytes else _next
         while not self.decoder.done and (odd := next_odd(units, out)) is not None:
-            self._decode(odd, self._seen, out)
+            self._take_line(odd, out)
             self._seen += len(odd) + 1
         if rest:
             self._hold(rest)
         self._allow(not rest and not self.decoder.done)
 
-    def _decode(self, line: bytes, at: int, out: list[Event]) -> None:
-        self._check_size(len(line), at, line)
+    def _take_line(self, line: bytes, out: list[Event]) -> None:
+        self._check_size(len(line), self._seen, line)
         unit = line.strip(BLANK)
         if not unit:
             return
         said = len(out)
-        try:
-            self.decoder.decode(unit, b"", out)
-        except ValueError as error:
-            raise self._unreadable("a JSON line", error, at, unit) from error
-        if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
-            self._learn(line)
+        self._decode(unit, b"", "a JSON line", self._seen, out)
+        self._learn_if_text(line, out[said:])
 
     def _end_stream(self, out: list[Event]) -> None:
-        self._decode(self._with_line(b""), self._seen, out)
+        self._take_line(self._with_line(b""), out)
 
 
 def _next(units: Iterator[bytes], out: list[Event]) -> bytes | None:

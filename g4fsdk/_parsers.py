@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from g4fsdk._completions import Answer
+from g4fsdk._answers import Answer
 from g4fsdk._decoder import Decoder
 from g4fsdk._errors import EmptyAnswerError, G4FError, IncompleteStreamError, ProtocolError
 from g4fsdk._events import Event
@@ -192,6 +192,13 @@ class Parser:
             self.decoder.document(body, out)
         except ValueError as error:
             raise self._unreadable("a JSON document", error, self._seen, body) from error
+
+    def _decode(self, unit: bytes, name: bytes, what: str, at: int, out: list[Event]) -> None:
+        """Read *unit* in full; *what* it should be, and that it begins *at* that byte, is for the error."""
+        try:
+            self.decoder.decode(unit, name, out)
+        except ValueError as error:
+            raise self._unreadable(what, error, at, unit) from error
 
     def _broken(self, cause: str, out: list[Event]) -> G4FError:
         page = bytes(self._whole or b"")

@@ -5,9 +5,11 @@ A key that could say something else is named, and null where it stands; a chunk 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
+
+DeltaT = TypeVar("DeltaT")
 
 
 class _TextOnly(msgspec.Struct, gc=False):
@@ -21,23 +23,6 @@ class _TextOnly(msgspec.Struct, gc=False):
     function_call: None = None
 
 
-class _TextChoice(msgspec.Struct, gc=False):
-    delta: _TextOnly
-    finish_reason: None = None
-
-
-class _GroqExtra(msgspec.Struct, gc=False):
-    usage: None = None
-
-
-class _TextChunk(msgspec.Struct, gc=False):
-    choices: tuple[_TextChoice]
-    usage: None = None
-    error: None = None
-    finish_reason: None = None
-    x_groq: _GroqExtra | None = None
-
-
 class _ReasoningOnly(msgspec.Struct, gc=False):
     """A delta that says nothing but what the model thinks."""
 
@@ -49,19 +34,23 @@ class _ReasoningOnly(msgspec.Struct, gc=False):
     function_call: None = None
 
 
-class _ReasoningChoice(msgspec.Struct, gc=False):
-    delta: _ReasoningOnly
+class _Choice(msgspec.Struct, Generic[DeltaT], gc=False):
+    delta: DeltaT
     finish_reason: None = None
 
 
-class _ReasoningChunk(msgspec.Struct, gc=False):
-    choices: tuple[_ReasoningChoice]
+class _GroqExtra(msgspec.Struct, gc=False):
+    usage: None = None
+
+
+class _Chunk(msgspec.Struct, Generic[DeltaT], gc=False):
+    choices: tuple[_Choice[DeltaT]]
     usage: None = None
     error: None = None
     finish_reason: None = None
     x_groq: _GroqExtra | None = None
 
 
-decode_text_chunk = msgspec.json.Decoder(_TextChunk).decode
-decode_reasoning_chunk = msgspec.json.Decoder(_ReasoningChunk).decode
+decode_text_chunk = msgspec.json.Decoder(_Chunk[_TextOnly]).decode
+decode_reasoning_chunk = msgspec.json.Decoder(_Chunk[_ReasoningOnly]).decode
 NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -13,7 +13,7 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import exceptions as low
 
-from g4fsdk._clocks import Clocks
+from g4fsdk._clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._connections import CLOCKS, POOLS, pieces_of, socket_of
 from g4fsdk._errors import Clock, G4FError, TransportError
 from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
@@ -22,9 +22,6 @@ from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
 from g4fsdk._whole import WholeAnswer
 
-# What may still come behind the end marker: the last chunk of the body, mostly in the same packet.
-_DRAIN_S = 0.05
-_DRAIN_BYTES = 65536
 # A thread that finds the pool full opens a connection and throws it away afterwards.
 _POOL_SIZE = 100
 
@@ -177,7 +174,7 @@ class Answer:
 
     def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
-        left, until = _DRAIN_BYTES, time.monotonic() + _DRAIN_S
+        left, until = DRAIN_BYTES, time.monotonic() + DRAIN_S
         try:
             while left > 0 and (seconds := until - time.monotonic()) > 0:
                 self._set_timeout(seconds)

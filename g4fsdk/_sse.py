@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Decoder
-from g4fsdk._events import Event, TextDelta
+from g4fsdk._events import Event
 from g4fsdk._fast import FastEvents
 from g4fsdk._parsers import MAX_BYTES
+
+_WHAT = "a JSON event"
 
 
 class SSEParser(FastEvents):
@@ -115,14 +117,10 @@ class SSEParser(FastEvents):
 
     def _take_unit(self, unit: bytes, out: list[Event]) -> None:
         said = len(out)
-        try:
-            self.decoder.decode(unit, b"", out)
-        except ValueError as error:
-            raise self._unreadable("a JSON event", error, self._seen, unit) from error
+        self._decode(unit, b"", _WHAT, self._seen, out)
         self._has_event = True
         self._seen += len(unit) + self._framed
-        if self._lessons and len(out) > said and type(out[-1]) is TextDelta:
-            self._learn(unit)
+        self._learn_if_text(unit, out[said:])
 
     def _take_lines(self, data: bytes, out: list[Event]) -> None:
         lines = data.split(b"\n")
@@ -173,10 +171,7 @@ class SSEParser(FastEvents):
         name = self._name
         self._data, self._data_size, self._name = [], 0, b""
         self._has_event = True
-        try:
-            self.decoder.decode(payload, name, out)
-        except ValueError as error:
-            raise self._unreadable("a JSON event", error, self._event_at, payload) from error
+        self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
         if self._line:

@@ -70,8 +70,9 @@ class TextParser(Parser):
             self._is_empty = False
         if self._head is not None:
             data = self._past_mark(data)
-        text, used = _decode_utf8(self._rest + data, "replace")
-        self._rest = (self._rest + data)[used:]
+        data = self._rest + data
+        text, used = _decode_utf8(data, "replace")
+        self._rest = data[used:]
         if self._beginning is not None:
             text = self._past_beginning(text)
         if text:

@@ -23,7 +23,8 @@ from g4fsdk import (
     ToolCallDelta,
     Usage,
 )
-from g4fsdk._completions import Answer, AssistantMessage, Chunk, Completion, Function, ToolCall, to_chunk
+from g4fsdk._answers import Answer
+from g4fsdk._completions import AssistantMessage, Chunk, Completion, Function, ToolCall, to_chunk
 
 CONVERSATION = Conversation("yqcloud", "gpt-4", (Message("user", "Hi"),))
 

@@ -28,6 +28,7 @@ FLOORS = {
     **dict.fromkeys(
         (
             "_chat_chunks",
+            "_answers",
             "_plain_chunks",
             "_tool_calls",
             "_images",

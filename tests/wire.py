@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from g4fsdk import Event, G4FError, Request, Response, Stream, TextDelta, advance
-from g4fsdk._completions import Answer
+from g4fsdk._answers import Answer
 from g4fsdk._flow import Flow
 from g4fsdk._parsers import Parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,19 +39,11 @@ class RecordingAdapter(BaseAdapter):
         self._begin = begin
         self._inner = inner or HTTPAdapter()
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Return what the inner adapter returns; see `requests.adapters.BaseAdapter.send`."""
         tape = self._begin(record_request(request))
         with _noting_the_end(tape):
-            response = self._inner.send(request, stream, timeout, verify, cert, proxies)
+            response = self._inner.send(request, *args, **options)
         raw: Any = response.raw
         version = _VERSIONS.get(getattr(raw, "version", None) or 11, "1.1")
         tape.answered(response.status_code, response.reason or "", _headers(response), version)

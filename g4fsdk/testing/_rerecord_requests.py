@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,19 +19,11 @@ class PlayOrRecordAdapter(BaseAdapter):
         self._play = play
         self._record = record
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: bool | str = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Return the recorded response, or the live one; see `requests.adapters.BaseAdapter.send`."""
         with suppress(MismatchError):
-            return self._play.send(request, stream, timeout, verify, cert, proxies)
-        return self._record.send(request, stream, timeout, verify, cert, proxies)
+            return self._play.send(request, *args, **options)
+        return self._record.send(request, *args, **options)
 
     def close(self) -> None:
         self._play.close()
