@@ -79,14 +79,13 @@ class _CallParts:
 class Answer:
     """Adds up the events of one stream."""
 
-    __slots__ = ("choices", "conversation", "images", "settle_text", "title", "usage", "write_text")
+    __slots__ = ("choices", "conversation", "images", "title", "usage", "write_text")
 
-    def __init__(self, text: ByteBuffer | None = None) -> None:
+    def __init__(self, text: TextBuffer | ByteBuffer | None = None) -> None:
         """*text* keeps what choice 0 says."""
         first = _ChoiceParts(text)
         self.choices = {0: first}
         self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
-        self.settle_text = first.text.settle
         self.usage: Usage | None = None
         self.title: str | None = None
         self.images: list[Image] = []

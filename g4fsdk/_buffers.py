@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from io import StringIO
+_MANY = 1024  # pieces
 
 
 class TextBuffer:
-    """Keeps text. What is new takes four bytes a character; what is settled mostly one."""
+    """Keeps text: *new* pieces as they came, some 60 bytes each, until they are many and are joined."""
 
-    __slots__ = ("_new", "_settled", "write")
+    __slots__ = ("_settled", "new")
 
     def __init__(self) -> None:
         self._settled: list[str] = []
-        # Begun empty, a StringIO would hold every piece as it came until it is asked.
-        self._new = StringIO("-")
-        self._new.truncate(self._new.seek(0))
-        self.write = self._new.write
+        self.new: list[str] = []
 
-    def settle(self, text: str = "") -> None:
-        """Make room: keep apart what was written, and *text* behind it."""
-        self._settled += (self._new.getvalue(), text)
-        self._new.truncate(self._new.seek(0))
+    def write(self, text: str) -> None:
+        self.new.append(text)
+        self.settle()
+
+    def settle(self) -> None:
+        """Make room, where there are many new pieces."""
+        if len(self.new) >= _MANY:
+            self._settled.append("".join(self.new))
+            self.new.clear()
 
     def getvalue(self) -> str:
-        return "".join((*self._settled, self._new.getvalue()))
+        return "".join((*self._settled, *self.new))
 
 
 class ByteBuffer:
@@ -37,9 +39,6 @@ class ByteBuffer:
 
     def write(self, text: str) -> None:
         self.new += text.encode()
-
-    def settle(self, text: str = "") -> None:
-        self.add_long(text.encode())
 
     def add_long(self, data: bytes) -> None:
         self._settled += (bytes(self.new), data)

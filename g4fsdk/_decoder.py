@@ -9,13 +9,12 @@ from typing import ClassVar
 import msgspec
 
 from g4fsdk._answers import Answer
-from g4fsdk._buffers import ByteBuffer
+from g4fsdk._buffers import ByteBuffer, TextBuffer
 from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
 from g4fsdk._types import JSON, Conversation
 
 _decode_string = msgspec.json.Decoder(str).decode
-_LONG = 65536  # characters that would take much room beside short ones
 _MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
@@ -98,7 +97,8 @@ class Decoder:
         self.is_plain = not notices and not announce
 
     def new_answer(self) -> Answer:
-        return Answer()
+        self.texts = TextBuffer()
+        return Answer(self.texts)
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".
@@ -138,8 +138,7 @@ class Decoder:
         """Say the next piece of the answer, once it is known to be one and can be encoded."""
         if self.is_plain and not choice:
             if text:
-                keep = self.answer.write_text if len(text) < _LONG else self.answer.settle_text
-                keep(text)
+                self.answer.write_text(text)
                 out.append(TextDelta(text))
             return
         text = self._past_notices(self._whole_characters(text, choice), choice)

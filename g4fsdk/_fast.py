@@ -30,6 +30,8 @@ NOT_A_STRING = (msgspec.DecodeError, UnicodeDecodeError)
 # Possessive: a string that doesn't fit must not be tried in another way, which takes memory for each byte.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKENS = re.compile(_STRING + rb'|[^"]+')
+#: The same for a line, whose size may be new.
+NOT_AS_BEFORE = (KeyError, *NOT_A_STRING)
 # Two, since a unit may say one of them itself.
 _PROBES = {"probe\0x": rb'"probe\u0000x"', "probe\0y": rb'"probe\u0000y"'}
 # Templates may be learned so often in vain; one that served this many units has paid for the next.
@@ -39,8 +41,8 @@ _MAX_LESSON = 65536  # no service says so much around a few letters
 # Below this, reading units one by one is cheaper than all at once.
 _MANY_UNITS = 4
 # After so many bytes, the plain path is taken once: it makes room for what is kept of them.
-_WINDOW = 1 << 20
-_MAX_PADDING = 32
+_WINDOW = 1 << 18
+_MAX_ENDS = 256  # sizes of lines whose ends are remembered
 
 
 class Template:
@@ -159,7 +161,7 @@ class FastParser(Parser):
 
     __slots__ = (
         *("_behind", "_framed", "_learned_at", "_lessons", "_middle", "_prefix", "_read", "_reads_any"),
-        *("_settled_at", "_suffix", "_template", "_window", "_write_text"),
+        *("_suffix", "_template", "_texts", "_window"),
     )
 
     #: What frames a unit on the wire, in front and behind.
@@ -168,9 +170,9 @@ class FastParser(Parser):
 
     def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder, max_bytes=max_bytes)
-        self._write_text = decoder.answer.write_text
+        # Kept as a list for its `append`, which has an instruction of its own.
+        self._texts = decoder.texts.new
         self._window = min(max_bytes, _WINDOW)
-        self._settled_at = 0
         self._lessons = _LESSONS
         self._learned_at = 0
         self._behind = self.behind
@@ -188,13 +190,11 @@ class FastParser(Parser):
 
     def _allow(self, is_between: bool) -> None:
         """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to."""
-        if self._seen - self._settled_at >= _WINDOW:
-            self._settled_at = self._seen
-            self.decoder.answer.settle_text()
+        self.decoder.texts.settle()
         self._fast_until = self._seen + self._window if is_between and self.decoder.is_plain else -1
 
     def _say_texts(self, texts: list[str], out: list[Event]) -> None:
-        self.decoder.answer.write_text("".join(texts))
+        self._texts.append("".join(texts))
         out += map(TextDelta, filter(None, texts))
 
     def _say_units(self, units: Iterator[bytes], out: list[Event]) -> bytes | None:
@@ -241,7 +241,7 @@ class FastParser(Parser):
 class FastEvents(FastParser):
     """The fast paths of server-sent events of one data line each."""
 
-    __slots__ = ()
+    __slots__ = ("_counted",)
 
     before = b"data: "
     behind = b"\n\n"
@@ -257,7 +257,7 @@ class FastEvents(FastParser):
                     text = None
                 if text:
                     self._seen = seen
-                    self._write_text(text)
+                    self._texts.append(text)
                     return [TextDelta(text)]
         elif data and self._line and 10 not in data and 13 not in data:
             held = self._line_size + len(data)
@@ -273,12 +273,18 @@ class FastEvents(FastParser):
     def _end_lines_in_crlf(self) -> None:
         """From now on, expect events whose lines end in CRLF."""
         self._behind = b"\r\n\r\n"
-        self._write_text = self._write_text_of_crlf
+        self._counted = len(self._texts)
         self._use(NO_TEMPLATE)
 
-    def _write_text_of_crlf(self, text: str) -> None:
-        self._seen -= 2  # each line end counts as one byte
-        self.decoder.answer.write_text(text)
+    def _allow(self, is_between: bool) -> None:
+        super()._allow(is_between)
+        self._counted = len(self._texts)
+
+    def _count_crlf(self) -> None:
+        """Count each line end as one byte, also in the events that took the fast path since it was opened."""
+        if self._behind is not self.behind:
+            self._seen -= 2 * (len(self._texts) - self._counted)
+            self._counted = len(self._texts)
 
     def _known(self, units: list[bytes], out: list[Event]) -> bool:
         """Say the texts of bare *units* if they are many and all fit the template; say whether."""
@@ -291,16 +297,10 @@ class FastEvents(FastParser):
         return True
 
 
-def _padded_ends(padding: bytes, suffix: bytes) -> frozenset[bytes]:
-    """Return what may stand behind the first backslash of a string filled up with *padding*, and *suffix*."""
-    counts = range(1, _MAX_PADDING) if padding else ()
-    return frozenset((padding * count)[1:] + b'"' + suffix for count in counts)
-
-
 class FastLines(FastParser):
     """The fast paths of JSON lines whose texts may be filled up, and of a line that says nothing."""
 
-    __slots__ = ("_bare_ends", "_ends", "_silent")
+    __slots__ = ("_bare_ends", "_ends", "_quoted", "_silent")
 
     def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder, max_bytes=max_bytes)
@@ -308,50 +308,74 @@ class FastLines(FastParser):
 
     def _use(self, template: Template) -> None:
         super()._use(template)
-        self._bare_ends = _padded_ends(self.decoder.padding, template.end)
-        self._ends = _padded_ends(self.decoder.padding, template.suffix)
+        self._quoted = self._prefix + b'"'
+        # What lines of one size end with, padding included: as they stand on the wire, and bare.
+        self._ends: dict[int, bytes] = {}
+        self._bare_ends: dict[int, bytes] = {}
+
+    def _allow(self, is_between: bool) -> None:
+        super()._allow(is_between and self._template is not NO_TEMPLATE)
 
     def feed(self, data: bytes) -> list[Event]:
-        if (seen := self._seen + len(data)) <= self._fast_until:
-            rest = data.removeprefix(self._prefix)
-            if rest is not data:
+        size = len(data)
+        if (seen := self._seen + size) <= self._fast_until:
+            try:
                 # Six bytes a NUL, the padding is most of an ordinary line: it is cut off, not decoded.
-                begun, _, end = rest.partition(b"\\")
-                try:
-                    text = decode_string(begun + b'"') if end in self._ends else self._read_whole(rest)
-                except NOT_A_STRING:
-                    text = None
-                if text:
+                rest = data.removesuffix(self._ends[size])
+                string = rest.removeprefix(self._quoted)
+                if rest is not data and string is not rest:
+                    # Without a quote, an escape or a control character, a string is what it says.
+                    if 92 in string or 34 in string or not (text := string.decode()).isprintable():
+                        text = self.decoder.read_string(b'"' + string + b'"')
+                    if text:
+                        self._seen = seen
+                        self._texts.append(text)
+                        return [TextDelta(text)]
+                elif data == self._silent:
                     self._seen = seen
-                    self._write_text(text)
-                    return [TextDelta(text)]
-            elif data == self._silent:
-                self._seen = seen
-                return []
+                    return []
+            except NOT_AS_BEFORE:
+                pass
         return super().feed(data)
 
-    def _read_whole(self, rest: bytes) -> str | None:
-        string = rest.removesuffix(self._suffix)
-        return self._read(string) if string is not rest else None
-
     def _reader(self) -> Callable[[bytes], str | None]:
-        if self._template is NO_TEMPLATE and not self._reads_any:
-            return self._template.text
-        start, ends, read_text = self._template.start, self._bare_ends, self.decoder.read_text
+        if self._template is NO_TEMPLATE:
+            return super()._reader()
+        start, ends, read_other = self._template.start, self._bare_ends, self._read_other
+        fill = decode_string(b'"' + self.decoder.padding + b'"')
 
         def read(line: bytes) -> str | None:
-            if not line:
-                return ""
-            rest = line.removeprefix(start)
-            begun, _, end = rest.partition(b"\\")
-            if end in ends and rest is not line:
-                try:
-                    return decode_string(begun + b'"')
-                except NOT_A_STRING:
-                    return None
-            text = read_text(line)
-            if text == "":
-                self._silent = line + b"\n"
-            return text
+            try:
+                rest = line.removesuffix(ends[len(line)])
+                string = rest.removeprefix(start)
+                if rest is not line and string is not rest:
+                    return decode_string(string + b'"').rstrip(fill)
+            except NOT_AS_BEFORE:
+                pass
+            return read_other(line)
 
         return read
+
+    def _read_other(self, line: bytes) -> str | None:
+        """Return the text of a bare *line* that ends unlike others of its size, "" if it says nothing."""
+        wire = line + b"\n"
+        if wire == self._silent:
+            return ""
+        text = self.decoder.read_text(line)
+        if text is not None:
+            self._remember_end(line)
+        if text == "":
+            self._silent = wire
+        return text
+
+    def _remember_end(self, line: bytes) -> None:
+        """Remember what the bare *line* ends with, if it has the template's end; else, what fits nothing."""
+        padding, end = self.decoder.padding, b'"' + self._template.end
+        begins_at = line.find(padding) if padding else -1
+        if begins_at >= 0:
+            end = padding * ((len(line) - len(end) - begins_at) // len(padding)) + end
+        if len(self._ends) >= _MAX_ENDS:
+            self._ends.clear()
+            self._bare_ends.clear()
+        self._bare_ends[len(line)] = end
+        self._ends[len(line) + 1] = end + b"\n"

@@ -38,6 +38,7 @@ class SSEParser(FastEvents):
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
         self._fast_until = -1
+        self._count_crlf()
         if self._after_cr or 13 in data:
             data = self._with_lf(data)
         if 10 not in data:
@@ -174,6 +175,7 @@ class SSEParser(FastEvents):
         self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
+        self._count_crlf()
         if self._line:
             self._take_line(self._with_line(b""), self._seen)
         self._dispatch(out)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from g4fsdk import Event, G4FError
+from g4fsdk import Event, G4FError, TextDelta
 from g4fsdk._chatui import _read_token
 from g4fsdk._fast import NO_TEMPLATE, NOT_A_STRING, FastParser, Template, decode_string
 from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
@@ -144,6 +144,10 @@ thinking_units = st.builds(
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
 alive_units = st.builds(line, texts, st.sampled_from([*["text"] * 10, "keepAlive", "no token"]))
 line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
+# Of few sizes, and many paddings.
+crowded_units = st.builds(
+    line, st.text(st.sampled_from("aé模🙂\0"), max_size=17), st.sampled_from(["text", "text", "unpadded"])
+)
 
 
 @st.composite
@@ -177,7 +181,7 @@ def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
 
 
 @quick
-@given(chunks=chunked(line_units) | chunked(alive_units))
+@given(chunks=chunked(line_units) | chunked(alive_units) | chunked(crowded_units))
 @example(chunks=[FORGED_LINE % text for text in (b"a", b"b", b"c")])
 def test_json_lines_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(JSONLinesParser(), chunks) == run(slowed(JSONLinesParser()), chunks)
@@ -273,6 +277,22 @@ def test_a_token_is_read_with_or_without_its_padding(string: str, count: int) ->
     assert _read_token(literal) == decode_string(literal).rstrip("\0")
 
 
+@given(text=st.text(st.sampled_from("a 0é🙂\ufeff\u2028\xa0\x7f\x00\ud83d") | st.characters(), max_size=8))
+def test_a_printable_string_without_quote_or_escape_is_what_it_says(text: str) -> None:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        assert decode_string(b'"' + text.encode() + b'"') == text
+
+
+@pytest.mark.parametrize("text", ["é", "a\n", '"', "no\u2028break", "模型"])
+def test_a_line_is_read_by_the_end_of_the_last_of_its_size(text: str) -> None:
+    parser = JSONLinesParser()
+    for chunk in (line("a", "text"), line(text, "text"), line(text, "text")):
+        parser.feed(chunk)
+
+    with patch.object(Parser, "feed", side_effect=AssertionError):
+        assert parser.feed(line(text, "text")) == [TextDelta(text)]
+
+
 @pytest.mark.parametrize(
     "unit", [b'"x"', b'{"a":"x"', b'"x"}', b'{"a":"x","y"}', b'{"a":"x"}}', b"", b'{"a":3}']
 )
@@ -296,7 +316,7 @@ def test_only_one_whole_string_is_decoded(literal: bytes) -> None:
 @quick
 @given(chunks=chunked(sse_units) | chunked(holed_units), window=st.integers(1, 600))
 def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: int) -> None:
-    with patch("g4fsdk._fast._WINDOW", window):
+    with patch("g4fsdk._fast._WINDOW", window), patch("g4fsdk._buffers._MANY", 1 + window % 5):
         parser = SSEParser()
         found = run(parser, chunks)
 
