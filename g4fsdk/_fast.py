@@ -42,6 +42,8 @@ _MAX_LESSON = 65536  # no service says so much around a few letters
 _MANY_UNITS = 4
 # After so many bytes, the plain path is taken once: it makes room for what is kept of them.
 _WINDOW = 1 << 18
+# Between two events of one data line each.
+_JOINT = b"\n\ndata: "
 _MAX_ENDS = 256  # sizes of lines whose ends are remembered
 
 
@@ -95,17 +97,17 @@ class Template:
         decode_string(hole)
         return self.read(string)
 
-    def texts(self, units: list[bytes]) -> list[str] | None:
-        """Return the texts of bare *units*, or None when one has another shape.
+    def texts(self, units: list[bytes], joint: bytes, data: bytes, at: int) -> list[str] | None:
+        """Return the texts of *units*, which stand in *data* from *at*, with *joint* between them, or None
+        when one has another shape.
 
         All have this one if they are what its ends make of the strings that lie where they would.
         """
-        if not self.start:
-            return None
         begin, end = len(self.start), -len(self.end)
         strings = [unit[begin:end] for unit in units]
-        glue = self.end + b"\n" + self.start
-        if self.start + glue.join(strings) + self.end != b"\n".join(units):
+        glued = (self.end + joint + self.start).join(strings)
+        is_known = units and units[0].startswith(self.start) and units[-1].endswith(self.end)
+        if not is_known or not data.startswith(glued, at + begin):
             return None
         try:
             return [*map(self.read, strings)]
@@ -286,15 +288,30 @@ class FastEvents(FastParser):
             self._seen -= 2 * (len(self._texts) - self._counted)
             self._counted = len(self._texts)
 
-    def _known(self, units: list[bytes], out: list[Event]) -> bool:
-        """Say the texts of bare *units* if they are many and all fit the template; say whether."""
-        if len(units) < _MANY_UNITS or self._middle or not self.decoder.is_plain:
+    def _say_block(self, data: bytes, out: list[Event]) -> bool:
+        """Say the events of *data*, behind the unfinished line, if all fit the template; say whether."""
+        template = self._template
+        size = len(template.prefix) + len(template.suffix)
+        if len(data) < _MANY_UNITS * size or not size or self._middle or not self.decoder.is_plain:
             return False
-        texts = self._template.texts(units)
-        if texts is None:
+        first, *units = data.split(_JOINT)
+        rest = self._cut_rest(units)
+        text = template.text(b"".join([*self._line, first]).removeprefix(self.before))
+        texts = template.texts(units, _JOINT, data, len(first) + len(_JOINT))
+        if text is None or texts is None or 10 in rest:
             return False
-        self._say_texts(texts, out)
+        self._seen += self._line_size + len(data) - len(rest)
+        self._line, self._line_size = [rest] if rest else [], len(rest)
+        self._say_texts([text, *texts], out)
         return True
+
+    def _cut_rest(self, units: list[bytes]) -> bytes:
+        """Make *units* whole ones, and return what the last was the beginning of."""
+        last = units.pop() if units else b""
+        if not last.endswith(b"\n\n"):
+            return self.before + last
+        units.append(last[:-2])
+        return b""
 
 
 class FastLines(FastParser):

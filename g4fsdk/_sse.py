@@ -44,11 +44,10 @@ class SSEParser(FastEvents):
         if 10 not in data:
             self._hold(data)
             return
-        data = self._with_line(data)
-        if self._data or self._name or len(data) > self.max_bytes:
-            self._take_lines(data, out)
-        else:
-            self._take_frames(data, out)
+        is_inside = self._data or self._name or self._line_size + len(data) > self.max_bytes
+        if is_inside or not self._say_block(data, out):
+            take = self._take_lines if is_inside else self._take_frames
+            take(self._with_line(data), out)
         pending = self._line or self._data or self._name or self._after_cr
         self._allow(self._has_event and not self.decoder.done and not pending)
 
@@ -88,18 +87,13 @@ class SSEParser(FastEvents):
             self._take_unit(unit, out)
 
     def _take_many(self, data: bytes, out: list[Event]) -> None:
-        end = self._seen + len(data) + len(self.behind)
         first, *units = data.split(b"\n\ndata: ")
         unit = first.removeprefix(self.before)
         if unit is first:
             self._take_whole(first, out)
         else:
             units.insert(0, unit)
-        if self.decoder.done:
-            return
-        if self._known(units, out):
-            self._seen = end
-        else:
+        if not self.decoder.done:
             self._take_units(iter(units), out)
 
     def _take_units(self, units: Iterator[bytes], out: list[Event]) -> None:

@@ -300,9 +300,21 @@ def test_a_unit_of_another_shape_does_not_fit(unit: bytes) -> None:
     template = Template(b'{"a":', b"}", (b"", b"\n"), decode_string)
 
     assert template.text(b'{"a":"x"}') == "x"
-    assert template.texts([b'{"a":"x"}', b'{"a":"y"}']) == ["x", "y"]
     assert template.text(unit) is None
-    assert template.texts([b'{"a":"x"}', unit]) is None
+
+
+@pytest.mark.parametrize(
+    "odd", [b'"x"', b'{"a":"x"', b'"x"}', b'{"a":"x","y"}', b'{"a":"x"}}', b"", b'{"a":3}']
+)
+@pytest.mark.parametrize("place", range(3))
+def test_units_are_known_together_or_not_at_all(odd: bytes, place: int) -> None:
+    template = Template(b'{"a":', b"}", (b"", b"\n"), decode_string)
+    known = [b'{"a":"x"}', b'{"a":"y"}', b'{"a":"z"}']
+    units = [*known[:place], odd, *known[place + 1 :]]
+
+    assert template.texts(known, b", ", b"+" + b", ".join(known), 1) == ["x", "y", "z"]
+    assert template.texts(units, b", ", b", ".join(units), 0) is None
+    assert template.texts([], b", ", b"", 0) is None
 
 
 @pytest.mark.parametrize(
