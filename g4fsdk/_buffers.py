@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_MANY = 1024  # pieces
+MANY_PIECES = 1024
 
 
 class TextBuffer:
@@ -16,13 +16,13 @@ class TextBuffer:
 
     def write(self, text: str) -> None:
         self.new.append(text)
-        self.settle()
+        if len(self.new) >= MANY_PIECES:
+            self.settle()
 
     def settle(self) -> None:
-        """Make room, where there are many new pieces."""
-        if len(self.new) >= _MANY:
-            self._settled.append("".join(self.new))
-            self.new.clear()
+        """Make room: join the new pieces."""
+        self._settled.append("".join(self.new))
+        self.new.clear()
 
     def getvalue(self) -> str:
         return "".join((*self._settled, *self.new))

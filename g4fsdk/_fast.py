@@ -15,11 +15,13 @@ it makes the module: what has to be exact is argued and tested in one place.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import msgspec
 
+from g4fsdk._buffers import MANY_PIECES
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._parsers import MAX_BYTES, Parser
@@ -192,7 +194,8 @@ class FastParser(Parser):
 
     def _allow(self, is_between: bool) -> None:
         """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to."""
-        self.decoder.texts.settle()
+        if len(self._texts) >= MANY_PIECES:
+            self.decoder.texts.settle()
         self._fast_until = self._seen + self._window if is_between and self.decoder.is_plain else -1
 
     def _say_texts(self, texts: list[str], out: list[Event]) -> None:
@@ -243,7 +246,7 @@ class FastParser(Parser):
 class FastEvents(FastParser):
     """The fast paths of server-sent events of one data line each."""
 
-    __slots__ = ("_counted",)
+    __slots__ = ("_block_size", "_counted")
 
     before = b"data: "
     behind = b"\n\n"
@@ -278,21 +281,20 @@ class FastEvents(FastParser):
         self._counted = len(self._texts)
         self._use(NO_TEMPLATE)
 
-    def _allow(self, is_between: bool) -> None:
-        super()._allow(is_between)
-        self._counted = len(self._texts)
+    def _use(self, template: Template) -> None:
+        super()._use(template)
+        is_known = template is not NO_TEMPLATE and not template.middle
+        self._block_size = _MANY_UNITS * len(template.prefix) if is_known else sys.maxsize
 
     def _count_crlf(self) -> None:
         """Count each line end as one byte, also in the events that took the fast path since it was opened."""
-        if self._behind is not self.behind:
-            self._seen -= 2 * (len(self._texts) - self._counted)
-            self._counted = len(self._texts)
+        self._seen -= 2 * (len(self._texts) - self._counted)
+        self._counted = len(self._texts)
 
     def _say_block(self, data: bytes, out: list[Event]) -> bool:
         """Say the events of *data*, behind the unfinished line, if all fit the template; say whether."""
         template = self._template
-        size = len(template.prefix) + len(template.suffix)
-        if len(data) < _MANY_UNITS * size or not size or self._middle or not self.decoder.is_plain:
+        if not self.decoder.is_plain:
             return False
         first, *units = data.split(_JOINT)
         rest = self._cut_rest(units)

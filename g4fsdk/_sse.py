@@ -38,18 +38,20 @@ class SSEParser(FastEvents):
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
         self._fast_until = -1
-        self._count_crlf()
+        if self._behind is not self.behind:
+            self._count_crlf()
         if self._after_cr or 13 in data:
             data = self._with_lf(data)
         if 10 not in data:
             self._hold(data)
             return
         is_inside = self._data or self._name or self._line_size + len(data) > self.max_bytes
-        if is_inside or not self._say_block(data, out):
+        if is_inside or len(data) < self._block_size or not self._say_block(data, out):
             take = self._take_lines if is_inside else self._take_frames
             take(self._with_line(data), out)
         pending = self._line or self._data or self._name or self._after_cr
         self._allow(self._has_event and not self.decoder.done and not pending)
+        self._counted = len(self._texts)
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""
@@ -169,7 +171,8 @@ class SSEParser(FastEvents):
         self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
-        self._count_crlf()
+        if self._behind is not self.behind:
+            self._count_crlf()
         if self._line:
             self._take_line(self._with_line(b""), self._seen)
         self._dispatch(out)

@@ -328,7 +328,7 @@ def test_only_one_whole_string_is_decoded(literal: bytes) -> None:
 @quick
 @given(chunks=chunked(sse_units) | chunked(holed_units), window=st.integers(1, 600))
 def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: int) -> None:
-    with patch("g4fsdk._fast._WINDOW", window), patch("g4fsdk._buffers._MANY", 1 + window % 5):
+    with patch("g4fsdk._fast._WINDOW", window), patch("g4fsdk._fast.MANY_PIECES", 1 + window % 5):
         parser = SSEParser()
         found = run(parser, chunks)
 
