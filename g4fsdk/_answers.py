@@ -29,9 +29,11 @@ class _ChoiceParts:
 
     __slots__ = ("calls", "final", "finish_reason", "finished", "reasoning", "refusal", "text")
 
-    def __init__(self, text: TextBuffer | ByteBuffer | None = None) -> None:
+    def __init__(
+        self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
+    ) -> None:
         self.text = text or TextBuffer()
-        self.reasoning: list[str] = []
+        self.reasoning = reasoning or TextBuffer()
         self.refusal: list[str] = []
         self.calls: dict[int, _CallParts] = {}
         self.final: str | None = None
@@ -51,7 +53,7 @@ class _ChoiceParts:
         has_text = bool(text) or not (self.calls or self.refusal)
         return AssistantMessage(
             content=text if has_text else None,
-            reasoning="".join(self.reasoning) or None,
+            reasoning=self.reasoning.getvalue() or None,
             refusal="".join(self.refusal) or None,
             tool_calls=[self.calls[index].call(index) for index in sorted(self.calls)] or None,
         )
@@ -81,9 +83,11 @@ class Answer:
 
     __slots__ = ("choices", "conversation", "images", "title", "usage", "write_text")
 
-    def __init__(self, text: TextBuffer | ByteBuffer | None = None) -> None:
-        """*text* keeps what choice 0 says."""
-        first = _ChoiceParts(text)
+    def __init__(
+        self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
+    ) -> None:
+        """*text* and *reasoning* keep what choice 0 says and thinks."""
+        first = _ChoiceParts(text, reasoning)
         self.choices = {0: first}
         self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
         self.usage: Usage | None = None
@@ -105,7 +109,7 @@ class Answer:
             case TextDelta():
                 parts.text.write(event.text)
             case ReasoningDelta():
-                parts.reasoning.append(event.text)
+                parts.reasoning.write(event.text)
             case RefusalDelta():
                 parts.refusal.append(event.text)
             case ToolCallDelta():

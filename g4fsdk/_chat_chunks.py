@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from g4fsdk._decoder import Decoder, Notice
+from g4fsdk._decoder import Decoder, Kind, Notice
 from g4fsdk._errors import ProtocolError, ProviderError
 from g4fsdk._events import (
     Event,
@@ -26,7 +26,7 @@ from g4fsdk._status import dig, failure_in
 from g4fsdk._tool_calls import CallNumbers
 from g4fsdk._types import JSON, Conversation
 
-_REASONING_KEYS = ("reasoning_content", "reasoning")
+_REASONING_KEYS = (b"reasoning_content", b"reasoning")
 
 
 # A miss costs an exception: after so many, units are read without trying until one of the kind comes again.
@@ -74,22 +74,25 @@ class ChatChunkDecoder(Decoder):
         text = None if name else self.read_text(data)
         if text is not None:
             self.say_text(text, out)
-        elif name or not self._think(data, out):
+        elif name or (thought := self.read_thought(data)) is None:
             self._decode_any(data, name, out)
+        elif thought:
+            self.say(ReasoningDelta(thought), out)
 
-    def _think(self, data: bytes, out: list[Event]) -> bool:
-        """Say what the model thinks if the unit *data* says nothing else; say whether."""
-        if not self._thinks:
-            return False
+    def kinds(self) -> dict[type[Event], Kind]:
+        thoughts = Kind(ReasoningDelta, _REASONING_KEYS, self.thoughts, self.read_thought)
+        return {**super().kinds(), ReasoningDelta: thoughts}
+
+    def read_thought(self, data: bytes) -> str | None:
+        """Return what the model thinks, as `read_text` returns what it says."""
+        if not self._thinks or 10 in data or 13 in data:
+            return None
         try:
             delta = decode_reasoning_chunk(data).choices[0].delta
         except NOT_PLAIN:
             self._thinks -= 1
-            return False
-        thought = delta.reasoning_content or delta.reasoning
-        if thought:
-            self.say(ReasoningDelta(thought), out)
-        return True
+            return None
+        return delta.reasoning_content or delta.reasoning or ""
 
     def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
         if data.strip() == b"[DONE]":
@@ -169,7 +172,7 @@ class ChatChunkDecoder(Decoder):
                 self.say_text(text, out, number)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
-        for key in _REASONING_KEYS:
+        for key in ("reasoning_content", "reasoning"):
             if isinstance(delta.get(key), str) and delta[key]:
                 self.say(ReasoningDelta(delta[key], number), out)
                 break  # OpenRouter and Vercel say the same under several keys

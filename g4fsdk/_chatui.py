@@ -13,7 +13,7 @@ from g4fsdk._decoder import Decoder
 from g4fsdk._errors import ProviderError
 from g4fsdk._events import Event, FinalText, Finish, ReasoningDelta, Title
 from g4fsdk._status import failure_in
-from g4fsdk._types import JSON, Conversation
+from g4fsdk._types import JSON
 
 
 class _Update(msgspec.Struct, gc=False):
@@ -25,12 +25,7 @@ class _Update(msgspec.Struct, gc=False):
 
 
 _decode_update = msgspec.json.Decoder(_Update).decode
-_decode_string = msgspec.json.Decoder(str).decode
 _NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def _read_token(string: bytes) -> str:
-    return _decode_string(string).rstrip("\0")
 
 
 class UpdateDecoder(Decoder):
@@ -41,19 +36,11 @@ class UpdateDecoder(Decoder):
 
     end_marker = "finalAnswer"
     text_key = b"token"
-    padding = rb"\u0000"
-
-    def __init__(
-        self,
-        history: Conversation | None = None,
-        *,
-        handle: Conversation | None = None,
-        announce: bool = False,
-    ) -> None:
-        super().__init__(history, handle=handle, announce=announce)
-        self.read_string = _read_token
+    padding = "\0"
 
     def read_text(self, data: bytes) -> str | None:
+        if 10 in data or 13 in data:
+            return None
         try:
             update = _decode_update(data)
         except _NOT_PLAIN:

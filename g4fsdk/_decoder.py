@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
 from g4fsdk._answers import Answer
 from g4fsdk._buffers import ByteBuffer, TextBuffer
 from g4fsdk._errors import G4FError, IncompleteStreamError
-from g4fsdk._events import ConversationEvent, Event, Finish, TextDelta
+from g4fsdk._events import ConversationEvent, Event, Finish, ReasoningDelta, TextDelta
 from g4fsdk._types import JSON, Conversation
 
-_decode_string = msgspec.json.Decoder(str).decode
 _MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
@@ -59,6 +58,18 @@ class Notice:
         return len(text) < len(self.begins) and self.begins.startswith(text)
 
 
+class Kind(NamedTuple):
+    """A kind of text: its *event*, the *keys* its string may have, what keeps it, and how to *read* a unit.
+
+    *read* returns the text of a unit that says nothing else, "" for one that says nothing, None for others.
+    """
+
+    event: type[TextDelta] | type[ReasoningDelta]
+    keys: tuple[bytes, ...]
+    texts: TextBuffer
+    read: Callable[[bytes], str | None]
+
+
 class Decoder:
     """What a provider's wire units mean. One object a stream; it adds up the answer as it goes.
 
@@ -67,10 +78,10 @@ class Decoder:
     """
 
     end_marker: ClassVar[str] = "end marker"
-    #: For the fast paths: the key of a text unit's string, and the escape sequence that fills the string up
-    #: at its end and doesn't belong to the text.
+    #: For the fast paths: the key of a text unit's string, and the control character, if any, that fills the
+    #: string up at its end and doesn't belong to the text.
     text_key: ClassVar[bytes] = b""
-    padding: ClassVar[bytes] = b""
+    padding: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -83,6 +94,7 @@ class Decoder:
         """*history* becomes the handle to go on with, once the answer is added to it. *handle* is the one
         to go on with when the answer fails; *announce* it with the first event, being new.
         """
+        self.texts, self.thoughts = TextBuffer(), TextBuffer()
         self.answer = self.new_answer()
         self.done = False
         self.conversation = handle
@@ -92,13 +104,14 @@ class Decoder:
         self._held = ""
         self._half: dict[int, str] = {}
         self._is_odd = False
-        #: Reads a text unit's string, for the fast paths; raises for anything but one whole JSON string.
-        self.read_string: Callable[[bytes], str] = _decode_string
         self.is_plain = not notices and not announce
 
     def new_answer(self) -> Answer:
-        self.texts = TextBuffer()
-        return Answer(self.texts)
+        return Answer(self.texts, self.thoughts)
+
+    def kinds(self) -> dict[type[Event], Kind]:
+        """Return the kinds of text that the fast paths may learn, by their events."""
+        return {TextDelta: Kind(TextDelta, (self.text_key,), self.texts, self.read_text)}
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._decoder import Decoder
 from g4fsdk._events import Event
-from g4fsdk._fast import FastEvents
+from g4fsdk._fast import JOINT, FastEvents
 from g4fsdk._parsers import MAX_BYTES
 
 _WHAT = "a JSON event"
@@ -38,8 +38,9 @@ class SSEParser(FastEvents):
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
         self._fast_until = -1
-        if self._behind is not self.behind:
-            self._count_crlf()
+        if self._behind is not self.behind:  # a line end counts as one byte, on the fast path too
+            self._seen -= 2 * (len(self._texts) - self._counted)
+            self._counted = len(self._texts)
         if self._after_cr or 13 in data:
             data = self._with_lf(data)
         if 10 not in data:
@@ -51,7 +52,6 @@ class SSEParser(FastEvents):
             take(self._with_line(data), out)
         pending = self._line or self._data or self._name or self._after_cr
         self._allow(self._has_event and not self.decoder.done and not pending)
-        self._counted = len(self._texts)
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""
@@ -60,7 +60,7 @@ class SSEParser(FastEvents):
             self._after_cr = False
         if data:
             self._after_cr = data[-1] == 13
-        if self._behind == self.behind and data.endswith(b"\r\n\r\n"):
+        if self._behind is self.behind and data.endswith(b"\r\n\r\n"):
             self._end_lines_in_crlf()
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
@@ -83,13 +83,15 @@ class SSEParser(FastEvents):
         if unit is line:
             self._take_whole(line, out)
         elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
-            self.decoder.say_text(text, out)
+            if text:
+                self._texts.append(text)
+                out.append(self._event(text))
             self._seen += len(line) + len(self.behind)
         else:
             self._take_unit(unit, out)
 
     def _take_many(self, data: bytes, out: list[Event]) -> None:
-        first, *units = data.split(b"\n\ndata: ")
+        first, *units = data.split(JOINT)
         unit = first.removeprefix(self.before)
         if unit is first:
             self._take_whole(first, out)
@@ -171,8 +173,6 @@ class SSEParser(FastEvents):
         self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
-        if self._behind is not self.behind:
-            self._count_crlf()
         if self._line:
             self._take_line(self._with_line(b""), self._seen)
         self._dispatch(out)

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from g4fsdk import Event, G4FError, TextDelta
-from g4fsdk._chatui import _read_token
-from g4fsdk._fast import NO_TEMPLATE, NOT_A_STRING, FastParser, Template, decode_string
+from g4fsdk import Event, G4FError, ReasoningDelta, TextDelta
+from g4fsdk._fast import JOINT, NO_TEMPLATE, NOT_A_STRING, FastParser, Template, decode_string
 from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
 
 quick = settings(max_examples=150, deadline=None, database=None)
@@ -30,7 +29,8 @@ def slowed(parser: FastParser) -> FastParser:
 
     parser.__class__ = Slowed
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
-    parser.decoder._think = lambda data, out: False  # type: ignore[attr-defined]
+    parser.decoder.read_thought = lambda data: None  # type: ignore[attr-defined]
+    parser._kinds = parser.decoder.kinds()
     parser._use(NO_TEMPLATE)
     return parser
 
@@ -86,13 +86,22 @@ def sse(text: str, odd: str, gap: str) -> bytes:
         + "}}]}",
         "thinking and text": before + '"t","reasoning":' + quoted + "}}]}",
         "thinking and end": before + '"","reasoning":' + quoted + '},"finish_reason":"stop"}]}',
+        "both": before.replace('"content":', '"reasoning":"same","reasoning_content":') + quoted + "}}]}",
         "thinking list": before.replace('"content":', '"reasoning":[],"content":') + quoted + "}}]}",
+        "line end": before + "\n" + quoted + '},"finish_reason":null}],"usage":null}',
+        "return": before + quoted + '\r},"finish_reason":null}],"usage":null}',
+        "hole with line end": before
+        + quoted
+        + '},"finish_reason":null}],"p":'
+        + json.dumps(text)
+        + '\n,"usage":null}',
         "error": '{"error":{"message":"no"}}',
         "broken": '{"choices":[{"delta":{"content":"',
         "done": "[DONE]",
     }
     head = ": ping\n" if odd == "comment" else "event: message\n" if odd == "event" else ""
-    return (head + "data: " + frames.get(odd, frames["text"]) + gap).encode("utf-8", "surrogatepass")
+    field = "" if odd == "no field" else "data: "
+    return (head + field + frames.get(odd, frames["text"]) + gap).encode("utf-8", "surrogatepass")
 
 
 def line(text: str, odd: str) -> bytes:
@@ -122,7 +131,7 @@ ODD_SSE = (
     *("escaped", "two keys", "not a string", "bare string", "two strings", "half a pair", "finish", "usage"),
     *("reasoning", "error", "broken", "done", "comment", "event"),
     *("hole", "two holes", "reason hole", "key hole", "thinking", "thinking twice", "thinking list"),
-    *("thinking and text", "thinking and end"),
+    *("thinking and text", "thinking and end", "line end", "return", "hole with line end", "no field"),
 )
 ODD_LINES = (
     *("unpadded", "two strings", "bare string", "escaped nul", "half a pair", "keepAlive", "spaces"),
@@ -138,9 +147,24 @@ holed_units = st.builds(
     st.sampled_from(["hole"] * 12) | st.sampled_from(ODD_SSE),
     st.sampled_from(["\n\n", "\r\n\r\n"]),
 )
+THINKING = ("thinking", "thinking twice", "reasoning", "both")
 thinking_units = st.builds(
-    sse, texts, st.sampled_from(["thinking"] * 6) | st.sampled_from(ODD_SSE), st.just("\n\n")
+    sse,
+    texts,
+    st.sampled_from([*THINKING * 3, "text", *ODD_SSE]),
+    st.sampled_from(["\n\n"] * 6 + ["\r\n\r\n"]),
 )
+
+
+@st.composite
+def thinking_then_text(draw: st.DrawFn) -> list[bytes]:
+    """Draw units of one way to think, and of text, that take turns."""
+    kind = draw(st.sampled_from(THINKING))
+    gap = draw(st.sampled_from(["\n\n", "\r\n\r\n"]))
+    turns = draw(st.lists(st.sampled_from([kind] * 4 + ["text"]), min_size=1, max_size=6))
+    return [sse(draw(texts), turn, gap) for turn in turns for _ in range(draw(st.integers(1, 6)))]
+
+
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
 alive_units = st.builds(line, texts, st.sampled_from([*["text"] * 10, "keepAlive", "no token"]))
 line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
@@ -171,10 +195,20 @@ LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
 
 
 @quick
-@given(chunks=chunked(sse_units) | chunked(crlf_units) | chunked(holed_units) | chunked(thinking_units))
+@given(
+    chunks=chunked(sse_units)
+    | chunked(crlf_units)
+    | chunked(holed_units)
+    | chunked(thinking_units)
+    | thinking_then_text()
+    | thinking_then_text().map(lambda units: [b"".join(units)])
+)
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
 @example(chunks=[*GIVEN_UP, sse("", "bare string", "\n\n") * 6])
 @example(chunks=[FORGED % text for text in (b"a", b"b", b"c")])
+@example(chunks=[sse("a", "text", "\n\n"), sse("a", "no field", "\n\n") + sse("a", "text", "\n\n") * 6])
+@example(chunks=[sse("a", "text", "\n\n"), sse("a", "line end", "\n\n")])
+@example(chunks=[sse("a", "text", "\n\n"), *[sse("a", odd, "\n\n") * 4 for odd in ("text", "line end")]])
 @example(chunks=[*GIVEN_UP, sse("hm", "reasoning", "\n\n") * 9 + LONG_NUMBER])
 def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
     assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)
@@ -215,15 +249,21 @@ def test_a_stream_whose_shape_changes_gives_up_learning() -> None:
     assert parser._template is NO_TEMPLATE
 
 
-def test_text_after_long_thinking_is_read_by_a_template() -> None:
+@pytest.mark.parametrize("kind", ["reasoning", "thinking", "thinking twice"])
+def test_thinking_is_read_by_a_template_and_text_after_it_by_another(kind: str) -> None:
     parser = SSEParser()
-    frames = [sse("hm", "reasoning", "\n\n")] * 100 + [sse("a", "text", "\n\n")] * 3
+    for thought in ("a", "b", "c"):
+        parser.feed(sse(thought, kind, "\n\n"))
+    with patch.object(Parser, "feed", side_effect=AssertionError):
+        for _ in range(20):
+            assert parser.feed(sse("hm", kind, "\n\n")) == [ReasoningDelta("hm")]
+    for text in ("a", "b"):
+        parser.feed(sse(text, "text", "\n\n"))
+    with patch.object(Parser, "feed", side_effect=AssertionError):
+        assert parser.feed(sse("so", "text", "\n\n")) == [TextDelta("so")]
 
-    for frame in frames:
-        parser.feed(frame)
-
-    assert parser._template is not NO_TEMPLATE
-    assert parser._lessons == 16
+    message = parser.answer.choices[0].message()
+    assert (message.reasoning, message.content) == ("abc" + "hm" * 20, "abso")
 
 
 def test_a_stream_that_changes_seldom_goes_on_learning() -> None:
@@ -245,7 +285,7 @@ def test_a_string_that_changes_and_says_nothing_is_a_hole() -> None:
     for text in ("a", "bc", "def"):
         parser.feed(sse(text, "hole", "\n\n"))
 
-    assert parser._middle.endswith(b'"p":')
+    assert parser._template.has_hole
     assert parser._template.text(sse("new", "hole", "")[len("data: ") :]) == "new"
     assert parser._lessons == 14
 
@@ -257,7 +297,7 @@ def test_a_key_or_a_value_that_says_something_is_no_hole(odd: str) -> None:
     for text in ("a", "bc", "def"):
         parser.feed(sse(text, odd, "\n\n"))
 
-    assert not parser._middle
+    assert not parser._template.has_hole
 
 
 def test_crlf_streams_are_read_by_the_template() -> None:
@@ -270,17 +310,36 @@ def test_crlf_streams_are_read_by_the_template() -> None:
     assert parser._fast_until > 0
 
 
-@given(string=st.text(st.sampled_from('a\0\\u0"é🙂'), max_size=24), count=st.integers(0, 20))
-def test_a_token_is_read_with_or_without_its_padding(string: str, count: int) -> None:
-    literal = (json.dumps(string, ensure_ascii=False)[:-1] + "\\u0000" * count + '"').encode()
-
-    assert _read_token(literal) == decode_string(literal).rstrip("\0")
-
-
 @given(text=st.text(st.sampled_from("a 0é🙂\ufeff\u2028\xa0\x7f\x00\ud83d") | st.characters(), max_size=8))
 def test_a_printable_string_without_quote_or_escape_is_what_it_says(text: str) -> None:
     if text.isprintable() and '"' not in text and "\\" not in text:
         assert decode_string(b'"' + text.encode() + b'"') == text
+
+
+def test_a_keep_alive_is_known_again_after_lines_of_many_sizes() -> None:
+    parser = JSONLinesParser()
+    alive = line("", "keepAlive")
+    for size in range(600):
+        parser.feed(line("a" * size, "text"))
+    parser.feed(alive)
+    parser.feed(alive)
+
+    with patch.object(Parser, "feed", side_effect=AssertionError):
+        assert parser.feed(alive) == []
+    assert len(parser._ends) < 600
+
+
+def test_long_lines_are_not_remembered() -> None:
+    parser = JSONLinesParser()
+    parser.feed(line("a", "text"))
+
+    tracemalloc.start()
+    for size in range(100):
+        parser.feed(b'{"type":"stream","token":"' + b"x" * size + rb"\u0000" * 10_000 + b'"}\n')
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size < 60_000  # bytes: less than one line
 
 
 @pytest.mark.parametrize("text", ["é", "a\n", '"', "no\u2028break", "模型"])
@@ -312,9 +371,9 @@ def test_units_are_known_together_or_not_at_all(odd: bytes, place: int) -> None:
     known = [b'{"a":"x"}', b'{"a":"y"}', b'{"a":"z"}']
     units = [*known[:place], odd, *known[place + 1 :]]
 
-    assert template.texts(known, b", ", b"+" + b", ".join(known), 1) == ["x", "y", "z"]
-    assert template.texts(units, b", ", b", ".join(units), 0) is None
-    assert template.texts([], b", ", b"", 0) is None
+    assert template.texts(known, b"+" + JOINT.join(known), 1) == ["x", "y", "z"]
+    assert template.texts(units, JOINT.join(units), 0) is None
+    assert template.texts([], b"", 0) is None
 
 
 @pytest.mark.parametrize(
