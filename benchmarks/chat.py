@@ -44,6 +44,10 @@ def run(bench: Bench) -> None:
         bench.ratio(f"{_ROW}, {shape}, 16 KiB chunks", table, OURS, PLAIN, 1.05)
     crlf = _table(bench, corpora.SSE["CRLF"](bench.scale.events), None)
     bench.ratio(f"{_ROW}, CRLF", crlf, OURS, OPENAI_JSON, 7.5, at_least=True)
+    thinking = corpora.SSE["reasoning"](bench.scale.events)
+    for cut in (None, 16384):
+        row = f"{_ROW}, reasoning, {corpora.cut_name(cut)}"
+        bench.ratio(row, _table(bench, thinking, cut, peers=0), OURS, FLOOR, None)
     for shape in ("comments", "spaced JSON"):
         table = _table(bench, corpora.SSE[shape](bench.scale.events), None)
         bench.ratio(f"{_ROW}, {shape}", table, OURS, FLOOR, None)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from g4fsdk._chat_chunks import ChatChunkDecoder
 from g4fsdk._chatui import UpdateDecoder
-from g4fsdk._events import Event, TextDelta
+from g4fsdk._decoder import Kind
+from g4fsdk._events import Event, ReasoningDelta, TextDelta
 from g4fsdk._json_lines import JSONLinesParser
 from g4fsdk._parsers import Parser
 from g4fsdk._sse import SSEParser
@@ -48,7 +51,7 @@ def check(contender: Contender, text: str) -> None:
 
 
 def text_of(events: Sequence[Event]) -> str:
-    return "".join(event.text for event in events if type(event) is TextDelta)
+    return "".join(event.text for event in events if isinstance(event, TextDelta | ReasoningDelta))
 
 
 def parsing(name: str, make: Callable[[], Parser], chunks: Sequence[bytes]) -> Contender:
@@ -71,17 +74,27 @@ class _Unlearned(ChatChunkDecoder):
 
     text_key = b"\0"
 
+    def kinds(self) -> dict[type[Event], Kind]:
+        return {TextDelta: super().kinds()[TextDelta]}
 
-class _Delta(msgspec.Struct):
+
+DeltaT = TypeVar("DeltaT")
+
+
+class _Text(msgspec.Struct):
     content: str | None = None
 
 
-class _Choice(msgspec.Struct):
-    delta: _Delta
+class _Thought(msgspec.Struct):
+    reasoning_content: str | None = None
 
 
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice]
+class _Choice(msgspec.Struct, Generic[DeltaT]):
+    delta: DeltaT
+
+
+class _Chunk(msgspec.Struct, Generic[DeltaT]):
+    choices: list[_Choice[DeltaT]]
 
 
 class _Stream(msgspec.Struct, tag="stream", tag_field="type"):
@@ -96,7 +109,10 @@ class _FinalAnswer(msgspec.Struct, tag="finalAnswer", tag_field="type"):
     text: str
 
 
-_chunks = msgspec.json.Decoder(_Chunk)
+_chunks: dict[str, msgspec.json.Decoder[Any]] = {
+    "content": msgspec.json.Decoder(_Chunk[_Text]),
+    "reasoning_content": msgspec.json.Decoder(_Chunk[_Thought]),
+}
 _updates = msgspec.json.Decoder(_Stream | _Status | _FinalAnswer)
 
 FLOOR = "msgspec, split beforehand"
@@ -106,15 +122,15 @@ PLAIN = "g4fsdk, plain path"
 
 
 def sse_floor(corpus: Corpus) -> Contender:
-    """Return msgspec's typed decode of the text events' documents, nothing but `choices[].delta.content`."""
-    documents, decode = corpus.documents, _chunks.decode
+    """Return msgspec's typed decode of the text events' documents, nothing but `choices[].delta`'s text."""
+    documents, decode, text_of_delta = corpus.documents, _chunks[corpus.key].decode, attrgetter(corpus.key)
 
     def run() -> None:
         for document in documents:
             decode(document)
 
     def text() -> str:
-        return "".join(decode(document).choices[0].delta.content or "" for document in documents)
+        return "".join(text_of_delta(decode(document).choices[0].delta) for document in documents)
 
     return Contender(FLOOR, run, text)
 

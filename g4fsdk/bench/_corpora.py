@@ -27,12 +27,14 @@ class Corpus:
     """One stream: its *events* as they stand on the wire, and what they say.
 
     *documents* are the JSON documents of those that say text, without framing, one for each of *texts*.
+    *key* is where the text of a chat completion stands in its delta.
     """
 
     name: str
     events: list[bytes]
     texts: list[str]
     documents: list[bytes] = field(default_factory=list)
+    key: str = "content"
 
     @cached_property
     def wire(self) -> bytes:
@@ -82,6 +84,13 @@ def obfuscated_frame(number: int, token: str, source: random.Random) -> dict[str
     return {**constant_frame(number, token, source), "obfuscation": padding}
 
 
+def thinking_frame(number: int, token: str, source: random.Random) -> dict[str, Any]:
+    """What models that think aloud send first, and most of."""
+    frame = constant_frame(number, token, source)
+    frame["choices"][0]["delta"] = {"content": None, "reasoning_content": token}
+    return frame
+
+
 def changing_frame(number: int, token: str, source: random.Random) -> dict[str, Any]:
     """An id and a time of its own for each event, and keys that come and go."""
     frame = constant_frame(number, token, source)
@@ -125,7 +134,8 @@ def sse(
         events = [
             comment + event if number % comment_every == 0 else event for number, event in enumerate(events)
         ]
-    return Corpus(name, events, texts, documents)
+    key = "reasoning_content" if frame is thinking_frame else "content"
+    return Corpus(name, events, texts, documents, key)
 
 
 #: The shapes of the one stream, by name.
@@ -133,6 +143,7 @@ SSE: dict[str, Callable[[int], Corpus]] = {
     "constant": lambda count: sse("constant", count),
     "obfuscation": lambda count: sse("obfuscation", count, obfuscated_frame),
     "changing shape": lambda count: sse("changing shape", count, changing_frame),
+    "reasoning": lambda count: sse("reasoning", count, thinking_frame),
     "CRLF": lambda count: sse("CRLF", count, line_end=b"\r\n"),
     "comments": lambda count: sse("comments", count, comment_every=4),
     "spaced JSON": lambda count: sse("spaced JSON", count, spaced=True),
