@@ -24,6 +24,10 @@ class TextBuffer:
         self._settled.append("".join(self.new))
         self.new.clear()
 
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.new) and not any(self._settled)
+
     def getvalue(self) -> str:
         return "".join((*self._settled, *self.new))
 

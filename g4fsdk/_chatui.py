@@ -78,7 +78,7 @@ class UpdateDecoder(Decoder):
 
     def _final(self, text: str, out: list[Event]) -> None:
         self.flush(out)
-        if text and not self.answer.partial:
+        if text and self.texts.is_empty:
             self.say_text(text, out)
         self.say(FinalText(text), out)
 

@@ -343,7 +343,7 @@ class FastLines(FastParser):
                 if rest is not data and string is not rest:
                     # Without a quote, an escape or a control character, a string is what it says.
                     if 92 in string or 34 in string or not (text := string.decode()).isprintable():
-                        text = self._template.read(b'"' + string + b'"')
+                        text = decode_string(b'"' + string + b'"').rstrip(self.decoder.padding)
                     if text:
                         self._seen = seen
                         self._texts.append(text)
