@@ -68,11 +68,10 @@ class SSEParser(FastEvents):
         """The usual case: whole events of one data line each, between blank lines."""
         end = data.rfind(b"\n\n")
         if end >= 0:
-            whole = data[:end]
+            whole, data = data[:end], data[end + 2 :]
             self._take_many(whole, out) if 10 in whole else self._take_one(whole, out)
             if self.decoder.done:
                 return
-            data = data[end + 2 :]
         if 10 in data:
             self._take_lines(data, out)
         elif data:
