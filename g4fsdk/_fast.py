@@ -55,7 +55,7 @@ _MAX_LINE = 1024
 class Template:
     """The constant beginning and end of a stream's text units, bare and with what frames a unit.
 
-    With a hole, it is one string value in front of the end, under a key that says nothing, that differs
+    In front of the end there may be a hole: one string value, under a key that says nothing, that differs
     from unit to unit, as OpenAI's `obfuscation` does.
     """
 
