@@ -46,7 +46,8 @@ class _ChoiceParts:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.refusal or self.calls or self.finish_reason or self.best_text)
+        has_text = not self.text.is_empty if self.final is None else bool(self.final)
+        return not (has_text or self.refusal or self.calls or self.finish_reason)
 
     def message(self) -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for

@@ -48,5 +48,9 @@ class ByteBuffer:
         self._settled += (bytes(self.new), data)
         self.new.clear()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.new and not any(self._settled)
+
     def getvalue(self) -> str:
         return b"".join((*self._settled, self.new)).decode("utf-8", "replace")

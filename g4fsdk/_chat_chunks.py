@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from g4fsdk._decoder import Decoder, Kind, Notice
+from g4fsdk._decoder import UNREADABLE, Decoder, Kind, Notice
 from g4fsdk._errors import ProtocolError, ProviderError
 from g4fsdk._events import (
     Event,
@@ -21,12 +21,12 @@ from g4fsdk._events import (
     ToolCallDelta,
     Usage,
 )
-from g4fsdk._plain_chunks import NOT_PLAIN, decode_reasoning_chunk, decode_text_chunk
+from g4fsdk._plain_chunks import decode_reasoning_chunk, decode_text_chunk
 from g4fsdk._status import dig, failure_in
 from g4fsdk._tool_calls import CallNumbers
 from g4fsdk._types import JSON, Conversation
 
-_REASONING_KEYS = (b"reasoning_content", b"reasoning")
+_REASONING_KEYS = ("reasoning_content", "reasoning")
 
 
 # A miss costs an exception: after so many, units are read without trying until one of the kind comes again.
@@ -66,7 +66,7 @@ class ChatChunkDecoder(Decoder):
             return None
         try:
             return decode_text_chunk(data).choices[0].delta.content
-        except NOT_PLAIN:
+        except UNREADABLE:
             self._tries -= 1
             return None
 
@@ -80,7 +80,9 @@ class ChatChunkDecoder(Decoder):
             self.say(ReasoningDelta(thought), out)
 
     def kinds(self) -> dict[type[Event], Kind]:
-        thoughts = Kind(ReasoningDelta, _REASONING_KEYS, self.thoughts, self.read_thought)
+        thoughts = Kind(
+            ReasoningDelta, tuple(map(str.encode, _REASONING_KEYS)), self.thoughts, self.read_thought
+        )
         return {**super().kinds(), ReasoningDelta: thoughts}
 
     def read_thought(self, data: bytes) -> str | None:
@@ -89,7 +91,7 @@ class ChatChunkDecoder(Decoder):
             return None
         try:
             delta = decode_reasoning_chunk(data).choices[0].delta
-        except NOT_PLAIN:
+        except UNREADABLE:
             self._thinks -= 1
             return None
         return delta.reasoning_content or delta.reasoning or ""
@@ -172,7 +174,7 @@ class ChatChunkDecoder(Decoder):
                 self.say_text(text, out, number)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
-        for key in ("reasoning_content", "reasoning"):
+        for key in _REASONING_KEYS:
             if isinstance(delta.get(key), str) and delta[key]:
                 self.say(ReasoningDelta(delta[key], number), out)
                 break  # OpenRouter and Vercel say the same under several keys

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from g4fsdk._decoder import Decoder
+from g4fsdk._decoder import UNREADABLE, Decoder
 from g4fsdk._errors import ProviderError
 from g4fsdk._events import Event, FinalText, Finish, ReasoningDelta, Title
 from g4fsdk._status import failure_in
@@ -25,7 +25,6 @@ class _Update(msgspec.Struct, gc=False):
 
 
 _decode_update = msgspec.json.Decoder(_Update).decode
-_NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class UpdateDecoder(Decoder):
@@ -43,7 +42,7 @@ class UpdateDecoder(Decoder):
             return None
         try:
             update = _decode_update(data)
-        except _NOT_PLAIN:
+        except UNREADABLE:
             return None
         return update.token.rstrip("\0") if update.type == "stream" else ""
 

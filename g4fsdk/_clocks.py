@@ -8,8 +8,8 @@ from collections.abc import Callable
 from g4fsdk._errors import Clock, DeadlineError
 from g4fsdk._types import Timeouts
 
-# What may still come behind the end marker: the last chunk of the body, mostly in the same packet:
-# how long both clients wait for that, and how much they read of it.
+# The last chunk of the body may still come behind the end marker, mostly in the same packet: how long both
+# clients wait for that, and how much they read of it.
 DRAIN_S = 0.05
 DRAIN_BYTES = 65536
 

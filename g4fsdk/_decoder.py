@@ -14,6 +14,8 @@ from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, ReasoningDelta, TextDelta
 from g4fsdk._types import JSON, Conversation
 
+#: What msgspec raises for a unit that is no JSON, or not of the type asked for.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
 _HIGH_SURROGATES = range(0xD800, 0xDC00)
 
@@ -187,7 +189,7 @@ class Decoder:
         """Return the JSON of a unit; from the first odd one on, text is checked for halves of pairs."""
         try:
             return msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self._is_odd = True
             self.is_plain = False
             return load_json(data)

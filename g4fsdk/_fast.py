@@ -59,7 +59,7 @@ class Template:
     from unit to unit, as OpenAI's `obfuscation` does.
     """
 
-    __slots__ = ("_framing", "end", "has_hole", "kind", "prefix", "read", "start", "suffix")
+    __slots__ = ("_framing", "end", "event", "has_hole", "prefix", "read", "start", "suffix")
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class Template:
         end: bytes,
         framing: tuple[bytes, bytes],
         read: Callable[[bytes], str],
-        kind: type[Event] = TextDelta,
+        event: type[Event] = TextDelta,
         *,
         has_hole: bool = False,
     ) -> None:
         """A unit is *start*, a JSON string, *end*; *framing* stands around it. *read* decodes what is between
-        the two, or raises NOT_A_STRING. *kind* is the event it becomes.
+        the two, or raises NOT_A_STRING. *event* is what it becomes.
         """
-        self.start, self.end, self.read, self.kind, self.has_hole = start, end, read, kind, has_hole
+        self.start, self.end, self.read, self.event, self.has_hole = start, end, read, event, has_hole
         self._framing = framing
         self.prefix = framing[0] + start
         self.suffix = end + framing[1]
@@ -110,7 +110,7 @@ class Template:
 
     def with_hole(self, other: Template, kind: Kind) -> Template | None:
         """Return this template with a hole where *other* differs from it, or None when that can't be."""
-        if self.has_hole or other.start != self.start or other.kind is not self.kind:
+        if self.has_hole or other.start != self.start or other.event is not self.event:
             return None
         ours, theirs = _TOKENS.findall(self.end), _TOKENS.findall(other.end)
         differ = [at for at, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]]
@@ -122,7 +122,7 @@ class Template:
         if not is_value or not _says_probes(kind, self.start, middle + b'"x"' + tail):
             return None
         read = partial(_read_before_hole, self.read, middle)
-        return Template(self.start, tail, self._framing, read, self.kind, has_hole=True)
+        return Template(self.start, tail, self._framing, read, self.event, has_hole=True)
 
 
 def _read_before_hole(read: Callable[[bytes], str], middle: bytes, strings: bytes) -> str:
@@ -194,7 +194,7 @@ class FastParser(Parser):
     def _use(self, template: Template) -> None:
         """From now on, expect what *template* fits; without one, any text unit, once learning is given up."""
         self._template = template
-        self._kind = self._kinds[template.kind]
+        self._kind = self._kinds[template.event]
         self._event = self._kind.event
         self._texts = self._kind.texts.new
         self._prefix, self._suffix = template.prefix, template.suffix
@@ -238,7 +238,7 @@ class FastParser(Parser):
         return self._kind.read if self._reads_any or self._template.has_hole else self._template.text
 
     def _learn_if_text(self, unit: bytes, said: list[Event]) -> None:
-        """Learn the template of *unit* when the last it *said* is text of a kind that is known."""
+        """Learn from *unit*, which no template fitted, when the last it *said* is text; not often in vain."""
         kind = self._kinds.get(type(said[-1])) if self._lessons and said else None
         if kind is None:
             return
@@ -304,8 +304,10 @@ class FastEvents(FastParser):
         line = b"".join([*self._line, first])
         unit = line.removeprefix(self.before)
         text = self._template.text(unit) if unit is not line else None
+        if text is None or 10 in rest:
+            return False
         texts = self._template.texts(units, data, len(first) + len(JOINT))
-        if text is None or texts is None or 10 in rest:
+        if texts is None:
             return False
         self._seen += self._line_size + len(data) - len(rest)
         self._line, self._line_size = [rest] if rest else [], len(rest)

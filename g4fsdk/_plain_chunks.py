@@ -53,4 +53,3 @@ class _Chunk(msgspec.Struct, Generic[DeltaT], gc=False):
 
 decode_text_chunk = msgspec.json.Decoder(_Chunk[_TextOnly]).decode
 decode_reasoning_chunk = msgspec.json.Decoder(_Chunk[_ReasoningOnly]).decode
-NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -72,10 +72,8 @@ def parsing(name: str, make: Callable[[], Parser], chunks: Sequence[bytes]) -> C
 class _Unlearned(ChatChunkDecoder):
     """Names no key for the fast path, so that every event takes the plain one."""
 
-    text_key = b"\0"
-
     def kinds(self) -> dict[type[Event], Kind]:
-        return {TextDelta: super().kinds()[TextDelta]}
+        return {event: kind._replace(keys=()) for event, kind in super().kinds().items()}
 
 
 DeltaT = TypeVar("DeltaT")
