@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from g4fsdk._errors import ProtocolError, TransportError, UsageError
+from g4fsdk._redact import redact_url
 from g4fsdk._redirects import MAX_REDIRECTS
 
 
@@ -16,9 +17,11 @@ def unsendable(words: str) -> UsageError:
     return UsageError(f"the request cannot be sent: {words}; check base_url, proxy and headers")
 
 
-def unanswered(words: str, *, sent: bool, repeatable: bool) -> TransportError:
+def unanswered(words: str, url: str, *, sent: bool, repeatable: bool) -> TransportError:
     """Return the error for a request without an answer; *sent*: it may have reached the service."""
-    error = TransportError(f"no answer: {words}; check the address and the network", sent=sent)
+    error = TransportError(
+        f"no answer from {redact_url(url)}: {words}; check the address and the network", sent=sent
+    )
     error.retryable = repeatable or not sent
     return error
 

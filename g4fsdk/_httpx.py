@@ -104,7 +104,7 @@ class Connections:
         except TimeoutError as cause:
             raise clocks.expired(whole[1]) from cause
         except self.failures as cause:
-            raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
+            raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures)
 
@@ -208,7 +208,7 @@ def _failures(http_client: Any) -> tuple[type[Exception], ...]:
 
 
 def _unanswered(
-    cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
+    cause: Exception, request: Request, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
 ) -> G4FError:
     name = type(cause).__name__
     # UnicodeError: a host name with an empty label, or one of more than 63 characters.
@@ -218,7 +218,7 @@ def _unanswered(
         return clocks.expired(connecting)
     if name in _IDLE_CLOCK:
         return clocks.expired(reading)
-    return unanswered(_words(cause), sent=name not in _NOT_SENT, repeatable=repeatable)
+    return unanswered(_words(cause), request.url, sent=name not in _NOT_SENT, repeatable=repeatable)
 
 
 def _words(cause: Exception) -> str:

@@ -118,7 +118,7 @@ class Connections:
                 cert=settings["cert"],
             )
         except (requests.RequestException, low.HTTPError, OSError, ValueError) as cause:
-            raise _unanswered(cause, clocks, connecting[1], reading[1], repeatable) from cause
+            raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         finally:
             CLOCKS.reset(token)
         return Answer(answer)
@@ -234,7 +234,7 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 
 def _unanswered(
-    cause: Exception, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
+    cause: Exception, request: Request, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
 ) -> G4FError:
     if isinstance(cause, _USAGE):
         return unsendable(_words(cause))
@@ -244,7 +244,7 @@ def _unanswered(
     if isinstance(inner, _READ_TIMEOUTS):
         return clocks.expired(reading)
     sent = not (isinstance(cause, _NOT_SENT) or isinstance(inner, _NOT_SENT))
-    return unanswered(_words(cause), sent=sent, repeatable=repeatable)
+    return unanswered(_words(cause), request.url, sent=sent, repeatable=repeatable)
 
 
 def _innermost(cause: Exception) -> Exception:
@@ -258,4 +258,7 @@ def _innermost(cause: Exception) -> Exception:
 
 def _words(cause: Exception) -> str:
     inner = _innermost(cause)
-    return (str(inner) or type(inner).__name__)[:300]
+    words = str(inner) or type(inner).__name__
+    if isinstance(inner, low.NewConnectionError):
+        words = words.removeprefix(f"{inner.conn}: ")  # a class of ours, and the address that is said anyway
+    return words[:300]
