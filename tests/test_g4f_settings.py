@@ -158,7 +158,7 @@ async def silent() -> AsyncIterator[str]:
 
 
 async def test_amigo_timeout_is_in_seconds_and_text_is_not_repeated(silent: str) -> None:
-    items = AmigoChat.create_async_generator("", QUESTION, stream=True, timeout=0.5, base_url=silent)
+    items = AmigoChat.create_async_generator("", QUESTION, stream=True, timeout=1.0, base_url=silent)
 
     assert await anext(items) == "Hi"
     with pytest.raises(DeadlineError) as caught:
@@ -167,7 +167,7 @@ async def test_amigo_timeout_is_in_seconds_and_text_is_not_repeated(silent: str)
 
 
 async def test_amigo_timeout_of_blocking_calls(silent: str) -> None:
-    chunks = AmigoChat.stream_chat("gpt-4o", "c", QUESTION, timeout=0.5, base_url=silent)
+    chunks = AmigoChat.stream_chat("gpt-4o", "c", QUESTION, timeout=1.0, base_url=silent)
 
     assert await asyncio.to_thread(next, chunks) == "Hi"
     with pytest.raises(DeadlineError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip as gzip_module
-import statistics
 import time
 import zlib
 from threading import Event
@@ -117,9 +116,8 @@ def test_text_of_a_chunk_that_breaks_off_is_kept(end: str) -> None:
 @framings
 @coded
 def test_first_token_is_in_hand_within_50_ms(colour: Colour, framing: Framing, gzip: bool) -> None:
-    delays = [first_token_delay(colour, framing, gzip=gzip) for _ in range(3)]
-
-    assert statistics.median(delays) < LIMIT_S
+    """Of five, the quickest: what waits in a buffer is late every time, what a busy machine delays is not."""
+    assert min(first_token_delay(colour, framing, gzip=gzip) for _ in range(5)) < LIMIT_S
 
 
 def first_token_delay(colour: Colour, framing: Framing, *, gzip: bool) -> float:

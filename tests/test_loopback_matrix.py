@@ -139,7 +139,7 @@ def test_stalled_answer_ends_by_the_idle_clock(provider: str) -> None:
     outcome = both_outcomes(
         provider,
         lambda: service(provider, unfinished(provider, "Hel", end="hold")),
-        timeout=Timeouts(idle=0.4),
+        timeout=Timeouts(idle=1.0),
         at_once=True,
         retries=QUICK,
     )

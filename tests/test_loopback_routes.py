@@ -102,7 +102,7 @@ def test_total_clock_ends_the_fallback(colour: Colour) -> None:
 def test_silent_provider_leaves_the_next_its_own_first_event(colour: Colour) -> None:
     with Server(Reply(has_head=False, end="hold")) as first, Server(answer("amigo", "Hello")) as second:
         outcome = ask_several(
-            colour, [at("yqcloud", first), at("amigo", second)], timeout=Timeouts(first_event=0.15)
+            colour, [at("yqcloud", first), at("amigo", second)], timeout=Timeouts(first_event=0.6)
         )
 
     assert outcome.text == "Hello"

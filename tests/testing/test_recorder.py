@@ -98,7 +98,7 @@ def test_chunks_bytes_and_end_are_those_of_the_wire(
     tmp_path: Path, read: Read, status: int, end: End
 ) -> None:
     chunks = CHUNKS if status else []
-    timeout = 0.3 if end == "timeout" else 5
+    timeout = 0.8 if end == "timeout" else 5
 
     source = cassette(interaction(chunks, end=end, status=status))
     response = record(tmp_path / "one.yaml", read, source, timeout=timeout)

@@ -89,7 +89,7 @@ async def play_httpx(url: str, transport: Any = None, read_timeout: float = 5) -
 def test_requests_raises_the_same_in_process_and_on_a_socket(end: End, status: int) -> None:
     one = cassette(interaction(CHUNKS if status else [], end=end, status=status))
     with ReplayServer(one) as server:
-        live = play_requests(server.url + "/api?a=1", read_timeout=0.3 if end == "timeout" else 5)
+        live = play_requests(server.url + "/api?a=1", read_timeout=0.8 if end == "timeout" else 5)
 
     assert play_requests(HOST + "/api?a=1", Replay(one).requests_adapter()) == live
     assert b"".join(live[0]) == (b"".join(CHUNKS) if status else b"")
@@ -100,7 +100,7 @@ def test_requests_raises_the_same_in_process_and_on_a_socket(end: End, status: i
 async def test_httpx_raises_the_same_in_process_and_on_a_socket(end: End, status: int) -> None:
     one = cassette(interaction(CHUNKS if status else [], end=end, status=status))
     with ReplayServer(one) as server:
-        live = await play_httpx(server.url + "/api?a=1", read_timeout=0.3 if end == "timeout" else 5)
+        live = await play_httpx(server.url + "/api?a=1", read_timeout=0.8 if end == "timeout" else 5)
 
     assert await play_httpx(HOST + "/api?a=1", Replay(one).httpx_transport()) == live
     assert b"".join(live[0]) == (b"".join(CHUNKS) if status else b"")
