@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import partial
 from http.client import HTTPResponse, IncompleteRead
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from socket import socket
 from typing import Any
 
@@ -31,12 +31,37 @@ _END_OF_TRAILERS = (b"\r\n", b"\n", b"")
 CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
 
 
+class _Wire(RawIOBase):
+    """What comes from a socket. Each part of a head is waited for no longer than the clocks allow."""
+
+    def __init__(self, raw: RawIOBase, sock: socket) -> None:
+        self._raw, self._sock = raw, sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        clocks = CLOCKS.get()
+        if clocks is None:
+            return self._raw.readinto(buffer)
+        seconds, clock = clocks.left()
+        self._sock.settimeout(seconds)
+        try:
+            return self._raw.readinto(buffer)
+        except TimeoutError as error:
+            raise clocks.expired(clock) from error
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Response(HTTPResponse):
     """A body whose buffer takes what a fast service sends at once, in place of 8 KiB."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fp = BufferedReader(self.fp.detach(), _READ_BYTES)
+    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = BufferedReader(_Wire(self.fp.detach(), sock), _READ_BYTES)
 
 
 class _Timed(HTTPConnection):

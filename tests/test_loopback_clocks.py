@@ -161,6 +161,32 @@ def test_keep_alives_do_not_reset_first_event(provider: str) -> None:
     assert outcome.error.clock == "first_event"
 
 
+def dripping_head(drips: int) -> Reply:
+    head = b"HTTP/1.1 200 OK\r\nX-Slow: "
+    return Reply([b"x"] * drips, raw=head, framing="close", end="hold", pause_s=STEP)
+
+
+@both
+@pytest.mark.parametrize("clock", ["first_event", "total"])
+def test_head_that_drips_is_under_the_clocks(colour: Colour, clock: str) -> None:
+    with Server(dripping_head(60)) as server:
+        started = time.monotonic()
+        outcome = ask(colour, "openai", server.url, timeout=clocks(**{clock: TICK}))
+        took = time.monotonic() - started
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == clock
+    assert took < 3.0
+
+
+def test_head_that_falls_silent_is_under_the_clock_that_is_next() -> None:
+    with Server(dripping_head(3)) as server:
+        outcome = ask("sync", "openai", server.url, timeout=clocks(idle=0.9, total=1.0))
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "total"
+
+
 @pytest.mark.parametrize("provider", COMMENTS)
 def test_any_byte_resets_idle(provider: str) -> None:
     pieces = [*tokens(provider, "Hel"), *[COMMENTS[provider]] * 12, *ending(provider, "Hel")]
