@@ -14,6 +14,7 @@ import pytest
 from g4fsdk import (
     AsyncClient,
     Client,
+    DeadlineError,
     Event,
     G4FError,
     Ids,
@@ -71,8 +72,9 @@ def _without_text(events: list[Event]) -> list[Event]:
 
 
 def _own_words(error: G4FError) -> str:
-    """Of a broken connection each library says in its own words how it broke."""
-    is_theirs = isinstance(error, TransportError | IncompleteStreamError) and error.__cause__ is not None
+    """Of a broken connection each library says in its own words how it broke; of clocks we say it."""
+    is_broken = isinstance(error, TransportError | IncompleteStreamError) and error.__cause__ is not None
+    is_theirs = is_broken and not isinstance(error, DeadlineError)
     return error.message.partition(":")[0].partition("(")[0] if is_theirs else error.message
 
 
