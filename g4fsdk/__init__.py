@@ -9,11 +9,16 @@ from g4fsdk._version import __version__ as __version__
 
 TYPE_CHECKING = False  # as `typing` has it, whose import would cost most of ours
 if TYPE_CHECKING:
-    from typing import Any
-
     from g4fsdk import parsers as parsers
     from g4fsdk import providers as providers
     from g4fsdk._async import AsyncClient as AsyncClient
+    from g4fsdk._async_streams import AsyncChatStream as AsyncChatStream
+    from g4fsdk._async_streams import AsyncChunkStream as AsyncChunkStream
+    from g4fsdk._completions import Chunk as Chunk
+    from g4fsdk._completions import Completion as Completion
+    from g4fsdk._completions import ImagesResponse as ImagesResponse
+    from g4fsdk._completions import Model as Model
+    from g4fsdk._completions import ToolCall as ToolCall
     from g4fsdk._errors import AuthError as AuthError
     from g4fsdk._errors import BlockedError as BlockedError
     from g4fsdk._errors import DeadlineError as DeadlineError
@@ -43,7 +48,10 @@ if TYPE_CHECKING:
     from g4fsdk._flow import Stream as Stream
     from g4fsdk._flow import advance as advance
     from g4fsdk._retries import Retries as Retries
+    from g4fsdk._retries import RetryEvent as RetryEvent
     from g4fsdk._sync import Client as Client
+    from g4fsdk._sync_streams import ChatStream as ChatStream
+    from g4fsdk._sync_streams import ChunkStream as ChunkStream
     from g4fsdk._types import Chat as Chat
     from g4fsdk._types import Conversation as Conversation
     from g4fsdk._types import Ids as Ids
@@ -54,6 +62,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "_async": ("AsyncClient",),
+    "_async_streams": ("AsyncChatStream", "AsyncChunkStream"),
+    "_completions": ("Chunk", "Completion", "ImagesResponse", "Model", "ToolCall"),
     "_errors": (
         *("AuthError", "BlockedError", "DeadlineError", "EmptyAnswerError", "G4FError"),
         *("IncompleteStreamError", "NotFoundError", "ProtocolError", "ProviderError", "RateLimitError"),
@@ -64,8 +74,9 @@ _NAMES = {
         *("RefusalDelta", "TextDelta", "Title", "ToolCallDelta", "Usage"),
     ),
     "_flow": ("Stream", "advance"),
-    "_retries": ("Retries",),
+    "_retries": ("Retries", "RetryEvent"),
     "_sync": ("Client",),
+    "_sync_streams": ("ChatStream", "ChunkStream"),
     "_types": ("Chat", "Conversation", "Ids", "Message", "Request", "Response", "Timeouts"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
@@ -74,17 +85,19 @@ _MODULES = ("parsers", "providers")
 __all__ = [*sorted(_MODULE_OF), *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of ours
 
-    if name in _MODULES:
-        value = import_module(f"g4fsdk.{name}")
-    elif name in _MODULE_OF:
-        value = getattr(import_module(f"g4fsdk.{_MODULE_OF[name]}"), name)
-    else:
-        raise AttributeError(f"module 'g4fsdk' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name in _MODULES:
+            value = import_module(f"g4fsdk.{name}")
+        elif name in _MODULE_OF:
+            value = getattr(import_module(f"g4fsdk.{_MODULE_OF[name]}"), name)
+        else:
+            raise AttributeError(f"module 'g4fsdk' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as `typing` has it, whose import is not needed to load this package
 if TYPE_CHECKING:
-    from typing import Any
-
     from g4fsdk.testing._cassette import Cassette as Cassette
     from g4fsdk.testing._errors import CassetteError as CassetteError
     from g4fsdk.testing._errors import LeakError as LeakError
@@ -34,14 +32,16 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 __all__ = [*sorted(_MODULE_OF)]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of ours
 
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'g4fsdk.testing' has no attribute {name!r}")
-    value = getattr(import_module(f"g4fsdk.testing.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'g4fsdk.testing' has no attribute {name!r}")
+        value = getattr(import_module(f"g4fsdk.testing.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
