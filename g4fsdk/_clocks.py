@@ -14,7 +14,7 @@ DRAIN_S = 0.05
 DRAIN_BYTES = 65536
 
 _ADVICE = {
-    "connect": "check the address and the network",
+    "connect": "check the address, the network and any proxy",
     "first_event": "the service may be busy: ask again, or raise Timeouts(first_event=...)",
     "idle": "ask again, or raise Timeouts(idle=...)",
     "total": "raise Timeouts(total=...)",

@@ -20,7 +20,8 @@ def unsendable(words: str) -> UsageError:
 def unanswered(words: str, url: str, *, sent: bool, repeatable: bool) -> TransportError:
     """Return the error for a request without an answer; *sent*: it may have reached the service."""
     error = TransportError(
-        f"no answer from {redact_url(url)}: {words}; check the address and the network", sent=sent
+        f"no answer from {redact_url(url)}: {words}; check the address, the network and any proxy",
+        sent=sent,
     )
     error.retryable = repeatable or not sent
     return error

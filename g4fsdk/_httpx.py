@@ -24,6 +24,8 @@ from g4fsdk._whole import WholeAnswer
 # With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
 # default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+# Around what records: in a fixture nobody may have a loop left to close them in.
+_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
 # an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
 _GRACE_S = 1.0
@@ -36,7 +38,11 @@ _IDLE_CLOCK = ("ReadTimeout", "WriteTimeout")
 
 
 class AsyncTransport(Protocol):
-    """What `transport=` takes: a Recorder, a Replay, or anything that makes an httpx transport."""
+    """What `transport=` takes: a Recorder, a Replay, or anything that makes an httpx transport.
+
+    Where its attribute `wraps` is true, the transport sends through the one it is made with: all that the
+    client would do without it.
+    """
 
     def httpx_transport(self) -> Any: ...
 
@@ -186,15 +192,36 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _own_client(transport: AsyncTransport | None, proxy: str | None) -> httpx.AsyncClient:
-    # Cookies belong to conversations, not to the client: two of them must not share a session.
-    jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    if transport is not None:
-        return httpx.AsyncClient(transport=transport.httpx_transport(), cookies=jar)
+def _own_client(transport: Any, proxy: str | None) -> httpx.AsyncClient:
+    if transport is None:
+        return _live(proxy, _LIMITS)
+    inner = [_Own(_live(proxy, _NONE_KEPT))] if getattr(transport, "wraps", False) else []
+    return httpx.AsyncClient(transport=transport.httpx_transport(*inner), cookies=_no_cookies())
+
+
+def _live(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncClient:
     try:
-        return httpx.AsyncClient(verify=_tls(), limits=_LIMITS, proxy=proxy, cookies=jar)
+        return httpx.AsyncClient(verify=_tls(), limits=limits, proxy=proxy, cookies=_no_cookies())
     except ImportError as error:
         raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
+
+
+def _no_cookies() -> CookieJar:
+    """They belong to conversations, not to the client: two of them must not share a session."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class _Own(httpx.AsyncBaseTransport):
+    """Sends as *client* does: through proxies, too, which httpx leaves to clients."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
 def _failures(http_client: Any) -> tuple[type[Exception], ...]:

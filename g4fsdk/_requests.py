@@ -45,7 +45,10 @@ _READ_TIMEOUTS = (requests.exceptions.ReadTimeout, low.ReadTimeoutError, Timeout
 
 
 class SyncTransport(Protocol):
-    """What `transport=` takes: a Recorder, a Replay, or anything that makes a requests adapter."""
+    """What `transport=` takes: a Recorder, a Replay, or anything that makes a requests adapter.
+
+    Where its attribute `wraps` is true, the adapter sends through the one it is made with, the client's own.
+    """
 
     def requests_adapter(self) -> BaseAdapter: ...
 
@@ -199,10 +202,18 @@ def _session(transport: SyncTransport | None) -> requests.Session:
     session = _Session()
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
-    adapter = _Adapter(pool_maxsize=_POOL_SIZE) if transport is None else transport.requests_adapter()
+    adapter = _adapter(transport)
     for prefix in ("http://", "https://"):
         session.mount(prefix, adapter)
     return session
+
+
+def _adapter(transport: Any) -> BaseAdapter:
+    own = _Adapter(pool_maxsize=_POOL_SIZE)
+    if transport is None:
+        return own
+    theirs: BaseAdapter = transport.requests_adapter(*([own] if getattr(transport, "wraps", False) else []))
+    return theirs
 
 
 class _Adapter(HTTPAdapter):

@@ -94,6 +94,8 @@ def _advice(kind: type[StatusError], response: Response) -> str:
     location = response.header("location")
     if 300 <= response.status < 400 and location:
         return f"it redirects to {redact_url(location)!r}; set base_url to the right address if you trust it"
+    if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "check the user name and password of the proxy"
     return _ADVICE.get(kind, "")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from g4fsdk import (
     Timeouts,
     UsageError,
 )
+from g4fsdk.testing import Recorder
 from tests.loopback import Reply, Server
 from tests.loopback_clients import (
     COLOURS,
@@ -87,6 +89,17 @@ def test_connecting_is_under_the_clocks(colour: Colour, limits: dict[str, float]
     assert f"the {clock} clock of {TICK} s" in outcome.error.message
     assert outcome.error.sent == (clock != "connect")
     assert took < 1.5
+
+
+@both
+def test_recorder_keeps_the_clocks_of_its_client(colour: Colour, tmp_path: Path) -> None:
+    with DeafServer() as server, Recorder(tmp_path / "one.yaml") as recorder:
+        outcome = ask(
+            colour, "openai", server.url, timeout=clocks(connect=TICK, idle=PATIENT), transport=recorder
+        )
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "connect"
 
 
 @both

@@ -15,9 +15,11 @@ import requests
 from g4fsdk import (
     AsyncClient,
     G4FError,
+    StatusError,
     TransportError,
     UsageError,
 )
+from g4fsdk.testing import Cassette, Recorder
 from tests.loopback import Reply, Server
 from tests.loopback_clients import (
     KEY,
@@ -67,6 +69,7 @@ def test_dead_proxy_is_a_transport_error(colour: Colour) -> None:
 
     assert isinstance(outcome.error, TransportError)
     assert not outcome.error.sent
+    assert "any proxy" in outcome.error.message
     assert_hidden(outcome.error, "hunter2")
 
 
@@ -108,6 +111,35 @@ def test_environment_names_a_proxy(colour: Colour, monkeypatch: pytest.MonkeyPat
 
     assert outcome.text == "Hello"
     assert proxy.requests[0].target.startswith("http://service.example/")
+
+
+@both
+@pytest.mark.parametrize("names", ["argument", "environment"])
+def test_recorder_takes_the_way_of_its_client(
+    colour: Colour, names: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: dict[str, Any] = {}
+    with Server(lambda _: answer("openai", "Hello")) as proxy, Recorder(tmp_path / "one.yaml") as recorder:
+        if names == "argument":
+            said["proxy"] = proxy.url
+        else:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            monkeypatch.setenv("http_proxy", proxy.url)
+        outcome = ask(colour, "openai", "http://service.example", transport=recorder, **said)
+
+    assert outcome.text == "Hello"
+    assert proxy.requests[0].target == "http://service.example/v1/chat/completions"
+    [recorded] = Cassette.load(tmp_path / "one.yaml").interactions
+    assert recorded.request.url == "http://service.example/v1/chat/completions"
+
+
+@both
+def test_a_refusal_by_the_proxy_says_so(colour: Colour) -> None:
+    with Server(Reply(status=407, framing="length")) as proxy:
+        outcome = proxied(colour, proxy.url)
+
+    assert isinstance(outcome.error, StatusError)
+    assert outcome.error.message.endswith("check the user name and password of the proxy")
 
 
 # ---- a caller's own session

@@ -48,6 +48,9 @@ class Recorder:
         LeakError: On leaving: a secret is left. Nothing is written then, an older file stays as it was.
     """
 
+    #: A client records around its own connections, with its proxy and its clocks.
+    wraps = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -14,6 +14,9 @@ from g4fsdk.testing._replay import Replay
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+    from requests.adapters import BaseAdapter
+
     from g4fsdk._flow import Provider
     from g4fsdk._types import Ids
     from g4fsdk.testing._rerecord_httpx import PlayOrRecordTransport
@@ -57,6 +60,8 @@ class Rerecorder(Recorder):
 class RecordingReplay(Replay):
     """Plays *before*, and lets *recorder* ask the service for what isn't in it."""
 
+    wraps = True
+
     def __init__(self, before: Cassette, recorder: Rerecorder, *, pace: Pace, cuts: Cuts) -> None:
         super().__init__(before, pace=pace, cuts=cuts)
         self.recorder = recorder
@@ -79,14 +84,18 @@ class RecordingReplay(Replay):
         """Keep what is asked, so that the recording can be asked the same."""
         self.recorder.note_call(provider, call, ids)
 
-    def requests_adapter(self) -> PlayOrRecordAdapter:  # type: ignore[override]  # used as any adapter is
-        """Return an adapter to mount on a `requests.Session`."""
+    def requests_adapter(  # type: ignore[override]  # used as any adapter is
+        self, inner: BaseAdapter | None = None
+    ) -> PlayOrRecordAdapter:
+        """Return an adapter to mount on a `requests.Session`; *inner* sends."""
         from g4fsdk.testing._rerecord_requests import PlayOrRecordAdapter
 
-        return PlayOrRecordAdapter(super().requests_adapter(), self.recorder.requests_adapter())
+        return PlayOrRecordAdapter(super().requests_adapter(), self.recorder.requests_adapter(inner))
 
-    def httpx_transport(self) -> PlayOrRecordTransport:  # type: ignore[override]  # used as any transport is
-        """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
+    def httpx_transport(  # type: ignore[override]  # used as any transport is
+        self, inner: httpx.AsyncBaseTransport | None = None
+    ) -> PlayOrRecordTransport:
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends what is async."""
         from g4fsdk.testing._rerecord_httpx import PlayOrRecordTransport
 
-        return PlayOrRecordTransport(super().httpx_transport(), self.recorder)
+        return PlayOrRecordTransport(super().httpx_transport(), self.recorder, inner)

@@ -20,10 +20,12 @@ _NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 class PlayOrRecordTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Answers through *play*, and what that has no answer for through *recorder*."""
 
-    def __init__(self, play: ReplayTransport, recorder: Recorder) -> None:
+    def __init__(
+        self, play: ReplayTransport, recorder: Recorder, inner: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._play = play
         self._blocking = recorder.httpx_transport()
-        self._async = recorder.httpx_transport(httpx.AsyncHTTPTransport(limits=_NONE_KEPT))
+        self._async = recorder.httpx_transport(inner or httpx.AsyncHTTPTransport(limits=_NONE_KEPT))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response, or the live one."""
