@@ -11,8 +11,11 @@ _SECRET_QUERY = re.compile(
     r"([?&](?:[^=&#]*(?:key|token|secret|password|signature)[^=&#]*|sig|auth|code)=)[^&#]*", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<=://)[^/?#@]*@")
-# A shorter value would blank out ordinary words ("Bearer", "null") wherever they stand.
+# A shorter value would blank out ordinary words ("null", "EMPTY") wherever they stand.
 _MIN_SECRET = 6
+_SCHEMES = frozenset({"Bearer", "Digest", "ApiKey"})
+# Of a secret that was cut, no more than this is left to read.
+_HEAD = 8
 
 
 def is_secret_header(name: str) -> bool:
@@ -30,13 +33,32 @@ def redact_url(url: str) -> str:
 
 def secrets_of(headers: Mapping[str, str], url: str = "") -> frozenset[str]:
     """Return the secret values that a request carries, to be searched in what comes back."""
-    values = [value for name, value in headers.items() if is_secret_header(name)]
-    parts = {part for value in values for part in re.split(r"[\s;,=]+", value)}
+    parts = {
+        part for name, value in headers.items() if is_secret_header(name) for part in _parts(name, value)
+    }
     parts |= {part for info in _USERINFO.findall(url) for part in re.split("[:@]", info)}
-    return frozenset(part for part in parts | set(values) if len(part) >= _MIN_SECRET)
+    return frozenset(part for part in parts - _SCHEMES if len(part) >= _MIN_SECRET)
+
+
+def _parts(name: str, value: str) -> list[str]:
+    if "cookie" in name.lower():
+        value = re.sub(r"(?:^|;)[^=;]*=", ";", value)  # what a cookie is called is no secret
+    return re.split(r"[\s;,=]+", value)
 
 
 def redact_text(text: str, secrets: Iterable[str]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, MASK)
+    """Return *text* without *secrets*, and without what a cut left of one."""
+    for secret in sorted((one for one in secrets if len(one) >= _MIN_SECRET), key=len, reverse=True):
+        text = _masked(_masked(text, secret), secret.replace("/", "\\/"))  # as PHP writes JSON
     return text
+
+
+def _masked(text: str, secret: str) -> str:
+    first, *others = text.split(secret[:_HEAD])
+    return first + "".join(MASK + part[_same(part, secret[_HEAD:]) :] for part in others)
+
+
+def _same(text: str, other: str) -> int:
+    """Return how many letters the two have in common from the beginning."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, pair in pairs if pair[0] != pair[1]), min(len(text), len(other)))

@@ -329,8 +329,26 @@ def test_secret_headers_are_masked_by_name() -> None:
 
 
 def test_words_that_are_no_secrets_stay() -> None:
-    assert secrets_of({"Authorization": "Bearer null", "Accept": "text/html"}) == {"Bearer null", "Bearer"}
-    assert redact_text("a null value", secrets_of({"Authorization": "Bearer null"})) == "a null value"
+    headers = {"Authorization": "Bearer null", "Accept": "text/html", "Cookie": "session=abcdef; token=x"}
+
+    assert secrets_of(headers) == {"abcdef"}
+    text = "Missing Bearer token, no session"
+    assert redact_text(text, [*secrets_of(headers), "e"]) == text  # "e": a key that only a local server takes
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("you sent abcd/efghij!", "you sent ***!"),
+        ("you sent abcd/efghi", "you sent ***"),
+        ("you sent abcd/efg and abcd/efghij", "you sent *** and ***"),
+        ("you sent abcd/ef", "you sent abcd/ef"),
+        ('{"sent": "abcd\\/efghij"}', '{"sent": "***"}'),
+        ("abcd/efgabcd/efghij", "******"),
+    ],
+)
+def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None:
+    assert redact_text(text, ["abcd/efghij"]) == redacted
 
 
 # --- When all have failed ---
