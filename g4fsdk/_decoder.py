@@ -12,12 +12,12 @@ from g4fsdk._answers import Answer
 from g4fsdk._buffers import ByteBuffer, TextBuffer
 from g4fsdk._errors import G4FError, IncompleteStreamError
 from g4fsdk._events import ConversationEvent, Event, Finish, ReasoningDelta, TextDelta
+from g4fsdk._surrogates import Halves
 from g4fsdk._types import JSON, Conversation
 
 #: What msgspec raises for a unit that is no JSON, or not of the type asked for.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
-_HIGH_SURROGATES = range(0xD800, 0xDC00)
 
 
 def load_json(data: bytes) -> JSON:
@@ -104,7 +104,7 @@ class Decoder:
         self._announced = handle if announce else None
         self._notices = notices
         self._held = ""
-        self._half: dict[int, str] = {}
+        self._halves = Halves()
         self._is_odd = False
         self.is_plain = not notices and not announce
 
@@ -146,8 +146,10 @@ class Decoder:
             announced, self._announced = self._announced, None
             self.say(ConversationEvent(announced), out)
             self._look_whether_plain()
-        self.answer.add(event)
-        out.append(event)
+        whole = self._halves.join(event) if self._is_odd else event
+        if whole is not None:
+            self.answer.add(whole)
+            out.append(whole)
 
     def say_text(self, text: str, out: list[Event], choice: int = 0) -> None:
         """Say the next piece of the answer, once it is known to be one and can be encoded."""
@@ -156,21 +158,13 @@ class Decoder:
                 self.answer.write_text(text)
                 out.append(TextDelta(text))
             return
-        text = self._past_notices(self._whole_characters(text, choice), choice)
+        text = self._past_notices(text, choice)
         if text:
             self.say(TextDelta(text, choice), out)
 
     def _look_whether_plain(self) -> None:
         """Text is plain while nothing has to be told, held back or joined before it."""
         self.is_plain = not self._is_odd and not self._notices and self._announced is None
-
-    def _whole_characters(self, text: str, choice: int) -> str:
-        """Join the halves of a surrogate pair that came in two pieces; a half without its other is U+FFFD."""
-        text = self._half.pop(choice, "") + text
-        if text and ord(text[-1]) in _HIGH_SURROGATES:
-            self._half[choice] = text[-1]
-            text = text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _past_notices(self, text: str, choice: int) -> str:
         """Hold the beginning of choice 0 back while it may still become a notice."""
@@ -212,9 +206,8 @@ class Decoder:
             self._notices, self._held = (), ""
             if held:
                 self.say(TextDelta(held), out)
-        for number in sorted(self._half) if choice is None else [choice]:
-            if self._half.pop(number, ""):
-                self.say(TextDelta("\ufffd", number), out)
+        for event in self._halves.rest(choice):
+            self.say(event, out)
 
     def _hand_over(self, out: list[Event]) -> None:
         if self._history is not None:

@@ -489,6 +489,36 @@ def test_each_answer_joins_its_own_halves() -> None:
     assert text == {0: "😀", 1: "x😀"}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (
+            '{"reasoning_content":"a\\ud83d"}',
+            '{"reasoning_content":"\\ude00b"}',
+            [ReasoningDelta("a"), ReasoningDelta("😀b")],
+        ),
+        ('{"refusal":"\\ud83d"}', '{"refusal":"\\ude00"}', [RefusalDelta("😀")]),
+        ('{"refusal":"a\\ud83d"}', "{}", [RefusalDelta("a"), RefusalDelta("\ufffd")]),
+        (
+            '{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"\\ud83d"}}]}',
+            '{"tool_calls":[{"index":0,"function":{"arguments":"\\ude00"}}]}',
+            [ToolCallDelta(0, "c", "f"), ToolCallDelta(0, arguments="😀")],
+        ),
+        (
+            '{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"x\\ud83d"}}]}',
+            "{}",
+            [ToolCallDelta(0, "c", "f", "x"), ToolCallDelta(0, arguments="\ufffd")],
+        ),
+    ],
+)
+def test_halves_are_joined_in_all_that_is_said(first: str, second: str, expected: list[Event]) -> None:
+    wire = '{"choices":[{"delta":%s}]}'
+
+    events = stream(wire % first, wire % second).events
+
+    assert [event for event in events if not isinstance(event, Finish)] == expected
+
+
 def test_a_half_without_its_other_is_replaced_in_every_answer() -> None:
     events = said(
         '{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}',

@@ -160,6 +160,16 @@ def test_a_half_whose_other_never_comes_is_replaced_before_the_final_text() -> N
     assert run(JSONLinesParser(), [wire]).events[:3] == [TextDelta("a"), TextDelta("\ufffd"), FinalText("a")]
 
 
+def test_a_half_in_a_whole_text_is_replaced() -> None:
+    wire = b'{"type":"title","title":"cut \\ud83d"}\n{"type":"finalAnswer","text":"a \\ud83d"}\n'
+
+    events = run(JSONLinesParser(), [wire]).events
+
+    assert [Title("cut \ufffd"), FinalText("a \ufffd")] == [
+        event for event in events if isinstance(event, Title | FinalText)
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "partial", "words"),
     [

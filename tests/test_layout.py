@@ -24,7 +24,10 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: Each module or package with its floor: 0 to 2 are pure, 3 does the I/O, 4 stands on it.
 FLOORS = {
     **dict.fromkeys(("_version", "_redact", "_errors", "_types", "_buffers"), 0),
-    **dict.fromkeys(("_events", "_completions", "_status", "_decoder", "_devalue", "_prompts", "_bodies"), 1),
+    **dict.fromkeys(
+        ("_events", "_surrogates", "_completions", "_status", "_decoder", "_devalue", "_prompts", "_bodies"),
+        1,
+    ),
     **dict.fromkeys(
         (
             "_chat_chunks",
