@@ -74,7 +74,7 @@ def read_json(response: Response, what: str) -> JSON:
         ProtocolError: It is no JSON; *what* says what was expected.
     """
     if is_html(response.body):
-        raise page_error(response.status, response.body)
+        raise page_error(response.status, response.body, response.headers)
     try:
         value = load_json(response.body)
     except ValueError as error:

@@ -69,7 +69,7 @@ class Stream:
         """
         if not is_success(response):
             return Refusal(self.provider, self, response)
-        self.parser.status = response.status
+        self.parser.status, self.parser.headers = response.status, response.headers
         self.parser.content_type = (response.header("content-type") or "").lower()
         return self.parser
 

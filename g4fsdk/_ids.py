@@ -6,10 +6,10 @@ import threading
 import time
 import uuid
 
-from g4fsdk._types import Ids, SeededIds
+from g4fsdk._types import Ids
 
 
-class SystemIds:
+class SystemIds(Ids):
     """Random UUIDs, and a clock that gives no millisecond twice: Yqcloud tells conversations apart by it."""
 
     def __init__(self) -> None:
@@ -26,10 +26,6 @@ class SystemIds:
 
     def child(self, number: int) -> Ids:
         return self
-
-    @staticmethod
-    def seeded(seed: int) -> Ids:
-        return SeededIds(str(seed))
 
 
 SYSTEM_IDS = SystemIds()

@@ -20,6 +20,7 @@ from g4fsdk._decoder import Decoder
 from g4fsdk._errors import EmptyAnswerError, G4FError, IncompleteStreamError, ProtocolError
 from g4fsdk._events import Event
 from g4fsdk._status import is_challenge, page_error
+from g4fsdk._types import Headers
 
 MAX_BYTES = 16 << 20
 BOM = b"\xef\xbb\xbf"
@@ -32,7 +33,7 @@ class Parser:
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
         *("_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size", "_seen", "_whole"),
-        *("content_type", "decoder", "max_bytes", "status"),
+        *("content_type", "decoder", "headers", "max_bytes", "status"),
     )
 
     #: What may open a body that is one JSON document instead of a stream.
@@ -42,6 +43,7 @@ class Parser:
         self.decoder = decoder
         self.max_bytes = max_bytes
         self.status = 200  # of the response, where a transport told; `Stream.accept` does
+        self.headers: Headers = ()
         self.content_type = ""
         self._error: G4FError | None = None
         self._head: bytes | None = b""  # None once it is known what the body is
@@ -187,7 +189,7 @@ class Parser:
 
     def _end_whole(self, body: bytes, out: list[Event]) -> None:
         if body.startswith(b"<"):
-            raise page_error(self.status, body)
+            raise page_error(self.status, body, self.headers)
         try:
             self.decoder.document(body, out)
         except ValueError as error:
@@ -203,7 +205,7 @@ class Parser:
     def _broken(self, cause: str, out: list[Event]) -> G4FError:
         page = bytes(self._whole or b"")
         if page.startswith(b"<") and is_challenge(page):
-            return page_error(self.status, page)
+            return page_error(self.status, page, self.headers)
         self.decoder.flush(out)
         return IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again")
 

@@ -21,7 +21,7 @@ from g4fsdk._errors import (
     StatusError,
 )
 from g4fsdk._redact import redact_url
-from g4fsdk._types import JSON, Response
+from g4fsdk._types import JSON, Headers, Response
 
 _BY_STATUS: Mapping[int, type[StatusError]] = {
     401: AuthError,
@@ -63,12 +63,13 @@ def is_html(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
-def page_error(status: int, body: bytes) -> G4FError:
+def page_error(status: int, body: bytes, headers: Headers) -> G4FError:
     """Return the error for an HTML page that came where an answer was wanted."""
     if is_challenge(body):
         return BlockedError(
             f"a challenge or login page came in place of an answer ({status}); {_ADVICE[BlockedError]}",
             status=status,
+            headers=_shown(headers),
             body=body,
         )
     return ProtocolError(f"an HTML page came in place of an answer ({status}): {body[:200]!r}", excerpt=body)
@@ -77,17 +78,21 @@ def page_error(status: int, body: bytes) -> G4FError:
 def status_error(response: Response) -> StatusError:
     """Return the error that says what *response*, whose status is no success, means."""
     message, code = dig(response.body)
-    kind = _kind(response)
+    kind = _kind(response, code)
     error = kind(
         _sentence(response.status, message, _advice(kind, response)),
         status=response.status,
-        headers={name: value for name, value in response.headers if name != "set-cookie"},
+        headers=_shown(response.headers),
         body=response.body,
         code=code,
         retry_after=retry_after(response),
     )
     error.retryable = response.status in _RETRYABLE and kind is not BlockedError and code not in _QUOTA_CODES
     return error
+
+
+def _shown(headers: Headers) -> dict[str, str]:
+    return {name: value for name, value in headers if name != "set-cookie"}
 
 
 def _advice(kind: type[StatusError], response: Response) -> str:
@@ -99,14 +104,14 @@ def _advice(kind: type[StatusError], response: Response) -> str:
     return _ADVICE.get(kind, "")
 
 
-def _kind(response: Response) -> type[StatusError]:
+def _kind(response: Response, code: str | int | None) -> type[StatusError]:
     if response.header("cf-mitigated") == "challenge" or (
         is_html(response.body) and is_challenge(response.body)
     ):
         return BlockedError
     if response.status >= 500:
         return ServerError
-    return _BY_STATUS.get(response.status, StatusError)
+    return RateLimitError if code in _QUOTA_CODES else _BY_STATUS.get(response.status, StatusError)
 
 
 def _sentence(status: int, message: str, advice: str) -> str:

@@ -118,7 +118,7 @@ class TextParser(Parser):
         held = self._beginning or ""
         if held.lstrip().startswith("<") and is_challenge(held.encode()):
             self._beginning = None
-            return page_error(self.status, held.encode())
+            return page_error(self.status, held.encode(), self.headers)
         self._say_held(out)
         return super()._broken(cause, out)
 
@@ -134,4 +134,4 @@ class TextParser(Parser):
             if error is not None:
                 raise error
         elif held.lstrip().startswith("<") and ("html" in self.content_type or is_challenge(body)):
-            raise page_error(self.status, body)
+            raise page_error(self.status, body, self.headers)

@@ -11,6 +11,8 @@ from g4fsdk._errors import UsageError
 from g4fsdk._redact import redact_headers, redact_url
 
 JSON: TypeAlias = Any  # crosses one line, from the decoder into `match`
+#: Headers as they came: names in lower case, each as often as it came.
+Headers: TypeAlias = tuple[tuple[str, str], ...]
 Content: TypeAlias = str | Sequence[Mapping[str, JSON]] | None
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
@@ -126,7 +128,7 @@ class Response:
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: bytes
     received_at: float | None
 
@@ -203,7 +205,8 @@ class Conversation:
 class Ids(Protocol):
     """Where a provider gets its ids and the time: values, so that a recorded request can be made again.
 
-    An id is named by what it is for: the same source gives the same id for the same name.
+    Make a subclass to give your own. An id is named by what it is for: the same source gives the same id
+    for the same name.
     """
 
     def uuid(self, name: str) -> str:
@@ -225,7 +228,7 @@ class Ids(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SeededIds:
+class SeededIds(Ids):
     """Ids drawn from a hash of *seed* and the name asked for."""
 
     seed: str = "0"
@@ -240,10 +243,6 @@ class SeededIds:
 
     def child(self, number: int) -> Ids:
         return SeededIds(f"{self.seed}.{number}") if number else self
-
-    @staticmethod
-    def seeded(seed: int) -> Ids:
-        return SeededIds(str(seed))
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -195,6 +195,13 @@ def test_a_quota_is_known_by_its_type_too() -> None:
     assert not status_error(Response(429, (), json.dumps(body).encode())).retryable
 
 
+@pytest.mark.parametrize("status", [400, 403, 429])
+def test_a_quota_is_one_under_any_refusal(status: int) -> None:
+    body = json.dumps(error_body(message="pay", code="insufficient_quota")).encode()
+
+    assert type(status_error(Response(status, (), body))) is RateLimitError
+
+
 @pytest.mark.parametrize("status", [502, 503, 404, 403])
 def test_a_page_that_is_no_challenge_goes_by_its_status(status: int) -> None:
     error = status_error(Response(status, (), b"<html><title>Nope</title></html>"))
@@ -246,10 +253,11 @@ def test_a_challenge_is_known_under_any_status(page: bytes, status: int) -> None
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_challenge_is_known_under_200(page: bytes) -> None:
-    error = page_error(200, page)
+    error = page_error(200, page, (("x-request-id", "r1"), ("set-cookie", "a=b")))
 
     assert isinstance(error, BlockedError)
     assert (error.status, error.body) == (200, page)
+    assert (error.headers, error.request_id) == ({"x-request-id": "r1"}, "r1")
 
 
 def test_a_challenge_is_known_by_its_header() -> None:
@@ -267,7 +275,7 @@ def test_text_that_quotes_a_challenge_is_none() -> None:
 @pytest.mark.parametrize("page", [b"<html><title>Welcome</title>", b"<html>Just a moment please</html>"])
 def test_an_ordinary_page_is_no_challenge(page: bytes) -> None:
     assert not is_challenge(page)
-    assert type(page_error(200, page)) is ProtocolError
+    assert type(page_error(200, page, ())) is ProtocolError
 
 
 # --- Failures under a success status ---

@@ -6,8 +6,8 @@ going on), page data for the id of the message to answer to, and the message its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Generator, Mapping
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -94,7 +94,9 @@ class CohereC4AI(Provider):
         # Sent twice, a question stands twice in the conversation.
         return Stream(request, JSONLinesParser(decoder), self, model, repeatable=False)
 
-    def _create(self, model: str, system: str, old: Conversation | None) -> Any:
+    def _create(
+        self, model: str, system: str, old: Conversation | None
+    ) -> Generator[Request, Response, Conversation]:
         url = f"{self.base_url}/conversation"
         response = self.check((yield post_json(url, {"model": model, "preprompt": system}, self._headers())))
         match read_json(response, "the id of a new conversation"):
@@ -131,7 +133,7 @@ class CohereC4AI(Provider):
         """Return the id of the last message, and whether no question has been asked yet."""
         line = response.body.split(b"\n", 1)[0]
         if is_html(line):
-            raise page_error(response.status, response.body)
+            raise page_error(response.status, response.body, response.headers)
         try:
             return self._last_message(load_json(line))
         except ValueError as error:
