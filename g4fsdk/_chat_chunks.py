@@ -100,6 +100,8 @@ class ChatChunkDecoder(Decoder):
         if data.strip() == b"[DONE]":
             self._done(out)
             return
+        if not data.strip():
+            return  # some send it to keep the connection alive
         value = self.load(data)
         if not isinstance(value, dict):
             raise ValueError("not an object")
@@ -152,10 +154,11 @@ class ChatChunkDecoder(Decoder):
     def _chunk(self, value: dict[str, JSON], out: list[Event]) -> None:
         choices = value.get("choices")
         if isinstance(choices, list):
-            for number, choice in enumerate(choices[: None if self._n > 1 else 1]):
+            for position, choice in enumerate(choices[: None if self._n > 1 else 1]):
                 if isinstance(choice, dict):
-                    self._choice(choice, self._number(choice, number), out)
-            self._finishes(value, choices, out)
+                    number = self._number(choice, position)
+                    self._choice(choice, number, out)
+                    self._finish(_text(choice.get("finish_reason")), number, out)
         self._finish(_text(value.get("finish_reason")), 0, out)  # where Autonomous AI may put it
         self._usage(value, out)
 
@@ -217,11 +220,6 @@ class ChatChunkDecoder(Decoder):
         index = numbers.number_of(call.get("index"), call_id, name)
         return ToolCallDelta(index, call_id, name, _arguments(function), number)
 
-    def _finishes(self, value: dict[str, JSON], choices: list[JSON], out: list[Event]) -> None:
-        for position, choice in enumerate(choices[: None if self._n > 1 else 1]):
-            if isinstance(choice, dict):
-                self._finish(_text(choice.get("finish_reason")), self._number(choice, position), out)
-
     def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
         parts = self.answer.choices.get(number)
         if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
@@ -230,7 +228,7 @@ class ChatChunkDecoder(Decoder):
 
     def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
         match value:
-            case {"usage": dict(usage)} | {"x_groq": {"usage": dict(usage)}}:
+            case {"usage": dict(usage)} | {"x_groq": {"usage": dict(usage)}} if usage.keys() & {*_USAGE_KEYS}:
                 prompt, completion, total = (_count(usage.get(key)) for key in _USAGE_KEYS)
                 self.say(Usage(prompt, completion, total or prompt + completion), out)
 
@@ -243,7 +241,8 @@ def _text(value: JSON) -> str | None:
 
 
 def _count(value: JSON) -> int:
-    return value if isinstance(value, int) else 0
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole else 0
 
 
 def _texts(thoughts: JSON) -> Iterator[str]:

@@ -25,7 +25,8 @@ def build_prompt(messages: Sequence[Message]) -> str:
     """
     if len(messages) == 1:
         return _not_blank(plain_text(messages[0]))
-    lines = [f"{m.role.capitalize()}: {plain_text(m)}" for m in messages if plain_text(m).strip()]
+    said = [(message.role.capitalize(), plain_text(message)) for message in messages]
+    lines = [f"{role}: {text}" for role, text in said if text.strip()]
     if not lines:
         raise UsageError("messages are empty; give at least one with text")
     return "\n".join([*lines, "Assistant:"])

@@ -433,10 +433,17 @@ def test_usage_alone_is_no_answer() -> None:
 
 
 def test_usage_may_be_fractional_or_null() -> None:
-    assert said(hi(usage={"prompt_tokens": None, "total_tokens": 5.0}), STOP)[1] in (
-        Usage(0, 0, 5),
-        Usage(0, 0, 0),
-    )
+    assert said(hi(usage={"prompt_tokens": None, "total_tokens": 5.0}), STOP)[1] == Usage(0, 0, 5)
+
+
+@pytest.mark.parametrize("usage", [{}, {"queue_time": 1}])
+def test_usage_without_counts_is_none(usage: dict[str, Any]) -> None:
+    assert stream(hi(usage=usage), STOP).of(Usage) == []
+
+
+@pytest.mark.parametrize("beat", ["", " ", "\t"])
+def test_an_event_of_nothing_is_a_keep_alive(beat: str) -> None:
+    assert said(hi(), beat, STOP) == [TextDelta("Hi"), Finish("stop")]
 
 
 # --- Several answers ---

@@ -925,12 +925,13 @@ def test_openai_can_be_told_that_a_server_ends_with_its_body() -> None:
     assert complete.of(Finish) == [Finish(None)]
 
 
-def test_openai_tells_several_answers_apart() -> None:
+@pytest.mark.parametrize("options", [{"n": 2}, {"extra_body": {"n": 2}}, {"n": 1, "extra_body": {"n": 2}}])
+def test_openai_tells_several_answers_apart(options: dict[str, Any]) -> None:
     wire = sse(
         *({"choices": [{"index": at, "delta": {"content": "x"}, "finish_reason": "stop"}]} for at in (0, 1))
     )
 
-    found = answer_to(stream_for("openai", options={"n": 2}), Response(200, (), wire))
+    found = answer_to(stream_for("openai", options=options), Response(200, (), wire))
 
     assert found.of(TextDelta) == [TextDelta("x", 0), TextDelta("x", 1)]
 

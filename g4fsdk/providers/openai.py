@@ -28,6 +28,7 @@ class OpenAI(Provider):
 
     name = "openai"
     url = "https://api.openai.com/v1"
+    has_home = False
     options = KNOWN_OPTIONS - {"web_search"}
 
     def __init__(
@@ -36,12 +37,13 @@ class OpenAI(Provider):
         base_url: str | None = None,
         api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        model: str = "",
         end: Literal["marker", "eof"] = "marker",
     ) -> None:
         """*end*: "eof" for a server that sends neither `[DONE]` nor a finish reason; then the end of a
         complete body is the end, and a connection closed in mid-answer may pass for it.
         """
-        super().__init__(base_url=base_url, api_key=api_key, headers=headers)
+        super().__init__(base_url=base_url, api_key=api_key, headers=headers, model=model)
         self._ends_at_eof = end == "eof"
 
     def chat(self, chat: Chat) -> Flow:
@@ -53,7 +55,7 @@ class OpenAI(Provider):
         decoder = ChatChunkDecoder(
             Conversation(self.name, model, history),
             handle=conversation,
-            n=options["n"] if isinstance(options.get("n"), int) else 1,
+            n=_answers(options),
             ends_at_eof=self._ends_at_eof,
         )
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
@@ -77,7 +79,8 @@ class OpenAI(Provider):
         return one_request(Stream(request, parser, self, model, repeatable=False))
 
     def get_model(self, model: str = "") -> str:
-        """Return *model*: the server knows its own. Raises UsageError for ""."""
+        """Return *model*, else that of this object: the server knows its own. Raises UsageError for none."""
+        model = model or self.model
         if not model:
             raise UsageError("say which model: model=...; client.models.list() asks the server for its own")
         return model
@@ -103,6 +106,13 @@ class OpenAI(Provider):
     def _headers(self) -> dict[str, str]:
         key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return merge_headers({"Accept": "*/*"}, key, self.headers)
+
+
+def _answers(options: Mapping[str, Any]) -> int:
+    """Return how many answers are asked for; `extra_body` has the last word."""
+    extra = options.get("extra_body")
+    n = {**options, **(extra if isinstance(extra, Mapping) else {})}.get("n")
+    return n if isinstance(n, int) else 1
 
 
 def _has_id(item: object) -> bool:
