@@ -145,6 +145,7 @@ class AsyncChatStream:
 
     async def close(self) -> None:
         """Free the connection. What has not been read is lost."""
+        self._opening.is_closed = True
         if self._opening.stream is not None:
             await self._opening.stream.aclose()
 
@@ -155,10 +156,13 @@ class _Opening:
     def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
         self._open_stream = open_stream
         self._is_opening = False
+        self.is_closed = False
         self.stream: OpenStream[Event] | None = None
 
     async def opened(self) -> OpenStream[Event]:
         if self.stream is None:
+            if self.is_closed:
+                raise UsageError("this stream is closed; ask for another one")
             if self._is_opening:
                 raise UsageError("another task is opening this stream; give each task a stream of its own")
             self._is_opening = True

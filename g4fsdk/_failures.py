@@ -12,6 +12,12 @@ def two_transports(own: str) -> UsageError:
     return UsageError(f"{own}= brings its own transport and proxy; give one or the other")
 
 
+def checked(own: object, method: str, wanted: str) -> None:
+    """Raise UsageError when the caller's *own* object, if any, has no *method*; *wanted* says what it is."""
+    if own is not None and not hasattr(own, method):
+        raise UsageError(f"{wanted}, not {type(own).__name__}")
+
+
 def unsendable(words: str) -> UsageError:
     """Return the error for a request that a library refuses to send, in its *words*."""
     return UsageError(f"the request cannot be sent: {words}; check base_url, proxy and headers")

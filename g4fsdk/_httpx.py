@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import ssl
 import time
 from collections.abc import AsyncIterator
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
 from typing import Any, Protocol
 
 import anyio
 import httpx
+from anyio.lowlevel import current_token
 
 from g4fsdk._clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._errors import Clock, G4FError, TransportError, UsageError
-from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
+from g4fsdk._failures import checked, too_many_redirects, two_transports, unanswered, unsendable
 from g4fsdk._inflate import CodingError, Inflater
 from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
@@ -53,8 +54,11 @@ class Connections:
     def __init__(self, http_client: Any, transport: AsyncTransport | None, proxy: str | None) -> None:
         if http_client is not None and (transport is not None or proxy):
             raise two_transports("http_client")
+        checked(http_client, "aclose", "http_client= takes an httpx.AsyncClient")
+        checked(transport, "httpx_transport", "transport= takes a Recorder or Replay of g4fsdk.testing")
         self._owns = http_client is None
         self._client: Any = http_client
+        self._loop: object = None
         self._transport = transport
         self._proxy = proxy
         self.failures = _failures(http_client)
@@ -77,7 +81,7 @@ class Connections:
             if follow is None:
                 return answer
             await answer.aclose()
-            request = follow
+            request = addressed(follow)
         raise too_many_redirects()
 
     async def fetch(self, request: Request, clocks: Clocks) -> Response:
@@ -102,8 +106,7 @@ class Connections:
         # Waiting for the pool is part of connecting; a write that stalls is silence.
         limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
         try:
-            if self._client is None:
-                self._client = _own_client(self._transport, self._proxy)
+            self._look_at_the_loop()
             with anyio.fail_after(whole[0] and whole[0] + _GRACE_S):
                 built = self._built(request, limits)
                 answer = await self._client.send(built, stream=True, follow_redirects=False)
@@ -113,6 +116,12 @@ class Connections:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures)
+
+    def _look_at_the_loop(self) -> None:
+        """Take a client of our own for each event loop: what is left of one that is over can't be used."""
+        loop = current_token() if self._owns else None
+        if loop != self._loop:
+            self._client, self._loop = _own_client(self._transport, self._proxy), loop
 
     def _built(self, request: Request, limits: dict[str, float | None]) -> Any:
         built = self._client.build_request(
@@ -226,11 +235,9 @@ class _Own(httpx.AsyncBaseTransport):
 
 def _failures(http_client: Any) -> tuple[type[Exception], ...]:
     """Return what the library behind *http_client* raises; None means httpx."""
-    module = (
-        httpx if http_client is None else importlib.import_module(type(http_client).__module__.split(".")[0])
-    )
-    names = ("HTTPError", "InvalidURL")
-    found = [getattr(kind, name) for kind in {httpx, module} for name in names if hasattr(kind, name)]
+    modules = {kind.__module__.split(".")[0] for kind in type(http_client).__mro__} | {"httpx"}
+    kinds = (getattr(import_module(at), name, None) for at in modules for name in ("HTTPError", "InvalidURL"))
+    found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)]
     return (*found, CodingError, TimeoutError, OSError, UnicodeError)
 
 

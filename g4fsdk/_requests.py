@@ -16,7 +16,7 @@ from urllib3 import exceptions as low
 from g4fsdk._clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._connections import CLOCKS, POOLS, pieces_of, socket_of
 from g4fsdk._errors import Clock, G4FError, TransportError
-from g4fsdk._failures import too_many_redirects, two_transports, unanswered, unsendable
+from g4fsdk._failures import checked, too_many_redirects, two_transports, unanswered, unsendable
 from g4fsdk._inflate import CodingError
 from g4fsdk._redirects import MAX_REDIRECTS, addressed, redirected
 from g4fsdk._types import Request, Response
@@ -61,6 +61,8 @@ class Connections:
     ) -> None:
         if session is not None and (transport is not None or proxy):
             raise two_transports("session")
+        checked(session, "merge_environment_settings", "session= takes a requests.Session")
+        checked(transport, "requests_adapter", "transport= takes a Recorder or Replay of g4fsdk.testing")
         self._owns = session is None
         self._session = _session(transport) if session is None else session
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -83,7 +85,7 @@ class Connections:
             if follow is None:
                 return answer
             answer.close()
-            request = follow
+            request = addressed(follow)
         raise too_many_redirects()
 
     def fetch(self, request: Request, clocks: Clocks) -> Response:

@@ -8,7 +8,7 @@ from typing import Self
 
 from g4fsdk._call import chunks_of
 from g4fsdk._completions import Chunk, Completion
-from g4fsdk._errors import G4FError
+from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._events import Event, TextDelta
 from g4fsdk._reading import Reading
 from g4fsdk._requests import Answer
@@ -86,7 +86,9 @@ class ChunkStream:
     def __init__(self, opened: OpenStream) -> None:
         self._opened = opened
         model = opened.model
-        self._chunks = chain.from_iterable(chunks_of(batch, model) for batch in opened.batches())
+        self._chunks: Iterator[Chunk] = chain.from_iterable(
+            chunks_of(batch, model) for batch in opened.batches()
+        )
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -95,7 +97,8 @@ class ChunkStream:
         return next(self._chunks)
 
     def close(self) -> None:
-        """Free the connection."""
+        """Free the connection. What has not been read is lost."""
+        self._chunks = iter(())
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -111,6 +114,7 @@ class ChatStream:
     def __init__(self, open_stream: Callable[[], OpenStream]) -> None:
         self._open_stream = open_stream
         self._opened: OpenStream | None = None
+        self._is_closed = False
         self._events: Iterator[Event] = iter(())
 
     def __enter__(self) -> Self:
@@ -145,11 +149,14 @@ class ChatStream:
 
     def close(self) -> None:
         """Free the connection. What has not been read is lost."""
+        self._is_closed, self._events = True, iter(())
         if self._opened is not None:
             self._opened.close()
 
     def _open(self) -> OpenStream:
         if self._opened is None:
+            if self._is_closed:
+                raise UsageError("this stream is closed; ask for another one")
             self._opened = self._open_stream()
             self._events = chain.from_iterable(self._opened.batches())
         return self._opened

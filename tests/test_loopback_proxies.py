@@ -14,6 +14,7 @@ import requests
 
 from g4fsdk import (
     AsyncClient,
+    Client,
     G4FError,
     StatusError,
     TransportError,
@@ -199,6 +200,16 @@ async def with_auth(server: Server) -> None:
         AsyncClient("openai", base_url=f"{server.url}/v1", http_client=own) as client,
     ):
         await client.chat.completions.create("Hello", model="m", stream=True)
+
+
+@both
+@pytest.mark.parametrize("name", ["own", "transport"])
+def test_what_cannot_send_is_refused_at_once(colour: Colour, name: str) -> None:
+    own = "session" if colour == "sync" else "http_client"
+    wrong: Any = httpx.MockTransport(lambda request: httpx.Response(200)) if name == "transport" else object()
+
+    with pytest.raises(UsageError, match=f"{own if name == 'own' else name}= takes a"):
+        (Client if colour == "sync" else AsyncClient)("yqcloud", **{own if name == "own" else name: wrong})
 
 
 @both

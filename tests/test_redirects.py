@@ -90,6 +90,15 @@ def test_clear_text_may_become_encrypted(url: str, location: str, follows: bool)
     assert (follow is not None) == follows
 
 
+def test_a_name_in_the_new_address_does_not_replace_the_key() -> None:
+    request = Request("GET", "http://x.example/a", {"Authorization": "Bearer k"})
+
+    follow = redirected(request, Response(302, {"Location": "http://bob:pw@x.example/b"}))
+
+    assert follow is not None
+    assert addressed(follow) == Request("GET", "http://x.example/b", {"Authorization": "Bearer k"})
+
+
 def test_a_redirect_to_the_same_place_with_a_name_and_password_keeps_the_request_as_it_is() -> None:
     follow = redirected(Request("GET", "http://bob:pw@x.example/a"), Response(302, {"Location": "/b"}))
 
