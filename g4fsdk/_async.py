@@ -26,7 +26,7 @@ from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
 from g4fsdk._reading import Reading
 from g4fsdk._retries import AsyncRetrying, Retries, is_retryable
-from g4fsdk._task import Task, failed, is_final
+from g4fsdk._task import Task, asks_next, failed
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class AsyncClient:
         self.models = Models(self)
 
     async def close(self) -> None:
-        """Close the connections, unless they belong to your own session."""
+        """Close the connections, unless they belong to your own client."""
         self._is_closed = True
         await self._connections.aclose()
 
@@ -100,24 +100,26 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _clocks(self) -> Clocks:
+        if self._is_closed:
+            raise UsageError("this client is closed; make a new one")
+        return self._settings.clocks()
+
     async def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._settings.clocks()
+        clocks = self._clocks()
         errors: list[G4FError] = []
         for task in tasks:
             try:
                 return await self._retrying(partial(self._attempt, view=view), task, clocks)
             except G4FError as error:
-                errors.append(error)
-                if is_final(error):
+                if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
     async def _retrying(
         self, attempt: Callable[[Task, Clocks], Awaitable[T]], task: Task, clocks: Clocks
     ) -> T:
-        if self._is_closed:
-            raise UsageError("this client is closed; make a new one")
         try:
             return await attempt(task, clocks)
         except G4FError as error:
@@ -151,7 +153,7 @@ class AsyncClient:
         try:
             response = await self._connections.fetch(request, clocks)
         except G4FError as error:
-            return flow.throw(error)  # the provider adds the handle to go on with, where it has one
+            return advance(flow, error)  # the provider adds the handle to go on with, where it has one
         return advance(flow, response)
 
 
@@ -284,7 +286,7 @@ class Models:
         task, fixed = self._client._settings.models_task()
         if fixed is not None:
             return fixed
-        return await self._client._retrying(self._ask, task, self._client._settings.clocks())
+        return await self._client._retrying(self._ask, task, self._client._clocks())
 
     async def _ask(self, task: Task, clocks: Clocks) -> ModelList:
         request = task.provider.list_models()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import import_module
 from itertools import count
+from threading import TIMEOUT_MAX
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,7 +36,12 @@ _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")  # what both HTTP librar
 
 
 def read_conversation(conversation: ConversationLike | None) -> Conversation | None:
-    return Conversation.from_dict(conversation) if isinstance(conversation, Mapping) else conversation
+    """Return *conversation* itself, read back where it is a mapping. Raises UsageError for anything else."""
+    if conversation is None or isinstance(conversation, Conversation):
+        return conversation
+    if isinstance(conversation, Mapping):
+        return Conversation.from_dict(conversation)
+    raise UsageError(f"conversation must be one, or what its to_dict() gave, not {conversation!r}"[:300])
 
 
 def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
@@ -55,7 +61,7 @@ def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
 
 
 def _check_seconds(seconds: object) -> None:
-    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds <= TIMEOUT_MAX):
         raise UsageError(f"a timeout is a positive number of seconds, or None for no limit, not {seconds!r}")
 
 
@@ -167,7 +173,12 @@ class Settings:
 
     def _of_conversation(self, conversation: Conversation) -> list[Provider]:
         if not self.providers:
-            return [providers.get(conversation.provider, headers=self.headers)]
+            provider = providers.get(conversation.provider, headers=self.headers)
+            if not provider.has_home:
+                raise UsageError(
+                    f"say where this conversation lives: Client({provider.name!r}, base_url=..., api_key=...)"
+                )
+            return [provider]
         found = [provider for provider in self.providers if provider.name == conversation.provider]
         if not found:
             names = " or ".join(repr(provider.name) for provider in self.providers)
@@ -199,10 +210,13 @@ def _read_providers(
 ) -> tuple[Provider, ...]:
     given = {key: value for key, value in settings.items() if value is not None}
     several = [] if provider is None else [provider] if isinstance(provider, str | Provider) else [*provider]
-    own = sorted({"base_url", "api_key"} & given.keys())
-    if own and (len(several) != 1 or isinstance(several[0], Provider)):
+    has_objects = any(isinstance(one, Provider) for one in several)
+    own = sorted({"base_url", "api_key"} & given.keys()) + ["headers"] * (
+        has_objects and bool(given.get("headers"))
+    )
+    if own and (len(several) != 1 or has_objects):
         raise UsageError(
-            f"{own[0]} belongs to one provider: name exactly one, or give providers.get(name, {own[0]}=...)"
+            f"{own[0]}= belongs to one provider: name exactly one, or say providers.get(name, {own[0]}=...)"
         )
     return tuple(providers.get(one, **given) if isinstance(one, str) else one for one in several)
 

@@ -39,7 +39,8 @@ class G4FError(Exception):
         conversation: The handle to go on with, where there is one.
         code: The service's own error code, or None.
         errors: With a fallback list, the error of every provider tried.
-        retryable: Whether asking the same again may help.
+        retryable: Whether the client itself may send the same again: it may help, nothing was shown yet, and
+            nothing can happen twice. Another error may still be worth asking again, as its message says.
         events: What the end of the stream still completed and nobody has been handed.
     """
 

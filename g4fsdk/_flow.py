@@ -87,15 +87,17 @@ def is_success(response: Response) -> bool:
     return 200 <= response.status < 300
 
 
-def advance(flow: Flow, response: Response | None = None) -> Request | Stream:
+def advance(flow: Flow, response: Response | G4FError | None = None) -> Request | Stream:
     """Run *flow* to its next step: a request whose whole response it wants, or the stream that ends it.
 
-    *response* answers the request of the step before; None starts the flow.
+    *response* answers the request of the step before, or says why there is no answer; None starts the flow.
 
     Raises:
         G4FError: What the provider makes of its input or of *response*.
     """
     try:
+        if isinstance(response, G4FError):
+            return flow.throw(response)
         return flow.send(response) if response is not None else next(flow)
     except StopIteration as end:
         stream: Stream = end.value
@@ -111,6 +113,8 @@ class Provider:
     name: ClassVar[str]
     url: ClassVar[str]
     working: ClassVar[bool] = True
+    #: Whether the name alone says which service is meant.
+    has_home: ClassVar[bool] = True
     default_model: ClassVar[str] = ""
     models: ClassVar[tuple[str, ...]] = ()
     image_models: ClassVar[tuple[str, ...]] = ()
@@ -124,14 +128,17 @@ class Provider:
         base_url: str | None = None,
         api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        model: str = "",
     ) -> None:
-        """*base_url* stands in place of the service's own address; *headers* override any.
+        """*base_url* stands in place of the service's own address; *headers* override any; *model* is the one
+        where a call names none.
 
         Raises:
             UsageError: A base_url that is no http address, or a header value that cannot be sent.
         """
         self.base_url = _checked_url(base_url or self.url)
         self.api_key = api_key
+        self.model = model
         self.headers = checked_headers(headers or {})
         if api_key is not None:
             _check_value("the API key", api_key)
@@ -177,6 +184,7 @@ class Provider:
         Raises:
             UsageError: The provider has no such model; the message lists those it has.
         """
+        model = model or self.model
         resolved = self.aliases.get(model, model) or self.default_model
         known = {*self.models, *self.image_models}
         if known and resolved not in known:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import tenacity
 from tenacity import AsyncRetrying, RetryCallState, Retrying
 
-from g4fsdk._errors import G4FError, StatusError
+from g4fsdk._errors import G4FError, StatusError, UsageError
 
 logger = logging.getLogger("g4fsdk")
 Wait: TypeAlias = Callable[[RetryCallState], float]
@@ -100,7 +100,12 @@ def _retry_after(state: RetryCallState) -> float | None:
 
 
 def read_retries(retries: Retries | int) -> Retries:
-    return Retries(attempts=retries) if isinstance(retries, int) else retries
+    """Return *retries*; a number is how often to try. Raises UsageError for anything else."""
+    if isinstance(retries, Retries):
+        return retries
+    if not isinstance(retries, int):
+        raise UsageError(f"retries must be a number of tries or a Retries(...), not {retries!r}")
+    return Retries(attempts=retries)
 
 
 __all__ = ["AsyncRetrying", "Retries", "RetryEvent", "Retrying", "is_retryable", "read_retries"]

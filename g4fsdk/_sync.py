@@ -15,7 +15,7 @@ from g4fsdk._reading import Reading
 from g4fsdk._requests import Connections, SyncTransport
 from g4fsdk._retries import Retries, Retrying, is_retryable
 from g4fsdk._sync_streams import ChatStream, ChunkStream, OpenStream
-from g4fsdk._task import Task, failed, is_final
+from g4fsdk._task import Task, asks_next, failed
 from g4fsdk._types import Ids, Messages, Request, Timeouts
 
 if TYPE_CHECKING:
@@ -92,22 +92,24 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _clocks(self) -> Clocks:
+        if self._is_closed:
+            raise UsageError("this client is closed; make a new one")
+        return self._settings.clocks()
+
     def _open(self, tasks: Sequence[Task]) -> OpenStream:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._settings.clocks()
+        clocks = self._clocks()
         errors: list[G4FError] = []
         for task in tasks:
             try:
                 return self._retrying(self._attempt, task, clocks)
             except G4FError as error:
-                errors.append(error)
-                if is_final(error):
+                if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
     def _retrying(self, attempt: Callable[[Task, Clocks], T], task: Task, clocks: Clocks) -> T:
-        if self._is_closed:
-            raise UsageError("this client is closed; make a new one")
         try:
             return attempt(task, clocks)
         except G4FError as error:
@@ -141,7 +143,7 @@ class Client:
         try:
             response = self._connections.fetch(request, clocks)
         except G4FError as error:
-            return flow.throw(error)  # the provider adds the handle to go on with, where it has one
+            return advance(flow, error)  # the provider adds the handle to go on with, where it has one
         return advance(flow, response)
 
 
@@ -273,7 +275,7 @@ class Models:
         task, fixed = self._client._settings.models_task()
         if fixed is not None:
             return fixed
-        return self._client._retrying(self._ask, task, self._client._settings.clocks())
+        return self._client._retrying(self._ask, task, self._client._clocks())
 
     def _ask(self, task: Task, clocks: Clocks) -> ModelList:
         request = task.provider.list_models()

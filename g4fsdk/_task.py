@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import TypeAlias
 
 from g4fsdk._completions import Model
-from g4fsdk._errors import DeadlineError, G4FError, ProtocolError, StatusError
+from g4fsdk._errors import DeadlineError, G4FError, ProtocolError, StatusError, UsageError
 from g4fsdk._flow import Flow, Provider, Stream
 from g4fsdk._redact import redact_text, secrets_of
 from g4fsdk._redirects import addressed
 from g4fsdk._types import Conversation, Request
+
+logger = logging.getLogger("g4fsdk")
 
 
 def no_flow(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
@@ -75,6 +78,13 @@ def failed(errors: Sequence[G4FError]) -> G4FError:
     return last
 
 
-def is_final(error: G4FError) -> bool:
-    """Whether asking the next provider makes no sense: the call's own time is over."""
-    return isinstance(error, DeadlineError) and error.clock == "total"
+def asks_next(error: G4FError, errors: list[G4FError], tasks: Sequence[Task]) -> bool:
+    """Add *error* to *errors*, and say whether to ask the next provider: not once the call's time is over."""
+    errors.append(error)
+    is_final = isinstance(error, DeadlineError) and error.clock == "total"
+    if is_final or len(errors) == len(tasks):
+        return False
+    # What the caller asked for will not be possible the next time, either.
+    level = logging.WARNING if isinstance(error, UsageError) else logging.INFO
+    logger.log(level, "%s; asking %r next", error, tasks[len(errors)].provider)
+    return True

@@ -33,7 +33,7 @@ from g4fsdk._call import Settings, chunks_of, read_timeouts, register_secrets
 from g4fsdk._completions import Chunk, ChunkChoice, Delta
 from g4fsdk._ids import SYSTEM_IDS, SystemIds
 from g4fsdk._redact import redact_headers, redact_text, redact_url, secrets_of
-from g4fsdk._task import Task, failed, is_final
+from g4fsdk._task import Task, asks_next, failed
 from tests.wire import answer_to
 
 
@@ -89,6 +89,23 @@ def test_an_address_or_key_belongs_to_one_provider(provider: Any, more: dict[str
     assert "topsecret" not in caught.value.message
 
 
+@pytest.mark.parametrize("given", [providers.get("yqcloud"), ["yqcloud", providers.get("amigo")]])
+def test_headers_are_never_left_out(given: Any) -> None:
+    with pytest.raises(UsageError, match="headers= belongs to one provider"):
+        settings(given, headers={"X-Mine": "1"})
+
+
+def test_each_of_several_may_have_a_model_of_its_own() -> None:
+    several = [providers.get("openai", model="llama3.2"), providers.get("yqcloud", model="gpt-4")]
+    tasks = settings(several).chat_tasks(
+        "x", None, stream=True, conversation=None, ignore_unsupported=False, options={}
+    )
+
+    steps = [advance(task.start()) for task in tasks]
+
+    assert [step.model for step in steps if isinstance(step, Stream)] == ["llama3.2", "gpt-4"]
+
+
 def test_an_unknown_provider_is_refused() -> None:
     for provider in ("nobody", ["yqcloud", "nobody"]):
         with pytest.raises(UsageError, match="'nobody'"):
@@ -107,6 +124,17 @@ def test_a_conversation_goes_on_with_its_provider(provider: Any, conversation: A
 def test_a_conversation_with_somebody_else_is_refused() -> None:
     with pytest.raises(UsageError, match="'amigo', not with 'yqcloud' or 'openai'"):
         asked(settings(["yqcloud", "openai"]), None, HANDLE)
+
+
+def test_a_conversation_is_not_sent_to_a_place_nobody_named() -> None:
+    with pytest.raises(UsageError, match=r"say where this conversation lives: Client\('openai', base_url"):
+        asked(settings(), None, Conversation("openai", "m"))
+
+
+@pytest.mark.parametrize("conversation", ["abc", 3])
+def test_what_is_no_conversation_is_refused(conversation: Any) -> None:
+    with pytest.raises(UsageError, match="conversation must be one"):
+        asked(settings("openai"), "m", conversation)
 
 
 def test_headers_reach_the_providers_that_the_model_chose() -> None:
@@ -373,10 +401,32 @@ def test_the_last_of_several_failures_tells_of_all() -> None:
     assert pickle.loads(pickle.dumps(error)).message == error.message
 
 
-def test_only_the_end_of_the_whole_time_ends_the_asking() -> None:
-    assert is_final(DeadlineError("late", clock="total"))
-    assert not is_final(DeadlineError("late", clock="idle"))
-    assert not is_final(TransportError("reset"))
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (DeadlineError("late", clock="total"), None),
+        (DeadlineError("late", clock="idle"), "INFO"),
+        (TransportError("reset"), "INFO"),
+        (UsageError("it takes no temperature"), "WARNING"),
+    ],
+)
+def test_all_but_the_end_of_the_whole_time_leads_to_the_next(
+    error: G4FError, level: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = [*settings(["yqcloud", "amigo"]).image_tasks("a cat", "", {})]
+    errors: list[G4FError] = []
+
+    with caplog.at_level("INFO", "g4fsdk"):
+        asks = asks_next(error, errors, tasks)
+
+    assert (asks, errors) == (level is not None, [error])
+    said = [(record.levelname, record.message) for record in caplog.records]
+    next_one = "<Provider amigo at https://api.amigochat.io>"
+    assert said == ([(level, f"{error}; asking {next_one} next")] if level else [])
+
+
+def test_after_the_last_there_is_no_next() -> None:
+    assert not asks_next(TransportError("reset"), [], [*settings("amigo").image_tasks("a cat", "", {})])
 
 
 # --- Chunks, recorders ---

@@ -16,6 +16,7 @@ from g4fsdk import (
     ServerError,
     Stream,
     TextDelta,
+    TransportError,
     advance,
     providers,
 )
@@ -56,6 +57,22 @@ def test_what_a_flow_raises_comes_out() -> None:
 
     with pytest.raises(ServerError, match="no: 500"):
         advance(running, Response(500))
+
+
+def test_a_flow_may_go_on_without_an_answer() -> None:
+    last = a_stream()
+
+    def flow() -> Generator[Request, Response, Stream]:
+        try:
+            yield Request("GET", "http://x")
+        except TransportError:
+            return last
+        raise AssertionError("never answered")
+
+    running = flow()
+    advance(running)
+
+    assert advance(running, TransportError("reset")) is last
 
 
 @pytest.mark.parametrize(

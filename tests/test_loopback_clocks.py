@@ -327,7 +327,9 @@ def test_server_that_does_not_take_the_request_is_silence(colour: Colour, timeou
 
 
 @both
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "5", Timeouts(idle=0), Timeouts(total=-1.0)])
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("nan"), float("inf"), 1e12, "5", Timeouts(idle=0), Timeouts(total=-1.0)]
+)
 def test_timeout_that_is_no_time_is_refused(colour: Colour, timeout: Any) -> None:
     with pytest.raises(UsageError, match="positive number of seconds"):
         (Client if colour == "sync" else AsyncClient)("yqcloud", timeout=timeout)

@@ -306,6 +306,78 @@ async def use_closed(url: str) -> None:
 
 
 @both
+def test_closed_client_says_so_once_for_all_providers(colour: Colour) -> None:
+    ask_closed = ask_several_closed if colour == "sync" else lambda: asyncio.run(ask_several_closed_async())
+
+    with pytest.raises(UsageError) as caught:
+        ask_closed()
+
+    assert str(caught.value) == "this client is closed; make a new one"
+
+
+def ask_several_closed() -> None:
+    client = Client(["yqcloud", "amigo"])
+    client.close()
+    client.chat.completions.create("Hello")
+
+
+async def ask_several_closed_async() -> None:
+    client = AsyncClient(["yqcloud", "amigo"])
+    await client.close()
+    await client.chat.completions.create("Hello")
+
+
+def test_client_serves_one_event_loop_after_the_other() -> None:
+    with Server([answer("openai", "one"), answer("openai", "two")]) as server:
+        client = AsyncClient("openai", model="gpt-4o", base_url=f"{server.url}/v1")
+        texts = [asyncio.run(complete_once(client)) for _ in range(2)]
+
+    assert texts == ["one", "two"]
+
+
+async def complete_once(client: AsyncClient) -> str:
+    return (await client.chat.completions.create("Hello")).text
+
+
+@both
+@pytest.mark.parametrize("is_open", [False, True])
+def test_closed_stream_gives_and_asks_nothing(colour: Colour, is_open: bool) -> None:
+    with Server(answer("openai", "one", "two")) as server:
+        close = close_and_read if colour == "sync" else close_and_read_async
+        rest = close(server.url, is_open)
+
+    assert rest == ([] if is_open else "this stream is closed; ask for another one")
+    assert len(server.requests) == is_open
+
+
+def close_and_read(url: str, is_open: bool) -> object:
+    with Client("openai", base_url=f"{url}/v1", model="gpt-4o") as client:
+        stream = client.chat.completions.stream("Hello")
+        if is_open:
+            next(stream)
+        stream.close()
+        try:
+            return list(stream)
+        except UsageError as error:
+            return str(error)
+
+
+def close_and_read_async(url: str, is_open: bool) -> object:
+    async def main() -> object:
+        async with AsyncClient("openai", base_url=f"{url}/v1", model="gpt-4o") as client:
+            stream = client.chat.completions.stream("Hello")
+            if is_open:
+                await anext(stream)
+            await stream.close()
+            try:
+                return [event async for event in stream]
+            except UsageError as error:
+                return str(error)
+
+    return asyncio.run(main())
+
+
+@both
 @pytest.mark.parametrize("status", [200, 429])
 def test_refused_answers_leave_their_connection_usable(colour: Colour, status: int) -> None:
     refusal = Reply([b'{"error": "no"}'], status=status, framing="length")

@@ -166,6 +166,12 @@ def test_a_number_of_attempts_will_do() -> None:
     assert read_retries(STEADY) is STEADY
 
 
+@pytest.mark.parametrize("retries", [None, "3", 2.5])
+def test_what_is_no_number_of_attempts_is_refused(retries: Any) -> None:
+    with pytest.raises(UsageError, match="retries must be a number of tries"):
+        read_retries(retries)
+
+
 async def test_the_async_client_decides_the_same() -> None:
     waits: list[float] = []
 
