@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeAlias
+
+from g4fsdk import _inflate
 
 
 class CodingError(ValueError):
@@ -23,21 +25,9 @@ class Decoder(Protocol):
 Coding: TypeAlias = tuple[Decoder, type[Exception]]
 
 
-def _gzip() -> Coding:
-    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress, zlib.error
-
-
-def _deflate() -> Coding:
-    # RFC 9110 says zlib, some servers send raw deflate: the first byte tells (0x78 & 0x0f is the method, 8).
-    inner: Decoder | None = None
-
-    def decode(data: bytes, /) -> bytes:
-        nonlocal inner
-        if inner is None and data:
-            inner = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS).decompress
-        return inner(data) if inner else b""
-
-    return decode, zlib.error
+def _inflated(*, is_gzip: bool) -> Coding:
+    inflater = _inflate.Inflater(is_gzip=is_gzip)
+    return lambda data: b"".join(inflater.feed(data)), _inflate.CodingError
 
 
 def _brotli() -> Coding:
@@ -61,9 +51,9 @@ def _import_one(*names: str) -> Any:
 
 
 _DECODERS: dict[str, Callable[[], Coding]] = {
-    "gzip": _gzip,
-    "x-gzip": _gzip,
-    "deflate": _deflate,
+    "gzip": partial(_inflated, is_gzip=True),
+    "x-gzip": partial(_inflated, is_gzip=True),
+    "deflate": partial(_inflated, is_gzip=False),
     "br": _brotli,
     "zstd": _zstd,
 }

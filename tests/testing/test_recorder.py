@@ -311,6 +311,7 @@ def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
         pytest.param("", b"plain", id="none"),
         pytest.param("identity", b"plain", id="identity"),
         pytest.param("gzip", gzip.compress(b"plain"), id="gzip"),
+        pytest.param("gzip", gzip.compress(b"pl") + gzip.compress(b"ain"), id="gzip of two members"),
         pytest.param("x-gzip", gzip.compress(b"plain"), id="x-gzip"),
         pytest.param("deflate", zlib.compress(b"plain"), id="deflate"),
         pytest.param("deflate", zlib.compress(b"plain")[2:-4], id="raw deflate"),
