@@ -118,6 +118,13 @@ def test_what_is_not_there_is_a_usage_error(words: list[str]) -> None:
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
 
 
+def test_a_host_that_is_no_name_is_one_line() -> None:
+    result = run("cassette", "serve", CASSETTES / "yqcloud", "--host", "a..b")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "no address to listen at: 'a..b'" in result.stderr
+
+
 def test_alone_it_prints_help() -> None:
     result = run("cassette")
 

@@ -144,8 +144,9 @@ class ReplayServer:
         host, port = self._address
         try:
             server = await asyncio.start_server(self._connected, host, port, limit=MAX_HEAD_BYTES)
-        except OSError as error:
-            self._failure = error
+        except (OSError, OverflowError, ValueError) as error:  # a port out of range, a host that is no name
+            said = f"no address to listen at: {host!r}, port {port}: {error}"
+            self._failure = error if isinstance(error, OSError) else OSError(said)
             self._started.set()
             return
         self._loop = asyncio.get_running_loop()

@@ -328,6 +328,12 @@ def test_a_port_that_is_taken_is_said() -> None:
         ReplayServer(cassette(), port=int(server.url.rpartition(":")[2])).__enter__()
 
 
+@pytest.mark.parametrize("address", [{"port": 70000}, {"port": -1}, {"host": "a..b"}, {"host": "a\0b"}])
+def test_an_address_that_cannot_be_is_said(address: dict[str, Any]) -> None:
+    with pytest.raises(OSError, match="no address to listen at"):
+        ReplayServer(cassette(), **address).__enter__()
+
+
 def test_serving_for_ever_ends_with_ctrl_c() -> None:
     seen: list[bytes] = []
 
