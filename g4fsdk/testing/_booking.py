@@ -18,7 +18,6 @@ Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 MARKER = "g4f_cassette"
 MODES: tuple[Mode, ...] = ("none", "once", "new", "all")
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,9 @@ def _read(
 
 
 def _file(name: str) -> str:
-    return name if name.endswith(_SUFFIXES) else f"{name}.yaml"
+    from g4fsdk.testing._sources import SUFFIXES
+
+    return name if name.endswith(SUFFIXES) else f"{name}.yaml"
 
 
 def _fail(text: str) -> NoReturn:

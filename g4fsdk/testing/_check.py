@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._errors import CassetteError
 from g4fsdk.testing._leaks import find_leaks
+from g4fsdk.testing._sources import cassette_paths
 
 Kind: TypeAlias = Literal["format", "provenance", "age", "leak"]
 
@@ -59,10 +60,12 @@ def check_folder(
     root, known = Path(path), list(secrets)
     if not root.exists():
         raise FileNotFoundError(f"no such file or folder: {root}")
-    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in (".yaml", ".yml"))
+    try:
+        files = cassette_paths(root) if root.is_dir() else [root]
+    except CassetteError as error:
+        return [_malformed(root, error)]
     oldest = now - timedelta(days=max_age_days) if now is not None and max_age_days is not None else None
-    findings = [finding for file in files for finding in check_file(file, oldest=oldest, secrets=known)]
-    return findings if files else [Finding(root, "format", "no cassette (*.yaml) in this folder")]
+    return [finding for file in files for finding in check_file(file, oldest=oldest, secrets=known)]
 
 
 def check_file(
@@ -72,7 +75,7 @@ def check_file(
     try:
         cassette = Cassette.load(path)
     except CassetteError as error:
-        yield Finding(path, "format", str(error).removeprefix(f"{path}: "))
+        yield _malformed(path, error)
         return
     checks = {
         "format": _timing(cassette),
@@ -83,6 +86,10 @@ def check_file(
     kinds: tuple[Kind, ...] = ("format", "provenance", "age", "leak")
     for kind in kinds:
         yield from (Finding(path, kind, text) for text in checks[kind])
+
+
+def _malformed(path: Path, error: CassetteError) -> Finding:
+    return Finding(path, "format", str(error).removeprefix(f"{path}: "))
 
 
 def _timing(cassette: Cassette) -> Iterator[str]:

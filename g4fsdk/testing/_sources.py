@@ -34,16 +34,17 @@ def load_sessions(source: Source | Sequence[Source]) -> list[Cassette]:
             return [source]
         case str() | os.PathLike():
             path = Path(source)
-            return _load_folder(path) if path.is_dir() else [Cassette.load(path)]
+            return [Cassette.load(one) for one in (cassette_paths(path) if path.is_dir() else [path])]
     sessions = [session for one in source for session in load_sessions(one)]
     interactions = [interaction for session in sessions for interaction in session.interactions]
     return [Cassette(interactions, sessions[0].metadata if sessions else {})]
 
 
-def _load_folder(folder: Path) -> list[Cassette]:
+def cassette_paths(folder: Path) -> list[Path]:
+    """Return the cassettes under *folder*, hidden files apart. Raises CassetteError when there is none."""
     paths = sorted(
         path for path in folder.rglob("*") if path.suffix in SUFFIXES and not path.name.startswith(".")
     )
     if not paths:
         raise CassetteError(f"{folder}: no cassette in this folder (looked for {', '.join(SUFFIXES)})")
-    return [Cassette.load(path) for path in paths]
+    return paths

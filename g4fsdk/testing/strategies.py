@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._errors import CassetteError
-from g4fsdk.testing._sources import SUFFIXES
+from g4fsdk.testing._sources import cassette_paths
 
 _MAX_CHOSEN = 40  # places to cut that are chosen one by one: many tell no more, and shrink slowly
 _MAX_WIDTH = 16  # bytes of pieces that are all of one length
@@ -73,13 +72,4 @@ def cassettes(folder: str | os.PathLike[str]) -> SearchStrategy[Cassette]:
         ... def test_any_session_survives_any_cut(cassette: Cassette, size: int) -> None:
         ...     with Client("yqcloud", transport=Replay(cassette, cuts=size)) as client: ...
     """
-    found = sorted(path for path in Path(folder).rglob("*") if _is_cassette(path))
-    if not found:
-        raise CassetteError(
-            f"{os.fspath(folder)}: no cassette in this folder (looked for {', '.join(SUFFIXES)})"
-        )
-    return st.sampled_from(found).map(Cassette.load)
-
-
-def _is_cassette(path: Path) -> bool:
-    return path.suffix in SUFFIXES and not path.name.startswith(".")
+    return st.sampled_from(cassette_paths(Path(folder))).map(Cassette.load)

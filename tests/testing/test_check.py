@@ -51,6 +51,13 @@ def test_a_file_that_is_no_cassette_is_found(tmp_path: Path) -> None:
     assert kinds(tmp_path) == ["format"]
 
 
+@pytest.mark.parametrize("name", ["a.yaml", "a.yml", "a.json"])
+def test_every_file_that_would_be_played_is_looked_at(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+
+    assert kinds(tmp_path) == ["format"]
+
+
 def test_sizes_that_do_not_sum_up_are_found(tmp_path: Path) -> None:
     cassette().save(tmp_path / "a.yaml")
     text = (tmp_path / "a.yaml").read_text()
