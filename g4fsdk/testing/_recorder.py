@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from g4fsdk._types import Conversation, Ids, Message
+from g4fsdk._types import Ids
 from g4fsdk._version import __version__
 from g4fsdk.testing._cassette import Cassette, RecordedRequest
 from g4fsdk.testing._clock import Clock
@@ -99,7 +99,7 @@ class Recorder:
             own_address = provider.base_url != type(provider).url.rstrip("/")
             self.metadata["provider"] = self.metadata["provider"] or provider.name
             self.metadata["base_url"] = provider.base_url if own_address else None
-            self.metadata["call"] = plain(call)
+            self.metadata["call"] = _as_sent(call)
 
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret, wherever it is found; clients do so with their `api_key`."""
@@ -150,17 +150,22 @@ class Recorder:
         return cassette
 
 
-def plain(value: Any) -> Any:
-    """Return *value* as plain JSON data, without what says nothing."""
-    match value:
-        case Message() | Conversation():
-            return value.to_dict()
-        case Mapping():
-            return {str(name): plain(inner) for name, inner in value.items() if inner not in (None, "")}
-        case list() | tuple():
-            return [plain(inner) for inner in value]
-        case _:
-            return value
+def _as_sent(call: Mapping[str, Any]) -> Any:
+    """Return *call* in the values that JSON makes of it, without the model or conversation that it lacks.
+
+    None stands for what can't be sent, as the provider is about to say.
+    """
+    import msgspec
+
+    said = {name: value for name, value in call.items() if name not in ("model", "conversation") or value}
+    if "messages" in said:
+        said["messages"] = [message.to_dict() for message in said["messages"]]
+    if "conversation" in said:
+        said["conversation"] = said["conversation"].to_dict()
+    try:
+        return msgspec.json.decode(msgspec.json.encode(said))
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _origin(url: str) -> str:

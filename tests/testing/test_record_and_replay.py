@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from g4fsdk import AsyncClient, Client
+from g4fsdk import AsyncClient, Client, UsageError
 from g4fsdk.testing import Cassette, Recorder, Replay
 from tests.loopback import Server
 from tests.loopback_clients import document
+from tests.test_cli import run
 
 
 @pytest.fixture
@@ -60,3 +64,37 @@ def test_the_first_call_is_kept(recorded: Path) -> None:
         "temperature": 0.7,
     }
     assert isinstance(said["ids_seed"], int)
+
+
+OPTIONS: dict[str, Any] = {
+    "tools": [
+        {"type": "function", "function": {"name": "f", "parameters": {"default": "", "enum": [None, ""]}}}
+    ],
+    "user": UUID(int=7),
+    "metadata": {"since": date(2026, 1, 2), 3: b"bytes"},
+    "stop": None,
+}
+
+
+def test_options_are_kept_as_they_were_sent(tmp_path: Path) -> None:
+    path = tmp_path / "session.yaml"
+    with (
+        Server([document("openai", "Hello")]) as server,
+        Recorder(path) as recorder,
+        Client("openai", base_url=server.url, model="m", transport=recorder) as client,
+    ):
+        client.chat.completions.create("Question.", **OPTIONS)
+
+    assert run("chat", "--replay", path).stdout == "Hello\n"
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", object()], ids=["no text", "no JSON"])
+def test_what_cannot_be_sent_is_said_while_recording_too(tmp_path: Path, text: Any) -> None:
+    with (
+        Recorder(tmp_path / "session.yaml") as recorder,
+        Client("openai", model="m", transport=recorder) as client,
+        pytest.raises(UsageError, match="cannot be sent as JSON"),
+    ):
+        client.chat.completions.create("Question.", user=text)
+
+    assert "call" not in Cassette.load(tmp_path / "session.yaml").metadata
