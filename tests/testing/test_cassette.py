@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -271,6 +273,29 @@ def test_a_failed_save_leaves_the_older_file_and_nothing_else(tmp_path: Path) ->
         cassette.save(path)
 
     assert [p.read_text() for p in tmp_path.iterdir()] == ["older"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such permissions")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_new_file_has_the_permissions_that_open_gives(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        cassette_of(b"x").save(tmp_path / "one.yaml")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "one.yaml").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_file_that_is_written_over_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "one.yaml").touch()
+    (tmp_path / "one.yaml").chmod(mode)
+
+    cassette_of(b"x").save(tmp_path / "one.yaml")
+
+    assert (tmp_path / "one.yaml").stat().st_mode & 0o777 == mode
 
 
 def test_a_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
