@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import Result
 
 from g4fsdk import __version__
 from g4fsdk.cli._app import app
@@ -72,13 +73,25 @@ def test_images_as_json(painter: list[str]) -> None:
     assert first == {"url": "http://img.test/a b", "b64_json": None, "revised_prompt": None}
 
 
-def test_an_image_that_is_no_base64_fails(tmp_path: Path) -> None:
+def paint(b64: str, folder: Path) -> Result:
+    """Let an image that comes as *b64* be written to *folder*."""
     with ReplayServer(
-        answered(IMAGES, {"data": [{"b64_json": "a"}]}, {"model": "m", "prompt": "x"})
+        answered(IMAGES, {"data": [{"b64_json": b64}]}, {"model": "m", "prompt": "x"})
     ) as server:
-        result = run("image", "x", "--base-url", server.base_url, "-m", "m", "-o", tmp_path)
+        return run("image", "x", "--base-url", server.base_url, "-m", "m", "-o", folder)
 
-    assert result.exit_code == 1
+
+def test_base64_may_be_broken_into_lines(tmp_path: Path) -> None:
+    paint(encodebytes(PNG * 9).decode().replace("\n", "\r\n"), tmp_path)
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [PNG * 9]
+
+
+@pytest.mark.parametrize("b64", ["a", "sorry, no image!", "data:image/png;base64,iVBORw0K"])
+def test_an_image_that_is_no_base64_fails(tmp_path: Path, b64: str) -> None:
+    result = paint(b64, tmp_path)
+
+    assert (result.exit_code, [*tmp_path.iterdir()]) == (1, [])
     assert "image 1 is not in base64" in result.stderr
 
 

@@ -70,7 +70,7 @@ def _saved(image: Image, output: Path | None, number: int) -> str | None:
     if output is None or image.b64_json is None:
         return None
     try:
-        data = b64decode(image.b64_json)
+        data = b64decode("".join(image.b64_json.split()), validate=True)
     except ValueError as error:
         raise ProtocolError(f"image {number} is not in base64: {error}") from error
     path = _place(output, number, _SUFFIXES.get(kind_of(image), ".bin"))
