@@ -7,9 +7,10 @@ import asyncio
 import socket
 import struct
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from g4fsdk.testing._cassette import End, RecordedRequest, RecordedResponse
 from g4fsdk.testing._errors import MismatchError
@@ -29,8 +30,8 @@ class Stage:
 
     playlist: Playlist
     factor: float
+    requests: deque[RecordedRequest]
     origin: str = ""
-    requests: list[RecordedRequest] = field(default_factory=list)
 
 
 class Connection:

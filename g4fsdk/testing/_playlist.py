@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from g4fsdk.testing._cassette import RecordedRequest
-from g4fsdk.testing._comparing import Comparer
+from g4fsdk.testing._comparing import MAX_REMEMBERED, Comparer
 from g4fsdk.testing._errors import MismatchError, UnplayedError
 from g4fsdk.testing._match import Key, match_key
 from g4fsdk.testing._nearest import explain_mismatch, request_line
@@ -30,7 +30,7 @@ class Playlist:
         self._with_origin = with_origin
         self._reuse = reuse
         #: Requests that nothing recorded answered, in the order they came.
-        self.mismatches: list[MismatchError] = []
+        self.mismatches: deque[MismatchError] = deque(maxlen=MAX_REMEMBERED if reuse else None)
         self._lock = threading.Lock()
         self._takes = _number(sessions)
         self._expected = {take.number for take in self._takes if not take.injected}

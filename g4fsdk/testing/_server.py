@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from g4fsdk.testing._comparing import MAX_REMEMBERED
 from g4fsdk.testing._connection import Connection, Stage
 from g4fsdk.testing._http1 import MAX_HEAD_BYTES
 from g4fsdk.testing._playlist import Playlist
@@ -53,7 +55,8 @@ class ReplayServer:
     ) -> None:
         self._sessions = load_sessions(source)
         takes = [arranged for one in self._sessions for arranged in arrange([one], cuts, faults)]
-        self._stage = Stage(Playlist(takes, with_origin=False, reuse=reuse), pace_factor(pace))
+        playlist = Playlist(takes, with_origin=False, reuse=reuse)
+        self._stage = Stage(playlist, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,12 +106,12 @@ class ReplayServer:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests that came, in order, as they came."""
+        """The requests that came, in order, as they came; with *reuse* the last 1000."""
         return list(self._stage.requests)
 
     @property
     def mismatches(self) -> list[MismatchError]:
-        """What was asked and not recorded, in the order it came."""
+        """What was asked and not recorded, in the order it came; with *reuse* the last 1000."""
         return list(self._stage.playlist.mismatches)
 
     @property

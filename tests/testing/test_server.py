@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import requests
 from urllib3.exceptions import HTTPError
 
+from g4fsdk.testing import _playlist, _server
 from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._errors import MismatchError, UnplayedError
 from g4fsdk.testing._faults import Fault
@@ -291,6 +293,21 @@ def test_unplayed_interactions_are_named() -> None:
 def test_interactions_can_be_used_again() -> None:
     with ReplayServer(cassette(interaction([b"1"]), interaction([b"2"])), reuse=True) as server:
         assert [ask(server).content for _ in range(5)] == [b"1", b"2", b"1", b"2", b"1"]
+
+
+@pytest.mark.parametrize(("reuse", "count"), [(True, 2), (False, 3)])
+def test_a_server_that_runs_for_ever_does_not_grow(
+    monkeypatch: pytest.MonkeyPatch, reuse: bool, count: int
+) -> None:
+    for module in (_playlist, _server):
+        monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
+    with suppress(MismatchError), ReplayServer(cassette(), reuse=reuse) as server:
+        for number in range(3):
+            requests.post(f"{server.url}/unknown/{number}", timeout=5)
+
+    kept = [f"{server.url}/unknown/{number}" for number in range(3)][-count:]
+    assert [request.url for request in server.requests] == kept
+    assert len(server.mismatches) == count
 
 
 @pytest.mark.parametrize(
