@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from g4fsdk._errors import UsageError
 from g4fsdk._types import Ids
@@ -17,6 +16,7 @@ from g4fsdk.cli._target import Target
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._errors import CassetteError
 from g4fsdk.testing._replay import Replay
+from g4fsdk.testing._services import base_url_of
 
 if TYPE_CHECKING:
     from g4fsdk import Client
@@ -27,7 +27,6 @@ _LIVE = (
     'live: g4fsdk chat -p yqcloud "..."  |  '
     'local: g4fsdk chat --base-url http://localhost:11434/v1 -m llama3.2 "..."'
 )
-_OPENAI_ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Rehearsal:
             raise UsageError(f"{self.name} does not say which provider it is of: add -p")
         again = Target(
             (provider,),
-            base_url=target.base_url or self.base_url(provider),
+            base_url=target.base_url or base_url_of(self.cassette, provider),
             timeout=target.timeout,
             retries=target.retries,
         )
@@ -80,19 +79,6 @@ class Rehearsal:
             raise UsageError(f"{self.name} does not say what was asked: give the prompt")
         way = {"stream": False} if recorded and "prompt" not in recorded else {}  # what `create` does unasked
         return {**way, **recorded, **_asked(recorded, prompt, system), **changes}
-
-    def base_url(self, provider: str) -> str | None:
-        """Return the recorded service's address, as *provider* takes it."""
-        if not self.cassette.interactions:
-            return None
-        said = self.cassette.metadata.get("base_url")
-        url = urlsplit(self.cassette.interactions[0].request.url)
-        path = _openai_path(url.path) if provider == "openai" else ""
-        return said or f"{url.scheme}://{url.netloc}{path}"
-
-
-def _openai_path(path: str) -> str:
-    return next((path.removesuffix(end) for end in _OPENAI_ENDPOINTS if path.endswith(end)), path)
 
 
 def _asked(recorded: Mapping[str, Any], prompt: str | None, system: str | None) -> dict[str, Any]:

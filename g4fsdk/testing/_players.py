@@ -13,10 +13,10 @@ from g4fsdk import providers
 from g4fsdk._retries import Retries
 from g4fsdk._types import Ids
 from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._recorder import _origin
 from g4fsdk.testing._replay import Replay
 from g4fsdk.testing._rerecord import RecordingReplay, Rerecorder
-from g4fsdk.testing._server import ReplayServer, _base_path
+from g4fsdk.testing._server import ReplayServer
+from g4fsdk.testing._services import base_url_of
 from g4fsdk.testing._sources import load_sessions
 
 if TYPE_CHECKING:
@@ -77,10 +77,11 @@ def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
     """Return the arguments with which a client asks as the recorded one did."""
     said = cassette.metadata
     seed = said.get("ids_seed")
+    provider = said.get("provider") or _provider_of(booking)
     settings = {
-        "provider": said.get("provider") or _provider_of(booking),
+        "provider": provider,
         "model": (said.get("call") or {}).get("model"),
-        "base_url": said.get("base_url") or _base_url(cassette),
+        "base_url": base_url_of(cassette, provider or ""),
         "ids": None if seed is None else Ids.seeded(seed),
         "retries": AtOnce() if booking.pace == "instant" and not booking.records else None,
     }
@@ -101,9 +102,3 @@ def client_arguments(settings: Mapping[str, Any], replay: Replay) -> dict[str, A
 def _provider_of(booking: Booking) -> str | None:
     folder = booking.paths[0].parent.name
     return folder if folder in providers.PROVIDERS else None
-
-
-def _base_url(cassette: Cassette) -> str | None:
-    if not cassette.interactions:
-        return None
-    return _origin(cassette.interactions[0].request.url) + _base_path(cassette)

@@ -15,16 +15,14 @@ from g4fsdk.testing._connection import Connection, Stage
 from g4fsdk.testing._http1 import MAX_HEAD_BYTES
 from g4fsdk.testing._playlist import Playlist
 from g4fsdk.testing._replay import arrange
+from g4fsdk.testing._services import base_url_of
 from g4fsdk.testing._sources import Source, load_sessions
 from g4fsdk.testing._takes import Cuts, Pace, pace_factor
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._cassette import Cassette, RecordedRequest
+    from g4fsdk.testing._cassette import RecordedRequest
     from g4fsdk.testing._errors import MismatchError
     from g4fsdk.testing._faults import Fault
-
-# Where an OpenAI-compatible base_url ends when its path has no /v1.
-_OPENAI_ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
 
 
 class ReplayServer:
@@ -95,7 +93,7 @@ class ReplayServer:
         Raises:
             ValueError: Several providers are served, which have no base URL in common.
         """
-        found = {_base_path(session) for session in self._sessions}
+        found = {urlsplit(base_url_of(session) or "").path for session in self._sessions}
         providers = {str(session.metadata.get("provider", "")) for session in self._sessions}
         if len(providers) > 1 or len(found) > 1:
             names = ", ".join(sorted(providers))
@@ -176,17 +174,6 @@ class ReplayServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _base_path(session: Cassette) -> str:
-    """Return the path that an OpenAI-compatible provider's `base_url` has; "" for the other providers."""
-    if session.metadata.get("provider") != "openai" or not session.interactions:
-        return ""
-    path = urlsplit(session.interactions[0].request.url).path
-    before, version, _ = f"{path}/".partition("/v1/")
-    if version:
-        return f"{before}/v1"
-    return next((path.removesuffix(end) for end in _OPENAI_ENDPOINTS if path.endswith(end)), "")
 
 
 def serve_forever(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import urlsplit
 
 from g4fsdk.testing._cassette import Cassette
 
@@ -18,6 +19,9 @@ ADDRESSES: Final = {
 """What the URL of each provider's requests holds, on whatever host; the first that fits wins."""
 
 
+_OPENAI_ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
+
+
 def provider_of_url(url: str) -> str:
     """Return the name of the provider whose requests look like *url*, ``""`` when none's do."""
     return next((name for name, address in ADDRESSES.items() if address.search(url)), "")
@@ -26,6 +30,25 @@ def provider_of_url(url: str) -> str:
 def providers_of(urls: Iterable[str]) -> list[str]:
     """Return the names of the providers of *urls*, each once, in order."""
     return list(dict.fromkeys(name for url in urls if (name := provider_of_url(url))))
+
+
+def base_url_of(cassette: Cassette, provider: str = "") -> str | None:
+    """Return the address of the recorded service, as *provider*, or else the recorded one, takes it."""
+    said = cassette.metadata
+    if said.get("base_url") or not cassette.interactions:
+        return said.get("base_url")
+    url = urlsplit(cassette.interactions[0].request.url)
+    path = _openai_path(url.path) if (provider or said.get("provider")) == "openai" else ""
+    return f"{url.scheme}://{url.netloc}{path}"
+
+
+def _openai_path(path: str) -> str:
+    """Return what of *path* stands before the endpoint, or where that is an unknown one, up to /v1."""
+    for end in _OPENAI_ENDPOINTS:
+        if path.endswith(end):
+            return path.removesuffix(end)
+    before, version, _ = f"{path}/".partition("/v1/")
+    return f"{before}/v1" if version else ""
 
 
 def file_of(cassette: Cassette) -> str:

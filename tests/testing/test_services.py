@@ -1,0 +1,42 @@
+"""Whose recording it is, and at which address it was made."""
+
+from __future__ import annotations
+
+import pytest
+
+from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._services import base_url_of
+
+
+def cassette(*urls: str, **metadata: str) -> Cassette:
+    return Cassette(
+        [Interaction(RecordedRequest("POST", url), RecordedResponse(200)) for url in urls], metadata
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/v1/chat/completions", "/v1"),
+        ("/v1/models", "/v1"),
+        ("/openai/chat/completions", "/openai"),
+        ("/v1/engines/m/chat/completions", "/v1/engines/m"),
+        ("/v1/responses", "/v1"),
+        ("/responses", ""),
+    ],
+)
+def test_the_address_of_an_openai_service_ends_before_the_endpoint(path: str, base: str) -> None:
+    assert base_url_of(cassette(f"http://[::1]:8080{path}"), "openai") == f"http://[::1]:8080{base}"
+    assert base_url_of(cassette(f"http://x{path}", provider="openai")) == f"http://x{base}"
+
+
+def test_the_address_of_another_service_is_its_root() -> None:
+    assert base_url_of(cassette("http://x/v1/chat/completions", provider="amigo")) == "http://x"
+
+
+def test_the_address_that_was_given_then_is_kept() -> None:
+    assert base_url_of(cassette("http://x/own/api", base_url="http://x/own")) == "http://x/own"
+
+
+def test_a_recording_of_nothing_has_no_address() -> None:
+    assert base_url_of(cassette()) is None
