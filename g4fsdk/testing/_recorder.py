@@ -67,6 +67,8 @@ class Recorder:
         self._tapes: list[Tape] = []
         self._secrets: set[str] = set()
         self._clients = 0
+        self._ids: Ids | None = None  # of the call that is kept
+        self._provider = provider
         self.metadata: dict[str, Any] = {
             "provider": provider,
             "provenance": provenance,
@@ -94,10 +96,14 @@ class Recorder:
         return ids_of_client(seed, number)
 
     def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
-        """Keep the first call: *provider* was asked *call*, the arguments of `create` or `generate`."""
-        if self.metadata["call"] is None:
+        """Keep the first call: *provider* was asked *call*, the arguments of `create` or `generate`.
+
+        The providers of a fallback are asked the same with the same *ids*: the last one answered.
+        """
+        if self.metadata["call"] is None or (ids is self._ids and _as_sent(call) == self.metadata["call"]):
+            self._ids = ids
             own_address = provider.base_url != type(provider).url.rstrip("/")
-            self.metadata["provider"] = self.metadata["provider"] or provider.name
+            self.metadata["provider"] = self._provider or provider.name
             self.metadata["base_url"] = provider.base_url if own_address else None
             self.metadata["call"] = _as_sent(call)
 

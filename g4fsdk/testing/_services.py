@@ -34,12 +34,13 @@ def providers_of(urls: Iterable[str]) -> list[str]:
 
 def base_url_of(cassette: Cassette, provider: str = "") -> str | None:
     """Return the address of the recorded service, as *provider*, or else the recorded one, takes it."""
-    said = cassette.metadata
-    if said.get("base_url") or not cassette.interactions:
+    said, urls = cassette.metadata, [one.request.url for one in cassette.interactions]
+    if said.get("base_url") or not urls:
         return said.get("base_url")
-    url = urlsplit(cassette.interactions[0].request.url)
-    path = _openai_path(url.path) if (provider or said.get("provider")) == "openai" else ""
-    return f"{url.scheme}://{url.netloc}{path}"
+    name = provider or said.get("provider")
+    # In a fallback the providers that failed were asked first.
+    url = urlsplit(next((url for url in urls if provider_of_url(url) == name), urls[0]))
+    return f"{url.scheme}://{url.netloc}{_openai_path(url.path) if name == 'openai' else ''}"
 
 
 def _openai_path(path: str) -> str:

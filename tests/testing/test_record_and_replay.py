@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from g4fsdk import AsyncClient, Client, UsageError
+from g4fsdk import AsyncClient, Client, ServerError, UsageError, providers
 from g4fsdk.testing import Cassette, Recorder, Replay
-from tests.loopback import Server
+from tests.loopback import Reply, Server
 from tests.loopback_clients import document
 from tests.test_cli import run
 
@@ -85,6 +85,27 @@ def test_options_are_kept_as_they_were_sent(tmp_path: Path) -> None:
     ):
         client.chat.completions.create("Question.", **OPTIONS)
 
+    assert run("chat", "--replay", path).stdout == "Hello\n"
+
+
+def test_the_provider_of_a_fallback_that_answered_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "session.yaml"
+    with (
+        Server([Reply(status=503)] * 2) as broken,
+        Server([document("autonomous", text) for text in ("Hello", "Bye")]) as server,
+        Recorder(path) as recorder,
+    ):
+        several = [
+            providers.get("yqcloud", base_url=broken.url),
+            providers.get("autonomous", base_url=server.url),
+        ]
+        with Client(several, retries=1, transport=recorder) as client:
+            client.chat.completions.create("Question.")
+        with Client(several[:1], retries=1, transport=recorder) as client, pytest.raises(ServerError):
+            client.chat.completions.create("Question.")
+
+    said = Cassette.load(path).metadata
+    assert (said["provider"], said["base_url"]) == ("autonomous", server.url)
     assert run("chat", "--replay", path).stdout == "Hello\n"
 
 

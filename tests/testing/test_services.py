@@ -34,6 +34,15 @@ def test_the_address_of_another_service_is_its_root() -> None:
     assert base_url_of(cassette("http://x/v1/chat/completions", provider="amigo")) == "http://x"
 
 
+def test_the_address_is_of_the_provider_that_answered_where_others_failed_before() -> None:
+    one = cassette(
+        "https://a.test/api/generateStream", "https://b.test/api/v1/ai/chat", provider="autonomous"
+    )
+
+    assert base_url_of(one) == "https://b.test"
+    assert base_url_of(one, "yqcloud") == "https://a.test"
+
+
 def test_the_address_that_was_given_then_is_kept() -> None:
     assert base_url_of(cassette("http://x/own/api", base_url="http://x/own")) == "http://x/own"
 
