@@ -23,13 +23,15 @@ filterwarnings = error
 """
 PLUGIN = "g4fsdk.testing.plugin"
 
-# pytester forgets the modules that a run has loaded, and some (yaml's, in C) can't be loaded a second time.
+# pytester forgets the modules that a run has loaded, and some can't be loaded a second time: yaml's, in C,
+# and httpcore, which httpx loads late, and whose first exceptions alone it knows.
 for _module in (
-    "_sync",
-    "_async",
-    *(f"testing.{one.name}" for one in pkgutil.iter_modules(testing.__path__)),
+    "httpcore",
+    "g4fsdk._sync",
+    "g4fsdk._async",
+    *(f"g4fsdk.testing.{one.name}" for one in pkgutil.iter_modules(testing.__path__)),
 ):
-    importlib.import_module(f"g4fsdk.{_module}")
+    importlib.import_module(_module)
 
 
 class Project:
