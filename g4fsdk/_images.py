@@ -10,6 +10,14 @@ from g4fsdk._events import Event, Image, ImageEvent
 from g4fsdk._status import failure_in
 from g4fsdk._types import JSON
 
+# How the base64 of an image begins, by the first bytes of its format.
+_MEDIA_TYPES = {
+    "iVBORw0KGgo": "image/png",
+    "/9j/": "image/jpeg",
+    "UklGR": "image/webp",
+    "R0lGOD": "image/gif",
+}
+
 
 def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
     """Return the images of an image answer.
@@ -39,6 +47,18 @@ def _images(value: JSON) -> Iterable[Image]:
                             yield image
                     case {"image": str(b64)}:
                         yield Image(b64_json=b64)
+
+
+def address_of(image: Image) -> str:
+    """Return the address of *image*; one that came as bytes gets a `data:` address that holds them."""
+    return image.url or f"data:{media_type(image)};base64,{image.b64_json or ''}"
+
+
+def media_type(image: Image) -> str:
+    """Return the media type of an image that came as bytes."""
+    data = image.b64_json or ""
+    found = (kind for start, kind in _MEDIA_TYPES.items() if data.startswith(start))
+    return next(found, "application/octet-stream")
 
 
 class ImageDecoder(Decoder):

@@ -12,9 +12,9 @@ import typer
 
 from g4fsdk._errors import ProtocolError
 from g4fsdk._events import Image
+from g4fsdk._images import address_of, media_type
 from g4fsdk.cli import _options as options
 from g4fsdk.cli._output import write, write_document
-from g4fsdk.cli._show import address_of, kind_of
 from g4fsdk.cli._target import Target
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
@@ -73,7 +73,7 @@ def _saved(image: Image, output: Path | None, number: int) -> str | None:
         data = b64decode("".join(image.b64_json.split()), validate=True)
     except ValueError as error:
         raise ProtocolError(f"image {number} is not in base64: {error}") from error
-    path = _place(output, number, _SUFFIXES.get(kind_of(image), ".bin"))
+    path = _place(output, number, _SUFFIXES.get(media_type(image), ".bin"))
     path.write_bytes(data)
     return str(path)
 

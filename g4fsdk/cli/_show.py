@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from g4fsdk._events import Event, Image, ReasoningDelta, TextDelta
+from g4fsdk._events import Event, ReasoningDelta, TextDelta
+from g4fsdk._images import address_of
 from g4fsdk.cli._output import plain, say, write, write_document, write_json_line
 
 if TYPE_CHECKING:
@@ -115,19 +116,3 @@ class TextPrinter:
     def _line(self, text: str) -> None:
         before = "\n" if self._shown and not self._shown[-1].endswith("\n") else ""
         self._answer(f"{before}{text}\n")
-
-
-def address_of(image: Image) -> str:
-    """Return the address of *image*; one that came as bytes gets a `data:` address that holds them."""
-    return image.url or f"data:{kind_of(image)};base64,{image.b64_json or ''}"
-
-
-# The first base64 characters of each kind of file.
-_KINDS = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp", "R0lGOD": "image/gif"}
-
-
-def kind_of(image: Image) -> str:
-    """Return the media type of an image that came as bytes."""
-    data = image.b64_json or ""
-    found = [kind for start, kind in _KINDS.items() if data.startswith(start)]
-    return found[0] if found else "application/octet-stream"

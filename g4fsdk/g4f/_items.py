@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from g4fsdk._events import Event, Finish, Image, ImageEvent, RefusalDelta, TextDelta, Title
 from g4fsdk._ids import SYSTEM_IDS
-
-# How base64 text of an image begins, by the first bytes of the format.
-_MEDIA_TYPES = {
-    "iVBOR": "image/png",
-    "/9j/": "image/jpeg",
-    "UklGR": "image/webp",
-    "R0lGO": "image/gif",
-}
+from g4fsdk._images import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +135,4 @@ def items_of(event: Event) -> Iterator[str | FinishReason | TitleGeneration | Im
 
 
 def image_response(images: Iterable[Image], prompt: str) -> ImageResponse:
-    return ImageResponse([_url_of(image) for image in images], prompt)
-
-
-def _url_of(image: Image) -> str:
-    """Return the image's address; one that came as base64 becomes a `data:` URL."""
-    if image.url is not None:
-        return image.url
-    data = image.b64_json or ""
-    kinds = (kind for begins, kind in _MEDIA_TYPES.items() if data.startswith(begins))
-    return f"data:{next(kinds, 'application/octet-stream')};base64,{data}"
+    return ImageResponse([address_of(image) for image in images], prompt)
