@@ -68,18 +68,18 @@ def _text_meaning(body: bytes) -> JSON:
     except UnicodeDecodeError:
         return {"bytes": body.hex()}
     try:
-        return {"json": _unfold(json.loads(text))}
+        return {"json": unfolded(json.loads(text))}
     except ValueError:
         return {"text": text}
 
 
-def _unfold(value: JSON) -> JSON:
-    """Replace each string that is base64 of a JSON document by that document."""
+def unfolded(value: JSON) -> JSON:
+    """Return *value* with each string that is base64 of a JSON document replaced by that document."""
     match value:
         case dict():
-            return {name: _unfold(inner) for name, inner in value.items()}
+            return {name: unfolded(inner) for name, inner in value.items()}
         case list():
-            return [_unfold(inner) for inner in value]
+            return [unfolded(inner) for inner in value]
         case str() if _BASE64_JSON.fullmatch(value):
             return _decode_base64_json(value)
     return value
@@ -90,7 +90,7 @@ def _decode_base64_json(text: str) -> JSON:
         document: JSON = json.loads(base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True))
     except (binascii.Error, ValueError):
         return text
-    return {"base64": _unfold(document)} if isinstance(document, (dict, list)) else text
+    return {"(base64)": unfolded(document)} if isinstance(document, (dict, list)) else text
 
 
 def _parts(body: bytes, boundary: bytes) -> list[JSON]:

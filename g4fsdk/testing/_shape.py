@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -12,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._drift import Change, changes
+from g4fsdk.testing._match import unfolded
 from g4fsdk.testing._services import file_of
 from g4fsdk.testing._wire_events import BOM, wire_format
 
@@ -26,7 +26,6 @@ ID: Final = re.compile(
     r"|SCRUBBED-[a-z-]+-\d+|(?=[\w-]*\d)[A-Za-z0-9_-]{20,}",
     re.IGNORECASE,
 )
-BASE64_JSON: Final = re.compile(r"[eW][A-Za-z0-9+/_-]{7,}={0,2}")
 PART: Final = re.compile(rb'name="([^"]*)"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
 # chat-ui's page data is a flat list of values, and what is in it depends on the conversation: only what is
 # read of it counts, nothing of the deferred chunks.
@@ -241,7 +240,7 @@ def _request_fields(request: RecordedRequest) -> Iterator[tuple[str, str]]:
         )
     elif request.body:
         document = _json(request.body)
-        yield from key_types(_unfolded(document)) if document is not None else [("body", "text")]
+        yield from key_types(unfolded(document)) if document is not None else [("body", "text")]
 
 
 def _part_fields(name: str, content: bytes) -> Iterator[tuple[str, str]]:
@@ -249,16 +248,3 @@ def _part_fields(name: str, content: bytes) -> Iterator[tuple[str, str]]:
     yield from (
         key_types(document, f"part {name}") if isinstance(document, dict) else [(f"part {name}", "text")]
     )
-
-
-def _unfolded(value: Any) -> Any:
-    """Return *value* with each string that is JSON in base64 replaced by that JSON."""
-    match value:
-        case dict():
-            return {key: _unfolded(inner) for key, inner in value.items()}
-        case list():
-            return [_unfolded(inner) for inner in value]
-        case str() if BASE64_JSON.fullmatch(value) and len(value) % 4 == 0:
-            document = _json(b64decode(value.replace("-", "+").replace("_", "/")))
-            return {"(base64)": document} if isinstance(document, (dict, list)) else value
-    return value
