@@ -181,8 +181,6 @@ def serve_forever(
     *,
     ready: Callable[[ReplayServer], object],
     pace: Pace = "instant",
-    cuts: Cuts = "recorded",
-    faults: Sequence[Fault] = (),
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> None:
@@ -190,7 +188,7 @@ def serve_forever(
 
     *ready* is called once with the running server, to say its address.
     """
-    server = ReplayServer(source, pace=pace, cuts=cuts, faults=faults, host=host, port=port, reuse=True)
+    server = ReplayServer(source, pace=pace, host=host, port=port, reuse=True)
     try:
         with server:
             ready(server)
