@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from g4fsdk.testing._edits import Edit, applied
+from g4fsdk.testing._edits import BETWEEN, Edit, applied
 
 Search: TypeAlias = Callable[[bytes], list[Edit]]
 
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
 WORD = re.compile(rb"[^\s\"'<>&?=#\\]+")
 PERCENT_UNIT = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
-BETWEEN = b"\n\x00\n"  # no pattern runs over it
 
 
 def edits_in_base64(data: bytes, search: Search) -> Iterator[Edit]:

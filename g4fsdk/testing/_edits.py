@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+BETWEEN = b"\n\x00\n"  # stands between texts that are searched as one: no pattern runs over it
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from g4fsdk.testing._edits import Edit
+from g4fsdk.testing._edits import BETWEEN, Edit
 from g4fsdk.testing._vault import encoded
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -27,7 +27,6 @@ UNIT = re.compile(
     rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[\x00-\x7f]|[\xc2-\xf4][\x80-\xbf]*|.", re.DOTALL
 )
 SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-BETWEEN = b"\n\x00\n"  # no pattern runs over it
 NUL_PADDING = re.compile(rb"(?:\\u0000)+\Z")  # chat-ui fills its tokens up to 16 characters
 
 
