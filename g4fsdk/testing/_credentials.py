@@ -42,9 +42,7 @@ SCHEME = re.compile(rb"(?:bearer|basic|token|digest|key)(?:\s|%20|\+)+", re.IGNO
 NO_CREDENTIAL = frozenset({b"bearer", b"basic", b"null", b"none", b"undefined"})  # amigo sends "Bearer" alone
 
 
-def secret_edit(
-    data: bytes, start: int, end: int, value: str, name: tuple[str, str], vault: Vault
-) -> Iterator[Edit]:
+def secret_edit(start: int, end: int, value: str, name: tuple[str, str], vault: Vault) -> Iterator[Edit]:
     """Yield the edit for the secret *value*, called *name* (slug, kind), if it is no placeholder."""
     slug, kind = name
     if value.strip() and PLACEHOLDER.fullmatch(value) is None and start < end:
@@ -59,14 +57,14 @@ def credential_edit(
     start = scheme.end() if scheme else start
     if data[start:end].lower() in NO_CREDENTIAL:
         return
-    yield from secret_edit(data, start, end, unescaped(data[start:end], layers), name, vault)
+    yield from secret_edit(start, end, unescaped(data[start:end], layers), name, vault)
 
 
 def cookie_edits(data: bytes, start: int, end: int, vault: Vault, layers: int = 0) -> Iterator[Edit]:
     """Yield the edits for every value of the cookies in *data*, ``a=b; c=d``."""
     for found in COOKIE.finditer(data, start, end):
         value = unescaped(found[1], layers).strip().strip('"')
-        yield from secret_edit(data, *_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), vault)
+        yield from secret_edit(*_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), vault)
 
 
 def _trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def _in_queries(data: bytes, vault: Vault) -> Iterator[Edit]:
         slug = SLUGS[canonical(found[1].decode())]
         if value and (slug not in SIGNATURE_SLUGS or len(value[0]) >= SHORTEST_SIGNATURE):
             text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
-            yield from secret_edit(data, *value.span(), text, (slug, f"query {slug}"), vault)
+            yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), vault)
 
 
 def _in_userinfo(data: bytes, vault: Vault) -> Iterator[Edit]:
@@ -87,7 +87,7 @@ def _in_userinfo(data: bytes, vault: Vault) -> Iterator[Edit]:
         for group, slug in ((1, "user"), (2, "password")):
             if found[group]:
                 text = unquote_to_bytes(found[group]).decode("utf-8", "surrogateescape")
-                yield from secret_edit(data, *found.span(group), text, (slug, f"{slug} in a URL"), vault)
+                yield from secret_edit(*found.span(group), text, (slug, f"{slug} in a URL"), vault)
 
 
 def _in_parts(data: bytes, vault: Vault) -> Iterator[Edit]:
@@ -101,14 +101,12 @@ def _in_parts(data: bytes, vault: Vault) -> Iterator[Edit]:
 def _by_pattern(data: bytes, vault: Vault) -> Iterator[Edit]:
     for slug, pattern in KEYS.items():
         for found in pattern.finditer(data):
-            yield from secret_edit(
-                data, *found.span(), found[0].decode(), (slug, f"{slug} by its look"), vault
-            )
+            yield from secret_edit(*found.span(), found[0].decode(), (slug, f"{slug} by its look"), vault)
     for found in PEM.finditer(data):
-        yield from secret_edit(data, *found.span(), found[0].decode(), ("private-key", "private key"), vault)
+        yield from secret_edit(*found.span(), found[0].decode(), ("private-key", "private key"), vault)
     for found in BEARER.finditer(data):
         if any(byte in b"0123456789" for byte in found[1]) or len(found[1]) >= 24:
-            yield from secret_edit(data, *found.span(1), found[1].decode(), ("bearer", "bearer token"), vault)
+            yield from secret_edit(*found.span(1), found[1].decode(), ("bearer", "bearer token"), vault)
 
 
 def _known(data: bytes, vault: Vault) -> Iterator[Edit]:

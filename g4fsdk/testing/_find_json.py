@@ -83,9 +83,7 @@ def _string_edits(data: bytes, start: int, end: int, level: int, key: str, vault
     elif b"=" in data[start:end]:
         yield from cookie_edits(data, start, end, vault, layers)
     else:
-        yield from secret_edit(
-            data, start, end, unescaped(data[start:end], layers), ("cookie", "cookie"), vault
-        )
+        yield from secret_edit(start, end, unescaped(data[start:end], layers), ("cookie", "cookie"), vault)
 
 
 def _number_edits(data: bytes, at: int, key: str, vault: Vault) -> Iterator[Edit]:

@@ -89,7 +89,7 @@ class Walk:
 
     def _cookie(self, place: str, value: str) -> str:
         data = as_bytes(value)
-        edits = secret_edit(data, 0, len(data), value, ("cookie", "cookie"), self.vault)
+        edits = secret_edit(0, len(data), value, ("cookie", "cookie"), self.vault)
         return self._edited(place, data, list(edits))
 
     def _edited(self, place: str, data: bytes, edits: list[Edit]) -> str:
