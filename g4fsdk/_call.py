@@ -32,6 +32,7 @@ ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
 #: Tells a recorder what a provider is asked: the arguments of `create` or `generate`.
 Note: TypeAlias = Callable[[Provider, Mapping[str, Any], Ids], None]
 
+CAPTURE = "G4FSDK_CAPTURE"  # the variable by which `g4fsdk capture` tells a program's clients where to record
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")  # what both HTTP libraries know
 
 
@@ -262,7 +263,7 @@ def captured(transport: Any, own: object) -> Any:
 
     *own* is the caller's own session, which nobody records.
     """
-    if transport is not None or own is not None or not os.environ.get("G4FSDK_CAPTURE"):
+    if transport is not None or own is not None or not os.environ.get(CAPTURE):
         return transport
     return import_module("g4fsdk.testing._capture").transport_from_environment()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from g4fsdk import Client, Ids, Message
+from g4fsdk._call import CAPTURE
 from g4fsdk.cli._capture import run_program
 from g4fsdk.providers import OpenAI, Yqcloud
 from g4fsdk.testing import _capture
@@ -117,14 +118,14 @@ def test_ctrl_c_is_for_the_program() -> None:
 
 
 def test_nobody_captures_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(_capture.VARIABLE, raising=False)
+    monkeypatch.delenv(CAPTURE, raising=False)
 
     assert transport_from_environment() is None
 
 
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CaptureRecorder:
-    monkeypatch.setenv(_capture.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CAPTURE, str(tmp_path))
     monkeypatch.setattr(_capture, "_recorders", {})
     monkeypatch.setattr("atexit.register", lambda *_: None)
     found = transport_from_environment()

@@ -47,10 +47,13 @@ def capture(
     Secrets are removed; prompts and answers are not. Clients that bring a session or transport of their own
     are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again.
     """
+    from g4fsdk._call import CAPTURE
+    from g4fsdk.testing._capture import merged
+
     earlier = None if against is None else load_for_use(against)
     with tempfile.TemporaryDirectory(prefix="g4fsdk-") as folder:
-        code = run_program(_program(command), {**os.environ, "G4FSDK_CAPTURE": folder})
-        cassette = _recorded(folder)
+        code = run_program(_program(command), {**os.environ, CAPTURE: folder})
+        cassette = merged(folder)
     if not cassette.interactions:
         say(f"g4fsdk: no g4fsdk client sent anything, so nothing is written; the program's exit code: {code}")
         raise typer.Exit(1)
@@ -77,12 +80,6 @@ def run_program(command: Sequence[str], environment: Mapping[str, str]) -> int:
         raise UsageError(f"{command[0]!r} cannot be run: {error.strerror}") from error
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _recorded(folder: str) -> Cassette:
-    from g4fsdk.testing._capture import merged
-
-    return merged(folder)
 
 
 def _say_what_to_do(cassette: Cassette, output: Path, code: int) -> None:

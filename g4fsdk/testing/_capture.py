@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from g4fsdk._call import CAPTURE
 from g4fsdk._flow import Provider
 from g4fsdk._types import Ids, SeededIds
 from g4fsdk.testing._cassette import Cassette
 from g4fsdk.testing._errors import LeakError
 from g4fsdk.testing._recorder import Recorder
 
-VARIABLE = "G4FSDK_CAPTURE"
 _MOST_CALLS = 1_000_000  # seeds of two clients are this far apart, so that no two calls share one
 
 _DICE = random.SystemRandom()
@@ -57,7 +57,7 @@ def transport_from_environment() -> CaptureRecorder | None:
 
     What it recorded is written when the process ends, also by an exception or Ctrl-C.
     """
-    folder = os.environ.get(VARIABLE)
+    folder = os.environ.get(CAPTURE)
     if not folder:
         return None
     process = os.getpid()  # a fork goes on with a recorder of its own
