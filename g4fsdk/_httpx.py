@@ -64,8 +64,8 @@ class Connections:
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
-        if self._owns and self._client is not None:
-            await self._client.aclose()
+        if self._owns and self._client is not None and self._loop == current_token():
+            await self._client.aclose()  # what belongs to a loop that is over is closed with its sockets only
 
     async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
@@ -118,7 +118,7 @@ class Connections:
         return Answer(answer, self.failures)
 
     def _look_at_the_loop(self) -> None:
-        """Take a client of our own for each event loop: what is left of one that is over can't be used."""
+        """Take a client of our own for each event loop: connections of one that is over can't be used."""
         loop = current_token() if self._owns else None
         if loop != self._loop:
             self._client, self._loop = _own_client(self._transport, self._proxy), loop

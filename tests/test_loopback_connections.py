@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from contextlib import suppress
@@ -327,10 +328,15 @@ async def ask_several_closed_async() -> None:
     await client.chat.completions.create("Hello")
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_client_serves_one_event_loop_after_the_other() -> None:
+    """asyncio complains of connections that outlive their loop; whoever closes the client in it has none."""
     with Server([answer("openai", "one"), answer("openai", "two")]) as server:
         client = AsyncClient("openai", model="gpt-4o", base_url=f"{server.url}/v1")
         texts = [asyncio.run(complete_once(client)) for _ in range(2)]
+        asyncio.run(client.close())
+    del client
+    gc.collect()
 
     assert texts == ["one", "two"]
 
