@@ -130,8 +130,9 @@ class Settings:
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
             chat = Chat(messages, wanted, stream, options, handle, ids, ignore_unsupported, attempt)
-            said = {"messages": chat.messages, "model": wanted, "stream": stream, **options}
-            self.note(provider, {**said, "conversation": handle}, ids)
+            said = {"messages": chat.messages, "model": wanted or provider.model, "stream": stream, **options}
+            lenient = {"ignore_unsupported": True} if ignore_unsupported else {}
+            self.note(provider, {**said, **lenient, "conversation": handle}, ids)
             return provider.chat(chat)
 
         return [Task(provider, start, begun, self.secrets) for provider in self._asked(wanted, begun)]
@@ -143,7 +144,7 @@ class Settings:
 
         def start(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
             ids = call_ids.child(attempt)
-            self.note(provider, {"prompt": prompt, "model": wanted, **options}, ids)
+            self.note(provider, {"prompt": prompt, "model": wanted or provider.model, **options}, ids)
             return provider.image(prompt, wanted, options, ids)
 
         return [Task(provider, start, None, self.secrets) for provider in self._asked(wanted, None)]

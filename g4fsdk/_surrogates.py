@@ -58,8 +58,9 @@ def _kind(event: Event) -> _Kind:
 
 
 def _replaced(made: Any, choice: int, index: int) -> Event:
-    which = {"index": index} if made is ToolCallDelta else {}
-    event: Event = made(**which, **{_GOES_ON[made]: "\ufffd"}, choice=choice)
+    if made is ToolCallDelta:
+        return ToolCallDelta(index, arguments="\ufffd", choice=choice)
+    event: Event = made("\ufffd", choice)
     return event
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,6 +16,7 @@ from g4fsdk import (
     FinalText,
     G4FError,
     Ids,
+    Message,
     ProtocolError,
     Request,
     Response,
@@ -466,6 +467,25 @@ def test_a_recorder_is_told_the_keys() -> None:
     register_secrets(object(), settings("yqcloud"))
 
     assert recorder.secrets == [KEY, "other-key"]
+
+
+def test_a_recorder_is_told_all_that_makes_the_call_again() -> None:
+    class Recorder:
+        calls: ClassVar[list[dict[str, Any]]] = []
+
+        def note_call(self, provider: providers.Provider, call: dict[str, Any], ids: Ids) -> None:
+            self.calls.append(call)
+
+    found = settings(providers.get("yqcloud", model="gpt-4"), transport=Recorder())
+    [task] = found.chat_tasks(
+        "Hi", None, stream=True, conversation=None, ignore_unsupported=True, options={"seed": 1}
+    )
+    task.start()
+
+    [call] = Recorder.calls
+    assert call.pop("messages") == (Message("user", "Hi"),)
+    assert call.pop("conversation") is None
+    assert call == {"model": "gpt-4", "stream": True, "seed": 1, "ignore_unsupported": True}
 
 
 def test_an_echoed_key_is_not_quoted_from_a_stream() -> None:
