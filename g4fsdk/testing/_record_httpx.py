@@ -69,6 +69,11 @@ def _noting_the_end(tape: Tape) -> Iterator[None]:
     except httpx.TransportError as error:
         tape.ended(next(end for kind, end in _ENDS if isinstance(error, kind)))
         raise
+    except (Exception, GeneratorExit):
+        raise  # not the connection's end: the caller's own, or it reads no more
+    except BaseException:
+        tape.ended("timeout")  # cancelled, in whichever event loop, while it waited: nothing came
+        raise
 
 
 def _taped(request: httpx.Request, response: httpx.Response, tape: Tape) -> httpx.Response:

@@ -27,6 +27,7 @@ _BREAKS: dict[End, tuple[type[httpx.TransportError], str, str]] = {
     "reset": (httpx.ReadError, "", ""),
     "timeout": (httpx.ReadTimeout, "", ""),
 }
+_SILENCE_S = 300.0  # of a client that has no timeout
 
 
 class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -40,15 +41,17 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
         request.read()
-        return self._answer(request)
+        return self._answer(self._playlist.claim(record_request(request)), request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
         await request.aread()
-        return self._answer(request)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
         take = self._playlist.claim(record_request(request))
+        if take.response.status == 0:
+            await _be_silent(take, request, self._clock)
+        return self._answer(take, request)
+
+    def _answer(self, take: Take, request: httpx.Request) -> httpx.Response:
         response = take.response
         if response.status == 0:
             kind, message, _ = _BREAKS[response.end]
@@ -81,7 +84,6 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._factor = factor
         self._clock = clock
         self._start = clock.now()
-        self._timeout = _read_timeout(request)
 
     def __iter__(self) -> Iterator[bytes]:
         for due, data in self._beats():
@@ -98,6 +100,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
                 await self._clock.sleep_async(delay)
             for delivered in self._deliver(data, expired):
                 yield delivered
+        await _be_silent(self._take, self._request, self._clock)
         self._end()
 
     def _beats(self) -> Iterator[tuple[float, bytes]]:
@@ -106,9 +109,9 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def _delay(self, due: float) -> tuple[float, bool]:
         """Return the seconds to wait, and whether the read times out after them."""
-        delay = self._start + due - self._clock.now()
-        if self._timeout is not None and delay > self._timeout:
-            return self._timeout, True
+        delay, timeout = self._start + due - self._clock.now(), _read_timeout(self._request)
+        if timeout is not None and delay > timeout:
+            return timeout, True
         return delay, False
 
     def _deliver(self, data: bytes, expired: bool) -> list[bytes]:
@@ -121,6 +124,13 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         if response.end != "complete" and has_body(self._request.method, response):
             kind, _, message = _BREAKS[response.end]
             raise kind(message, request=self._request)
+
+
+async def _be_silent(take: Take, request: httpx.Request, clock: Clock) -> None:
+    """Wait where nothing came, at any pace: which deadline of the program runs out first, only it knows."""
+    if take.response.end == "timeout":
+        timeout = _read_timeout(request)
+        await clock.sleep_async(_SILENCE_S if timeout is None else timeout)
 
 
 def _read_timeout(request: httpx.Request) -> float | None:

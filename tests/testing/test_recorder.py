@@ -391,7 +391,7 @@ class Silent(httpx.AsyncBaseTransport):
         return await answer
 
 
-async def test_a_cancelled_task_is_recorded_as_a_client_that_left(tmp_path: Path) -> None:
+async def test_a_task_that_is_cancelled_while_it_waits_is_recorded_as_silence(tmp_path: Path) -> None:
     silent = Silent()
     with Recorder(tmp_path / "one.yaml") as recorder:
         async with httpx.AsyncClient(transport=recorder.httpx_transport(silent)) as client:
@@ -401,7 +401,29 @@ async def test_a_cancelled_task_is_recorded_as_a_client_that_left(tmp_path: Path
             await asyncio.gather(task, return_exceptions=True)
 
     response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
-    assert (response.status, response.end) == (0, "client_closed")
+    assert (response.status, response.end) == (0, "timeout")
+
+
+async def test_a_task_that_is_cancelled_within_a_body_is_cancelled_in_the_replay_too(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+
+    async def read(transport: httpx.AsyncBaseTransport, url: str) -> list[bytes]:
+        chunks: list[bytes] = []
+        client = httpx.AsyncClient(transport=transport, trust_env=False)
+        try:
+            async with asyncio.timeout(0.8), client, client.stream("POST", url, json={"q": 1}) as response:
+                async for chunk in response.aiter_raw():
+                    chunks.append(chunk)  # noqa: PERF401  # a comprehension would lose what came
+        except TimeoutError:
+            return chunks
+        raise AssertionError("nobody cancelled it")
+
+    with ReplayServer(cassette(interaction(end="timeout"))) as server, Recorder(path) as recorder:
+        live = await read(recorder.httpx_transport(), server.url + "/api")
+
+    recorded = Cassette.load(path).interactions[0]
+    assert (recorded.response.body, recorded.response.end) == (b"".join(CHUNKS), "timeout")
+    assert await read(Replay(path).httpx_transport(), recorded.request.url) == live
 
 
 @every_client

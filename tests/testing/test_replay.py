@@ -14,6 +14,7 @@ import requests
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
+from g4fsdk import AsyncClient, Client, DeadlineError, Timeouts
 from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._clock import Clock
 from g4fsdk.testing._errors import CassetteError, MismatchError, UnplayedError
@@ -193,6 +194,37 @@ def test_no_response_at_all(end: End, on_requests: type[Exception], on_httpx: ty
         post_requests(Replay(cassette(nothing)))
     with pytest.raises(on_httpx):
         blocking_httpx(Replay(cassette(nothing)))
+
+
+@pytest.mark.parametrize("status", [200, 0])
+@pytest.mark.parametrize(("timeout_s", "waits"), [(7.0, 7.0), (None, 300.0)])
+async def test_silence_lasts_until_an_async_client_gives_up(
+    status: int, timeout_s: float | None, waits: float
+) -> None:
+    clock = FakeClock()
+    one = interaction(CHUNKS if status else [], status=status, end="timeout")
+
+    with pytest.raises(httpx.ReadTimeout):
+        await post_httpx(Replay(cassette(one), clock=clock), timeout_s=timeout_s)
+
+    assert clock.slept == [waits]
+
+
+@pytest.mark.parametrize("status", [200, 0])
+@pytest.mark.parametrize("name", ["first_event", "total"])
+async def test_the_deadline_of_the_recorded_call_runs_out_in_both_clients(name: str, status: int) -> None:
+    asked = b'{"model":"m","messages":[{"role":"user","content":"Hello"}],"stream":true}'
+    one = cassette(interaction([], status=status, end="timeout", url=f"{URL}/chat/completions", body=asked))
+    settings: Any = {"base_url": URL, "model": "m", "timeout": Timeouts(**{name: 0.05})}
+
+    blocking = Client("openai", transport=Replay(one), **settings).chat.completions
+    with pytest.raises(DeadlineError) as caught:
+        list(blocking.create("Hello", stream=True))
+    other = AsyncClient("openai", transport=Replay(one), **settings).chat.completions
+    with pytest.raises(DeadlineError) as caught_too:
+        [chunk async for chunk in await other.create("Hello", stream=True)]
+
+    assert caught.value.clock == caught_too.value.clock == name
 
 
 def test_a_consumer_that_stops_early_never_sees_the_end() -> None:

@@ -101,10 +101,11 @@ def test_requests_raises_the_same_in_process_and_on_a_socket(end: End, status: i
 @pytest.mark.parametrize("status", [200, 0])
 async def test_httpx_raises_the_same_in_process_and_on_a_socket(end: End, status: int) -> None:
     one = cassette(interaction(CHUNKS if status else [], end=end, status=status))
+    read_timeout = 0.8 if end == "timeout" else 5
     with ReplayServer(one) as server:
-        live = await play_httpx(server.url + "/api?a=1", read_timeout=0.8 if end == "timeout" else 5)
+        live = await play_httpx(server.url + "/api?a=1", read_timeout=read_timeout)
 
-    assert await play_httpx(HOST + "/api?a=1", Replay(one).httpx_transport()) == live
+    assert await play_httpx(HOST + "/api?a=1", Replay(one).httpx_transport(), read_timeout) == live
     assert b"".join(live[0]) == (b"".join(CHUNKS) if status else b"")
 
 
