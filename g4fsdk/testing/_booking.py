@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
@@ -25,7 +25,7 @@ class Booking:
     """The recordings of one test.
 
     *is_served* says that they are played over a socket. *nodeid* is the test, as pytest takes it on its
-    command line.
+    command line; *writer* is another one that recorded the same in this run.
     """
 
     paths: tuple[Path, ...]
@@ -35,19 +35,25 @@ class Booking:
     mode: Mode
     is_served: bool
     nodeid: str
+    writer: str = ""
 
     @property
     def missing(self) -> list[Path]:
         return [path for path in self.paths if not path.is_file()]
 
     @property
-    def records(self) -> bool:
-        """Whether the live service is asked.
+    def may_record(self) -> bool:
+        """Whether the test makes its recording, when it is told to.
 
         Several recordings played as one, and damaged ones, are made from recordings of other tests; a server
         only plays.
         """
-        if len(self.paths) != 1 or self.faults or self.is_served:
+        return len(self.paths) == 1 and not self.faults and not self.is_served
+
+    @property
+    def records(self) -> bool:
+        """Whether the live service is asked. What another test recorded in this run is only played."""
+        if not self.may_record or self.writer:
             return False
         return self.mode in ("new", "all") or (self.mode == "once" and bool(self.missing))
 
@@ -57,6 +63,17 @@ class Booking:
             _fail(f'{self.nodeid}: name a recording: @pytest.mark.{MARKER}("provider/case")')
         if self.missing and not self.records:
             _fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record()}")
+
+    def advice(self) -> str:
+        """Return what to do when the test asks something else than its recording holds."""
+        if self.writer:
+            return (
+                f"{self.paths[0]} was recorded by {self.writer} in this run; give each test, and each of its "
+                f"parameters, a recording of its own: pytest.param(..., marks=pytest.mark.{MARKER}(...))"
+            )
+        if self.may_record:
+            return f"record it anew: pytest --g4f-record=all {shlex.quote(self.nodeid)}"
+        return self._how_to_record()
 
     def _how_to_record(self) -> str:
         if self.is_served:
@@ -68,15 +85,20 @@ class Booking:
         return f"record it with: pytest --g4f-record=once {shlex.quote(self.nodeid)}"
 
 
-def book(item: pytest.Item, folder: Path, mode: Mode) -> Booking:
-    """Return what the marker of *item* asks for; *folder* is where names are looked up."""
+def book(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Path, str]) -> Booking:
+    """Return what the marker of *item* asks for; *folder* is where names are looked up.
+
+    *writers* are the tests that recorded something in this run.
+    """
     marker = item.get_closest_marker(MARKER)
     if marker is None:
         _fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
     try:
-        return _read(item, folder, mode, *marker.args, **marker.kwargs)
+        booking = _read(item, folder, mode, *marker.args, **marker.kwargs)
     except TypeError as error:
         _fail(f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=): {error}")
+    writer = writers.get(booking.paths[0], "") if booking.may_record else ""
+    return replace(booking, writer=writer) if writer != item.nodeid else booking
 
 
 def _read(

@@ -42,8 +42,13 @@ class Rerecorder(Recorder):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if any(one.response.status for one in super()._recorded().interactions):
+        if self.was_answered:
             super().__exit__(kind, error, traceback)
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether somebody answered, so that there is something to write."""
+        return any(one.response.status for one in super()._recorded().interactions)
 
     def _recorded(self) -> Cassette:
         new = super()._recorded()

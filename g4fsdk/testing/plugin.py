@@ -20,7 +20,9 @@ Fixtures, each of which a project may override by name:
 `--g4f-record` says whether the live service is asked: *none* never; *once* where the cassette is missing;
 *new* for the requests that it has no answer to, which are appended; *all* for everything, anew. What was
 recorded is written when the test ends, passed or not. Markers with several names or with faults only play,
-and so do tests that use `g4f_server`.
+and so do tests that use `g4f_server`. A recording belongs to one test: a second one of the same run plays
+it, and fails when it asks something else. Give each parameter its own, with
+`pytest.param(..., marks=pytest.mark.g4f_cassette(...))`, and record without `-n`.
 
 Importing this module imports no HTTP library, no YAML and no client. PYTEST_DONT_REWRITE
 """
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from g4fsdk.testing._replay import Replay
     from g4fsdk.testing._server import ReplayServer
 
+_BOOKING = pytest.StashKey[Booking]()
+_WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
 _PLAYERS = pytest.StashKey[dict[str, Any]]()
 _PLAYED = ("g4f_replay", "g4f_server")
 
@@ -60,6 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_WRITERS] = {}
     config.addinivalue_line(
         "markers",
         f"{MARKER}(*names, pace='instant', cuts='recorded', faults=()): play these cassettes of the folder "
@@ -76,7 +81,9 @@ def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture
 def _g4f_booking(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> Booking:
     mode: Any = request.config.getoption("g4f_record")
-    return book(request.node, Path(g4f_cassette_dir), mode)
+    writers = request.config.stash[_WRITERS]
+    booking = request.node.stash[_BOOKING] = book(request.node, Path(g4f_cassette_dir), mode, writers)
+    return booking
 
 
 @pytest.fixture(autouse=True)
@@ -107,12 +114,16 @@ def g4f_settings(_g4f_booking: Booking, _g4f_session: Cassette) -> dict[str, Any
 
 
 @pytest.fixture
-def g4f_replay(_g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard) -> Iterator[Replay]:
+def g4f_replay(
+    _g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard, pytestconfig: pytest.Config
+) -> Iterator[Replay]:
     """The recording as a transport; in the record modes it records what it has not got."""
-    from g4fsdk.testing import _players
+    from g4fsdk.testing import _players, _rerecord
 
     with _players.playing(_g4f_booking, _g4f_session) as replay:
         yield replay
+    if isinstance(replay, _rerecord.RecordingReplay) and replay.recorder.was_answered:
+        pytestconfig.stash[_WRITERS][_g4f_booking.paths[0]] = _g4f_booking.nodeid
 
 
 @pytest.fixture
@@ -168,35 +179,39 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed and left something unplayed, or whose server was asked something else."""
-    players = item.stash[_PLAYERS]
     try:
         outcome = yield
     except BaseException:
-        for text in _mismatches(players):
+        for text in _mismatches(item):
             item.add_report_section("call", "g4fsdk", text)
         raise
-    for text in (*_mismatches(players), *_unplayed(players)):
+    for text in (*_mismatches(item), *_unplayed(item)):
         pytest.fail(text, pytrace=False)
     return outcome
 
 
-def _mismatches(players: dict[str, Any]) -> Iterator[str]:
-    for player in players.values():
+def _advice(item: pytest.Item) -> str:
+    booking = item.stash.get(_BOOKING, None)
+    return f"\n{booking.advice()}" if booking else ""
+
+
+def _mismatches(item: pytest.Item) -> Iterator[str]:
+    for player in item.stash[_PLAYERS].values():
         from g4fsdk.testing import Replay, ReplayServer
 
         if isinstance(player, Replay | ReplayServer):
-            yield from map(str, player.mismatches)
+            yield from (f"{error}{_advice(item)}" for error in player.mismatches)
 
 
-def _unplayed(players: dict[str, Any]) -> Iterator[str]:
-    for name, player in players.items():
+def _unplayed(item: pytest.Item) -> Iterator[str]:
+    for name, player in item.stash[_PLAYERS].items():
         from g4fsdk.testing import Replay, ReplayServer, UnplayedError
 
         if isinstance(player, Replay | ReplayServer):
             try:
                 player.assert_all_played()
             except UnplayedError as error:
-                yield f"{name}: {error}"
+                yield f"{name}: {error}{_advice(item)}"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

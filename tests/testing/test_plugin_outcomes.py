@@ -17,7 +17,16 @@ def shop(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("fixture", ["g4f_client", "g4f_async_client", "g4f_replay", "g4f_server"])
+ADVICE = {
+    **dict.fromkeys(
+        ("g4f_client", "g4f_async_client", "g4f_replay"),
+        "record it anew: pytest --g4f-record=all test_it.py::test_it",
+    ),
+    "g4f_server": "g4f_server only plays: record it with a test that uses g4f_client",
+}
+
+
+@pytest.mark.parametrize("fixture", ADVICE)
 def test_an_unplayed_interaction_fails_a_test_that_passed(shop: Project, fixture: str) -> None:
     shop.add_test(f"""
         @pytest.mark.g4f_cassette("yqcloud/normal")
@@ -32,6 +41,7 @@ def test_an_unplayed_interaction_fails_a_test_that_passed(shop: Project, fixture
         [
             "g4f_*: 1 of 1 recorded interactions were not played:",
             "  interactions[[]0]: POST https://api.binjie.fun/api/generateStream *",
+            f"{ADVICE[fixture]}*",
         ]
     )
     result.stdout.no_fnmatch_line("*.py:[0-9]*")
@@ -165,6 +175,7 @@ def test_a_mismatch_says_what_differs_and_shows_the_line_that_asked(shop: Projec
             "E   *what differs:",
             "E   *body.json.prompt: sent 'Something else.', recorded 'Question.'",
             "test_it.py:*: MismatchError",
+            "record it anew: pytest --g4f-record=all test_it.py::test_it",
         ],
         consecutive=False,
     )

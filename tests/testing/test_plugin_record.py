@@ -162,6 +162,47 @@ def test_all_records_anew_with_ids_that_no_service_has_seen(shop: Project, servi
     shop.run().assert_outcomes(passed=1)
 
 
+SHARED = """
+    @pytest.mark.g4f_cassette("openai/hello")
+    @pytest.mark.parametrize("word", {words})
+    def test_it(g4f_client, word):
+        assert g4f_client.chat.completions.create(word).text.startswith("answer")
+"""
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all"])
+def test_a_recording_belongs_to_one_test(shop: Project, service: Server, mode: str) -> None:
+    shop.add_test(SHARED.format(words=["Hello", "Bye"]))
+
+    result = shop.run(f"--g4f-record={mode}")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "  body.json.messages*: sent 'Bye', recorded 'Hello'",
+            "*openai/hello.yaml was recorded by test_it.py::test_it[[]Hello] in this run; give each test, "
+            "and each of its parameters, a recording of its own: pytest.param(..., marks=*",
+        ]
+    )
+    assert answers(shop) == ["0"]
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all"])
+def test_tests_that_ask_the_same_may_share_a_recording(shop: Project, service: Server, mode: str) -> None:
+    shop.add_test(SHARED.format(words=["Hello", "Hello"]))
+
+    shop.run(f"--g4f-record={mode}").assert_outcomes(passed=2)
+
+    assert len(service.requests) == 1
+
+
+def test_a_run_records_what_an_earlier_run_recorded(shop: Project, service: Server) -> None:
+    shop.run("--g4f-record=all").assert_outcomes(passed=1)
+    shop.run("--g4f-record=all").assert_outcomes(passed=1)
+
+    assert answers(shop) == ["1"]
+
+
 def test_an_async_client_records_too_and_leaves_nothing_open(shop: Project, service: Server) -> None:
     shop.add_test("""
         import asyncio
