@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from g4fsdk.testing._rerecord_requests import PlayOrRecordAdapter
     from g4fsdk.testing._takes import Cuts, Pace
 
+_UNANSWERED = (
+    "nobody answered, so nothing was recorded; for a deadline, play the recording of an answer, damaged: "
+    "@pytest.mark.g4f_cassette(..., faults=[Fault.stall(at_byte=0, seconds=100)])"
+)
+_UNASKED = (
+    "nobody was asked, so nothing was recorded; the code under test has to use g4f_client, g4f_async_client "
+    "or g4f_replay"
+)
+
 
 class Rerecorder(Recorder):
     """Records what follows the session *before*; *how* is the command that recorded it.
@@ -49,6 +58,13 @@ class Rerecorder(Recorder):
     def was_answered(self) -> bool:
         """Whether somebody answered, so that there is something to write."""
         return any(one.response.status for one in super()._recorded().interactions)
+
+    def complaint(self) -> str:
+        """Return why nothing was recorded, where something should have been, or ""."""
+        was_asked = bool(super()._recorded().interactions)
+        if self.was_answered or (self._before.interactions and not was_asked):
+            return ""
+        return _UNANSWERED if was_asked else _UNASKED
 
     def _recorded(self) -> Cassette:
         new = super()._recorded()

@@ -6,7 +6,7 @@
 
 The marker takes several names, which are then one session, and `pace`, `cuts` and `faults` of `Replay`. While
 a marked test runs, sockets are blocked; without a name the marker does only that. A passed test fails when it
-left a part of its recording unplayed.
+left a part of its recording unplayed, or should have made one and nobody answered.
 
 Fixtures, each of which a project may override by name:
 
@@ -178,14 +178,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed and left something unplayed, or whose server was asked something else."""
+    """Fail a test that passed and left something unplayed or unrecorded, or asked for what isn't there."""
     try:
         outcome = yield
     except BaseException:
         for text in _mismatches(item):
             item.add_report_section("call", "g4fsdk", text)
         raise
-    for text in (*_mismatches(item), *_unplayed(item)):
+    for text in (*_mismatches(item), *_unplayed(item), *_unrecorded(item)):
         pytest.fail(text, pytrace=False)
     return outcome
 
@@ -212,6 +212,14 @@ def _unplayed(item: pytest.Item) -> Iterator[str]:
                 player.assert_all_played()
             except UnplayedError as error:
                 yield f"{name}: {error}{_advice(item)}"
+
+
+def _unrecorded(item: pytest.Item) -> Iterator[str]:
+    for name, player in item.stash[_PLAYERS].items():
+        from g4fsdk.testing._rerecord import RecordingReplay
+
+        if isinstance(player, RecordingReplay) and (complaint := player.recorder.complaint()):
+            yield f"{name}: {complaint}"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -280,9 +280,32 @@ def test_a_recording_is_not_lost_to_a_service_that_is_away(
                 g4f_client.chat.completions.create("Hello")
     """)
 
-    shop.run("--g4f-record=all").assert_outcomes(passed=1)
+    result = shop.run("--g4f-record=all")
 
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["g4f_replay: nobody answered, so nothing was recorded; *Fault.stall(at_byte=0, seconds=100)*"]
+    )
     assert (shop.path / "cassettes/openai/hello.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all"])
+def test_a_test_that_asks_nobody_records_nothing_and_fails(shop: Project, service: Server, mode: str) -> None:
+    shop.add_test("""
+        @pytest.mark.g4f_cassette("openai/hello")
+        def test_it(g4f_client):
+            pass
+
+        @pytest.mark.g4f_cassette("openai/skipped")
+        def test_skipped(g4f_client):
+            pytest.skip("not today")
+    """)
+
+    result = shop.run(f"--g4f-record={mode}")
+
+    result.assert_outcomes(failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["g4f_replay: nobody was asked, so nothing was recorded; *"])
+    assert not (shop.path / "cassettes").exists()
 
 
 def test_what_is_made_from_recordings_is_played_in_every_mode(shop: Project, service: Server) -> None:
