@@ -15,6 +15,9 @@ import g4fsdk
 from g4fsdk import AsyncClient, Client
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing import Cassette, Replay
+from tests.loopback import Server
+from tests.loopback_clients import document
+from tests.plugin_project import Project
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -98,6 +101,27 @@ async def test_the_calls_of_the_async_example() -> None:
         texts = [text async for text in stream.text_stream]
 
     assert "".join(texts) == completion.text
+
+
+def test_the_conftest_of_the_example_records_and_plays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = [text for text in EXAMPLES if "def g4f_settings" in text]
+    project.add_test("""
+        @pytest.mark.g4f_cassette("openai/hello")
+        def test_it(g4f_client):
+            assert g4f_client.chat.completions.create("Hello").text == "Hi"
+    """)
+    monkeypatch.setenv("API_KEY", "sk-the-key-of-the-shop-0123456789")
+
+    for mode in ("once", "all"):  # each time a server at another port
+        with Server(lambda request: document("openai", "Hi")) as server:
+            project.write("conftest.py", example.replace("http://localhost:11434", server.url))
+            project.run(f"--g4f-record={mode}").assert_outcomes(passed=1)
+            assert len(server.requests) == 1
+    monkeypatch.delenv("API_KEY")
+    project.write("conftest.py", example)
+    project.run().assert_outcomes(passed=1)
 
 
 def test_every_provider_is_in_the_table() -> None:

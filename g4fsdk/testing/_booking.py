@@ -57,6 +57,11 @@ class Booking:
             return False
         return self.mode in ("new", "all") or (self.mode == "once" and bool(self.missing))
 
+    @property
+    def records_anew(self) -> bool:
+        """Whether the live service is asked for everything, an older recording or not."""
+        return self.records and (self.mode != "new" or bool(self.missing))
+
     def check_found(self) -> None:
         """End the test, with what to do, when a recording is missing that nobody makes."""
         if not self.paths:

@@ -44,7 +44,7 @@ def load(booking: Booking) -> Cassette:
     """
     booking.check_found()
     session = Cassette() if booking.missing else _one_session(booking)
-    if booking.records and (booking.mode != "new" or booking.missing):
+    if booking.records_anew:
         return Cassette(session.interactions, {**session.metadata, "ids_seed": _DICE.randrange(_SEEDS)})
     return session
 
@@ -74,29 +74,49 @@ def serving(booking: Booking, cassette: Cassette) -> ReplayServer:
 
 
 def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
-    """Return the arguments with which a client asks as the recorded one did."""
+    """Return the arguments with which a client asks as the recorded one did.
+
+    What is recorded anew is asked of whom the project says, if it does: see `client_arguments`.
+    """
     said = cassette.metadata
     seed = said.get("ids_seed")
     provider = said.get("provider") or _provider_of(booking)
     settings = {
         "provider": provider,
-        "model": (said.get("call") or {}).get("model"),
-        "base_url": base_url_of(cassette, provider or ""),
+        **({} if booking.records_anew else _whom(cassette, provider or "")),
         "ids": None if seed is None else Ids.seeded(seed),
         "retries": AtOnce() if booking.pace == "instant" and not booking.records else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def client_arguments(settings: Mapping[str, Any], replay: Replay) -> dict[str, Any]:
-    """Return *settings* with *replay* as the transport."""
+def _whom(cassette: Cassette, provider: str) -> dict[str, Any]:
+    model, base_url = (cassette.metadata.get("call") or {}).get("model"), base_url_of(cassette, provider)
+    return {**({"model": model} if model else {}), **({"base_url": base_url} if base_url else {})}
+
+
+def client_arguments(
+    settings: Mapping[str, Any], replay: Replay, booked: tuple[Booking, Cassette] | None
+) -> dict[str, Any]:
+    """Return *settings*, which may be the project's, with *replay* as the transport.
+
+    *booked* is what is played. It is asked for at the address that was recorded; what is recorded anew, at
+    that of *settings*, else again at the recorded one.
+    """
     if not settings.get("provider"):
         pytest.fail(
             "the recording does not say of which provider it is: keep it in a folder of that name, "
             "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings",
             pytrace=False,
         )
-    return {**settings, "transport": replay}
+    given = {**settings, "transport": replay}
+    if booked is None or not isinstance(settings["provider"], str):
+        return given
+    booking, cassette = booked
+    recorded = _whom(cassette, settings["provider"])
+    if booking.records_anew:
+        return {**recorded, **given}
+    return {**given, **{name: recorded[name] for name in recorded.keys() & given.keys() & {"base_url"}}}
 
 
 def _provider_of(booking: Booking) -> str | None:

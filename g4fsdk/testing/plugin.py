@@ -24,6 +24,13 @@ and so do tests that use `g4f_server`. A recording belongs to one test: a second
 it, and fails when it asks something else. Give each parameter its own, with
 `pytest.param(..., marks=pytest.mark.g4f_cassette(...))`, and record without `-n`.
 
+Whom to ask for a recording, and with which key, a `conftest.py` says; a replay is asked at the address that
+was recorded, whatever the `conftest.py` says by then:
+
+    @pytest.fixture
+    def g4f_settings(g4f_settings):
+        return {**g4f_settings, "base_url": SERVER, "model": "llama3.2", "api_key": os.environ.get("KEY")}
+
 Importing this module imports no HTTP library, no YAML and no client. PYTEST_DONT_REWRITE
 """
 
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
     from g4fsdk.testing._server import ReplayServer
 
 _BOOKING = pytest.StashKey[Booking]()
+_BOOKED = pytest.StashKey["tuple[Booking, Cassette]"]()
 _WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
 _PLAYERS = pytest.StashKey[dict[str, Any]]()
 _PLAYED = ("g4f_replay", "g4f_server")
@@ -99,15 +107,17 @@ def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
 
 
 @pytest.fixture
-def _g4f_session(_g4f_booking: Booking) -> Cassette:
+def _g4f_session(request: pytest.FixtureRequest, _g4f_booking: Booking) -> Cassette:
     from g4fsdk.testing import _players
 
-    return _players.load(_g4f_booking)
+    session = _players.load(_g4f_booking)
+    request.node.stash[_BOOKED] = _g4f_booking, session
+    return session
 
 
 @pytest.fixture
 def g4f_settings(_g4f_booking: Booking, _g4f_session: Cassette) -> dict[str, Any]:
-    """The arguments of the clients; override it to add to them, such as the `api_key` for recording."""
+    """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
     from g4fsdk.testing import _players
 
     return _players.client_settings(_g4f_booking, _g4f_session)
@@ -127,22 +137,30 @@ def g4f_replay(
 
 
 @pytest.fixture
-def g4f_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> Iterator[Client]:
+def g4f_client(
+    request: pytest.FixtureRequest, g4f_settings: dict[str, Any], g4f_replay: Replay
+) -> Iterator[Client]:
     """A `Client` that is answered by the recording."""
     from g4fsdk import Client
-    from g4fsdk.testing import _players
 
-    with Client(**_players.client_arguments(g4f_settings, g4f_replay)) as client:
+    with Client(**_arguments(request, g4f_settings, g4f_replay)) as client:
         yield client
 
 
 @pytest.fixture
-def g4f_async_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> AsyncClient:
+def g4f_async_client(
+    request: pytest.FixtureRequest, g4f_settings: dict[str, Any], g4f_replay: Replay
+) -> AsyncClient:
     """An `AsyncClient` that is answered by the recording. It holds nothing that has to be closed."""
     from g4fsdk import AsyncClient
+
+    return AsyncClient(**_arguments(request, g4f_settings, g4f_replay))
+
+
+def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
     from g4fsdk.testing import _players
 
-    return AsyncClient(**_players.client_arguments(g4f_settings, g4f_replay))
+    return _players.client_arguments(settings, replay, request.node.stash.get(_BOOKED, None))
 
 
 @pytest.fixture

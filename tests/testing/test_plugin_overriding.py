@@ -75,6 +75,30 @@ def test_the_settings_of_the_clients(project: Project) -> None:
     result.stdout.fnmatch_lines(["*no recorded interaction answers this request:"])
 
 
+def test_the_settings_and_the_replay_of_a_test_without_the_marker(project: Project) -> None:
+    project.copy("yqcloud/normal")
+    project.add_test(f"""
+        from g4fsdk.testing import Replay
+
+        @pytest.fixture
+        def g4f_settings():
+            return {{"provider": "yqcloud"}}
+
+        @pytest.fixture
+        def g4f_replay(g4f_cassette_dir):
+            return Replay(g4f_cassette_dir / "yqcloud/normal.yaml")
+
+        def test_unmarked(g4f_client):
+            assert {ASK}
+
+        @pytest.mark.g4f_cassette("yqcloud/normal")
+        def test_marked(g4f_client, _g4f_session):
+            assert {ASK}
+    """)
+
+    project.run().assert_outcomes(passed=2)
+
+
 def test_the_clients(project: Project) -> None:
     project.copy("yqcloud/normal")
     project.add_test("""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.loopback import Received, Reply, Server
+from tests.loopback_clients import document
 from tests.plugin_project import Project
 from tests.wire import chunk, sse
 
@@ -160,6 +161,47 @@ def test_all_records_anew_with_ids_that_no_service_has_seen(shop: Project, servi
     assert answers(shop) == ["2", "3"]
     assert shop.cassette("openai/hello").metadata["ids_seed"] != first["ids_seed"]
     shop.run().assert_outcomes(passed=1)
+
+
+OVERRIDDEN = """
+    import os, pytest
+
+    @pytest.fixture
+    def g4f_settings(g4f_settings):
+        return {settings}
+"""
+
+
+@pytest.mark.parametrize("settings", ["{**mine, **g4f_settings}", "{**g4f_settings, **mine}"])
+def test_a_server_may_move_and_its_model_may_change(
+    shop: Project, service: Server, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    mine = '{"base_url": os.environ["SHOP_URL"], "model": os.environ["SHOP_MODEL"]}'
+    shop.write("conftest.py", OVERRIDDEN.format(settings=settings.replace("mine", mine)))
+    monkeypatch.setenv("SHOP_MODEL", "tiny")
+    shop.run("--g4f-record=once").assert_outcomes(passed=1)
+
+    monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:9/v1")
+    shop.run().assert_outcomes(passed=1)
+
+    monkeypatch.setenv("SHOP_MODEL", "large")
+    with Server(lambda request: document("openai", "answer")) as moved:
+        monkeypatch.setenv("SHOP_URL", f"{moved.url}/v1")
+        shop.run("--g4f-record=all").assert_outcomes(passed=1)
+    assert shop.cassette("openai/hello").metadata["base_url"] == f"{moved.url}/v1"
+    assert shop.cassette("openai/hello").metadata["call"]["model"] == "large"
+    shop.run().assert_outcomes(passed=1)
+
+
+def test_who_was_recorded_is_asked_again_where_the_project_names_nobody(
+    shop: Project, service: Server
+) -> None:
+    shop.run("--g4f-record=once").assert_outcomes(passed=1)
+    (shop.path / "conftest.py").unlink()
+
+    shop.run("--g4f-record=all").assert_outcomes(passed=1)
+
+    assert answers(shop) == ["1"]
 
 
 SHARED = """
