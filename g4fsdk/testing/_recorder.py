@@ -36,9 +36,10 @@ class Recorder:
     """Records a session to the cassette at *path*, for any program on requests or httpx.
 
     The cassette is written when the `with` block is left, also by an exception, scrubbed of secrets, and
-    whole or not at all. *provider* is the name of the service, *provenance* says truthfully what answered
-    ("recorded from the live service"), *ids_seed* what the ids of the requests were made from, *call* what
-    was asked of the SDK. `metadata` can be added to until the end.
+    whole or not at all. *provider* is the name of the service, *provenance* says truthfully what answered: it
+    begins with "recorded from the live service" or "recorded from the real server software on loopback", and
+    names the address by itself if you leave it out. *ids_seed* is what the ids of the requests were made
+    from, *call* what was asked of the SDK. `metadata` can be added to until the end.
 
     Give it as `transport` to `Client` or `AsyncClient`; threads and tasks may share it. Each chunk is handed
     on as it comes. Times are milliseconds since the request went to the library, a new connection's set-up

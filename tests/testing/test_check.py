@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._check import Finding, check_folder
+from g4fsdk.testing._check import PROVENANCES, Finding, check_folder
+from g4fsdk.testing._recorder import Recorder
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 SECRET = "canary-9f8e7d6c"
@@ -42,6 +44,13 @@ def test_a_good_cassette_has_no_finding(tmp_path: Path, provenance: str) -> None
 
     assert check_folder(tmp_path) == []
     assert check_folder(tmp_path / "deep" / "a.yaml") == []
+
+
+def test_what_a_recorder_says_to_begin_with_is_what_is_wanted() -> None:
+    said = re.findall(r'"(recorded [^"]+)"', Recorder.__doc__ or "")
+
+    assert said
+    assert {*said} <= {*PROVENANCES}
 
 
 def test_a_file_that_is_no_cassette_is_found(tmp_path: Path) -> None:
