@@ -6,9 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from g4fsdk.testing._errors import CassetteError
+
+try:
+    import yaml
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("recordings need PyYAML: install g4fsdk[testing]", name="yaml") from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

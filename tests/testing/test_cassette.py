@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -311,3 +312,15 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     cassette_of(b"x").save(tmp_path / "a" / "b.yaml")
 
     assert len(Cassette.load(tmp_path / "a" / "b.yaml").interactions) == 1
+
+
+@pytest.mark.parametrize("use", ["Cassette.load('a.yaml')", "Recorder", "Replay('a.yaml')"])
+def test_what_is_not_installed_is_named(tmp_path: Path, use: str) -> None:
+    saved(tmp_path / "a.yaml", "interactions: []\nversion: 1\n")
+    program = f"import sys; sys.modules['yaml'] = None; from g4fsdk import testing; testing.{use}"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr.endswith("ModuleNotFoundError: recordings need PyYAML: install g4fsdk[testing]\n")
