@@ -210,6 +210,12 @@ def test_options_are_json_or_text() -> None:
         pytest.param(["-m", "nope", "Hi"], "no provider lists the model 'nope'", id="model"),
         pytest.param(["-p", "yqcloud", "-m", "x", "Hi"], "unknown model 'x' of yqcloud", id="its model"),
         pytest.param(["-p", "yqcloud", "--option", "seed", "Hi"], "NAME=VALUE", id="option"),
+        pytest.param(
+            ["--base-url", "http://127.0.0.1:9/v1", "Hi"],
+            "add -m NAME; `g4fsdk models --base-url http://127.0.0.1:9/v1` lists them",
+            id="a model of its own",
+        ),
+        pytest.param(["-p", "openai", "Hi"], "add -m NAME; `g4fsdk models -p openai`", id="no model"),
         pytest.param(["-p", "yqcloud", "--option", "model=x", "Hi"], "use --model", id="not an option"),
         pytest.param(["-p", "yqcloud", "--option", "seed=1", "Hi"], "cannot honour 'seed'", id="unsupported"),
         pytest.param(["--base-url", "nonsense", "-m", "x", "Hi"], "base_url must begin with", id="address"),

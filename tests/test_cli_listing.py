@@ -95,6 +95,13 @@ def test_an_image_that_is_no_base64_fails(tmp_path: Path, b64: str) -> None:
     assert "image 1 is not in base64" in result.stderr
 
 
+def test_an_image_of_a_server_needs_the_name_of_a_model() -> None:
+    result = run("image", "x", "--base-url", "http://127.0.0.1:9/v1")
+
+    assert result.exit_code == 2
+    assert "add -m NAME; `g4fsdk models --base-url http://127.0.0.1:9/v1` lists them" in result.stderr
+
+
 def test_the_image_provider_is_amigo_unless_named() -> None:
     assert "makes no images" in run("image", "x", "-m", "gpt-4o").stderr
     assert "yqcloud makes no images" in run("image", "x", "-p", "yqcloud").stderr

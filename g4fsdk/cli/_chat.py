@@ -61,7 +61,7 @@ def chat(
     if replay is not None:
         _rehearse(replay, options.read_pace(pace), target, style, prompt, system, settings)
         return
-    target = target.checked()
+    target = target.checked().with_model()
     call = {"messages": as_messages(read_prompt(prompt), system), **settings}
     with target.client() as client:
         ask(client, call, style, stream=not no_stream)

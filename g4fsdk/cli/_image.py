@@ -46,7 +46,7 @@ def image(
     The provider is amigo, where none is named. An image that comes as bytes gets a data: address.
     """
     target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy)
-    with target.or_else("amigo").client() as client:
+    with target.or_else("amigo").with_model().client() as client:
         images = client.images.generate(prompt, **options.read_settings(option)).data
     show_images(images, as_json=as_json, output=output)
 

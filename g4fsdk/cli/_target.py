@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._errors import UsageError
+from g4fsdk._redact import redact_url
 
 if TYPE_CHECKING:
     from g4fsdk import Client
@@ -48,6 +49,13 @@ class Target:
             return self.or_else("openai")
         if not self.providers and not self.model:
             raise UsageError(NOBODY)
+        return self
+
+    def with_model(self) -> Target:
+        """Return the target, ready to ask. Raises UsageError for openai, whose server alone knows a model."""
+        if self.providers == ("openai",) and not self.model:
+            where = f"--base-url {redact_url(self.base_url)}" if self.base_url else "-p openai"
+            raise UsageError(f"say which model: add -m NAME; `g4fsdk models {where}` lists them")
         return self
 
     def client(self, **more: Any) -> Client:
