@@ -203,7 +203,17 @@ def test_diff_of_what_is_no_cassette_is_no_finding(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("[]")
 
     assert run("cassette", "diff", tmp_path / "a.yaml", NORMAL).exit_code == 2
-    assert run("cassette", "diff", NORMAL, "missing.yaml").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [(["missing.yaml", NORMAL], "OLD"), ([NORMAL, "missing.yaml"], "NEW")]
+)
+def test_diff_says_which_recording_is_missing(words: list[object], name: str) -> None:
+    result = run("cassette", "diff", *words)
+
+    assert result.exit_code == 2
+    assert f"'{name}'" in result.stderr
+    assert "'missing.yaml'" in result.stderr
 
 
 def test_check_of_our_recordings_is_fine() -> None:

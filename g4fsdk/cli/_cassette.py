@@ -90,7 +90,15 @@ def check(
 
 
 @app.command()
-def diff(old: CassetteFile, new: CassetteFile, as_json: options.AsJSON = False) -> None:
+def diff(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD", exists=True, dir_okay=False, help="The older recording.")
+    ],
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", exists=True, dir_okay=False, help="The newer recording.")
+    ],
+    as_json: options.AsJSON = False,
+) -> None:
     """Say how the service changed between two recordings: requests, keys, types, event types, end marker.
 
     Texts, ids and times do not count. Exit code 0: nothing changed, 1: something did, 2: no comparison.
@@ -104,7 +112,9 @@ def scrub(
     file: CassetteFile,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Write the clean recording here, not over FILE.", metavar="PATH"),
+        typer.Option(
+            "-o", "--output", help="Write the clean recording here, not over CASSETTE.", metavar="PATH"
+        ),
     ] = None,
     as_json: options.AsJSON = False,
 ) -> None:
