@@ -26,7 +26,8 @@ from g4fsdk.bench._contenders import (
 )
 from g4fsdk.bench._measure import generated, recorded
 from g4fsdk.bench._timing import alternate, slope
-from tests.test_cli import CASSETTES
+from g4fsdk.testing._cassette import Interaction, RecordedRequest, RecordedResponse
+from tests.test_cli import CASSETTES, delta, openai_cassette
 from tests.test_cli import run as command
 
 TINY = Scale(
@@ -187,6 +188,19 @@ def test_recordings_of_other_tools_are_read_by_their_bytes() -> None:
     cassette.metadata = {}
 
     assert answers(cassette)[0].play() == known - 1  # the handle to go on with is the provider's
+
+
+@pytest.mark.parametrize("provider", ["openai", ""])
+def test_a_list_of_models_is_no_answer(provider: str) -> None:
+    from g4fsdk.bench._recorded import answers
+
+    cassette = openai_cassette(delta(content="x"))
+    cassette.metadata["provider"] = provider
+    request = RecordedRequest("GET", "http://model.test/v1/models")
+    models = Interaction(request, RecordedResponse(200, chunks=[b'{"data": []}'], at_ms=[0.0]))
+    cassette.interactions = [models, *cassette.interactions, models]
+
+    assert [answer.body[:6] for answer in answers(cassette)] == [b"data: "]
 
 
 def test_a_cassette_without_an_answer_says_so() -> None:

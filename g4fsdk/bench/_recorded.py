@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from g4fsdk._errors import G4FError, UsageError
 from g4fsdk._flow import Stream, advance
@@ -14,7 +15,7 @@ from g4fsdk._parsers import Parser
 from g4fsdk._sse import SSEParser
 from g4fsdk._text import TextParser
 from g4fsdk._types import Chat, Conversation, Ids, Request, Response
-from g4fsdk.testing._cassette import Cassette, RecordedResponse
+from g4fsdk.testing._cassette import Cassette, Interaction, RecordedResponse
 from g4fsdk.testing._wire_events import wire_format
 
 MEGABYTES = 4
@@ -81,15 +82,15 @@ def _of_shape(cassette: Cassette) -> Iterator[Answer]:
     """Recordings of other tools do not say what they are of: then the bytes do."""
     for interaction in cassette.interactions:
         response = interaction.response
-        if _is_answer(response):
+        if interaction.request.method == "POST" and _is_answer(response):
             yield Answer(response.chunks, _PARSERS[wire_format(response)])
 
 
 def _of_provider(cassette: Cassette) -> Iterator[Answer]:
     """Go through the recorded requests as the provider makes them; those it streams are answers."""
-    responses = iter([interaction.response for interaction in cassette.interactions])
+    interactions = iter(cassette.interactions)
     attempt = 0
-    while (found := _next_stream(cassette, attempt, responses)) is not None:
+    while (found := _next_stream(cassette, attempt, interactions)) is not None:
         attempt += 1
         response, head = found
         if _is_answer(response):
@@ -97,20 +98,27 @@ def _of_provider(cassette: Cassette) -> Iterator[Answer]:
 
 
 def _next_stream(
-    cassette: Cassette, attempt: int, responses: Iterator[RecordedResponse]
+    cassette: Cassette, attempt: int, interactions: Iterator[Interaction]
 ) -> tuple[RecordedResponse, list[Response]] | None:
     """Return the next streamed response, and those of the requests before it that lead there."""
     used: list[Response] = []
-    for response in responses:
+    for interaction in interactions:
+        response = interaction.response
         try:
-            _replayed(cassette, attempt, used)
+            stream = _replayed(cassette, attempt, used)
         except _NeedsMoreError:
             used.append(Response(response.status, response.headers, response.body))
         except G4FError:
             used = []  # a try that failed in its set-up; the next response belongs to the next one
         else:
+            if _endpoint(stream.request.url) != _endpoint(interaction.request.url):
+                continue  # such as a list of models
             return response, [*used, Response(response.status, response.headers)]
     return None
+
+
+def _endpoint(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 class _NeedsMoreError(Exception):
