@@ -93,6 +93,37 @@ def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--help"], ["chat", "--help"], ["models"], []], ids=str)
+def test_a_reader_that_never_came_is_no_failure(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "g4fsdk.cli", *words]
+
+    with open(writing, "w") as out:
+        result = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no stream")
+@pytest.mark.parametrize(
+    ("words", "code"), [("--help", 0), ("models", 0), ("--version", 0), ("chat -p nope Hi", 2)]
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_failure(words: str, code: int, closed: str) -> None:
+    result = subprocess.run(
+        f'"{sys.executable}" -m g4fsdk.cli {words} {closed}',
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
     cassette = openai_cassette(delta(content="first\n"), delta(content="an hour later"))

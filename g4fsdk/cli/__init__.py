@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 _EXTRA = frozenset({"click", "rich", "typer", "yaml"})
@@ -10,6 +11,11 @@ _EXTRA = frozenset({"click", "rich", "typer", "yaml"})
 
 def main() -> None:
     """Run the command line on the arguments of the process, and exit."""
+    # A stream that the shell closed (>&-) is None.
+    sys.stdout, sys.stderr = (
+        stream or open(os.devnull, "w")  # noqa: SIM115  # open as long as the process
+        for stream in (sys.stdout, sys.stderr)
+    )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an answer may hold what the terminal can't show

@@ -31,6 +31,10 @@ def exit_code(run: Callable[[], object]) -> int:
         return end.exit_code
     except BrokenPipeError:
         return _let_go()
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return _let_go()  # rich, which prints the help, wanted to end the process with 1
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except _COMMAND_LINE_ERROR as error:
