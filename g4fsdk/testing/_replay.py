@@ -41,8 +41,8 @@ class Replay:
     *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session. *pace* is
     "instant", "recorded", or a factor on the recorded times (2.0 is half as fast). *cuts* is where bodies are
     cut: as "recorded", "whole", in pieces of so many bytes, or at random places for ("seed", n). *faults* are
-    applied in the order given. Where a recorded answer fell silent, an async program waits until it gives up,
-    at any pace.
+    applied in the order given. Where a recorded answer fell silent, an async program waits until it gives up;
+    at the pace "instant" for 5 seconds at most.
 
     A request is answered by the recorded one with the same method, URL and meaning of the body; each is
     played once, equal ones in recorded order. Give it as `transport` to `Client` or `AsyncClient`; threads

@@ -27,7 +27,8 @@ _BREAKS: dict[End, tuple[type[httpx.TransportError], str, str]] = {
     "reset": (httpx.ReadError, "", ""),
     "timeout": (httpx.ReadTimeout, "", ""),
 }
-_SILENCE_S = 300.0  # of a client that has no timeout
+# How long an answer stays silent where no timeout of the library ends it, and at most at the pace "instant".
+_SILENCE_S, _INSTANT_S = 300.0, 5.0
 
 
 class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -48,7 +49,7 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         await request.aread()
         take = self._playlist.claim(record_request(request))
         if take.response.status == 0:
-            await _be_silent(take, request, self._clock)
+            await _be_silent(take, request, self._factor, self._clock)
         return self._answer(take, request)
 
     def _answer(self, take: Take, request: httpx.Request) -> httpx.Response:
@@ -100,7 +101,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
                 await self._clock.sleep_async(delay)
             for delivered in self._deliver(data, expired):
                 yield delivered
-        await _be_silent(self._take, self._request, self._clock)
+        await _be_silent(self._take, self._request, self._factor, self._clock)
         self._end()
 
     def _beats(self) -> Iterator[tuple[float, bytes]]:
@@ -126,11 +127,11 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
             raise kind(message, request=self._request)
 
 
-async def _be_silent(take: Take, request: httpx.Request, clock: Clock) -> None:
+async def _be_silent(take: Take, request: httpx.Request, factor: float, clock: Clock) -> None:
     """Wait where nothing came, at any pace: which deadline of the program runs out first, only it knows."""
     if take.response.end == "timeout":
-        timeout = _read_timeout(request)
-        await clock.sleep_async(_SILENCE_S if timeout is None else timeout)
+        seconds = _read_timeout(request) or _SILENCE_S
+        await clock.sleep_async(seconds if factor else min(seconds, _INSTANT_S))
 
 
 def _read_timeout(request: httpx.Request) -> float | None:
