@@ -99,14 +99,16 @@ class Recorder:
     def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
         """Keep the first call: *provider* was asked *call*, the arguments of `create` or `generate`.
 
-        The providers of a fallback are asked the same with the same *ids*: the last one answered.
+        The providers of a fallback are asked the same with the same *ids*, but for the model, which each may
+        have of its own: the last one answered.
         """
-        if self.metadata["call"] is None or (ids is self._ids and _as_sent(call) == self.metadata["call"]):
+        sent, kept = _as_sent(call), self.metadata["call"]
+        if kept is None or (ids is self._ids and _but_for_the_model(sent) == _but_for_the_model(kept)):
             self._ids = ids
             own_address = provider.base_url != type(provider).url.rstrip("/")
             self.metadata["provider"] = self._provider or provider.name
             self.metadata["base_url"] = provider.base_url if own_address else None
-            self.metadata["call"] = _as_sent(call)
+            self.metadata["call"] = sent
 
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret, wherever it is found; clients do so with their `api_key`."""
@@ -155,6 +157,10 @@ class Recorder:
             more = [f"  ... and {len(leaks) - MAX_SHOWN} more"] if len(leaks) > MAX_SHOWN else []
             raise LeakError("\n".join([f"{self._path} was not written, secrets are left in:", *shown, *more]))
         return cassette
+
+
+def _but_for_the_model(call: Any) -> Any:
+    return {**call, "model": None} if isinstance(call, dict) else call
 
 
 def _as_sent(call: Mapping[str, Any]) -> Any:

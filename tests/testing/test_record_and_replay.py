@@ -88,7 +88,8 @@ def test_options_are_kept_as_they_were_sent(tmp_path: Path) -> None:
     assert run("chat", "--replay", path).stdout == "Hello\n"
 
 
-def test_the_provider_of_a_fallback_that_answered_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("models", [("", ""), ("gpt-4", "hermes-3")])
+def test_the_provider_of_a_fallback_that_answered_is_kept(tmp_path: Path, models: tuple[str, str]) -> None:
     path = tmp_path / "session.yaml"
     with (
         Server([Reply(status=503)] * 2) as broken,
@@ -96,8 +97,8 @@ def test_the_provider_of_a_fallback_that_answered_is_kept(tmp_path: Path) -> Non
         Recorder(path) as recorder,
     ):
         several = [
-            providers.get("yqcloud", base_url=broken.url),
-            providers.get("autonomous", base_url=server.url),
+            providers.get("yqcloud", base_url=broken.url, model=models[0]),
+            providers.get("autonomous", base_url=server.url, model=models[1]),
         ]
         with Client(several, retries=1, transport=recorder) as client:
             client.chat.completions.create("Question.")
@@ -106,6 +107,7 @@ def test_the_provider_of_a_fallback_that_answered_is_kept(tmp_path: Path) -> Non
 
     said = Cassette.load(path).metadata
     assert (said["provider"], said["base_url"]) == ("autonomous", server.url)
+    assert said["call"].get("model", "") == models[1]
     assert run("chat", "--replay", path).stdout == "Hello\n"
 
 
