@@ -132,9 +132,10 @@ async def _crowd(make: Callable[[], Any], base_url: str, size: int, tokens: int)
     client = make()
     if isinstance(client, AsyncClient):
         seen = await asyncio.gather(*(_ask_ours(client) for _ in range(size)))
-        own = client._connections._client
+        own = client._connections._theirs
         await client.close()
-        await own.aclose()
+        if own is not None:
+            await own.aclose()
     else:
         seen = await asyncio.gather(*(_ask_httpx(client, base_url) for _ in range(size)))
         await client.aclose()

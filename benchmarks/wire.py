@@ -102,7 +102,7 @@ def _async_client(name: str, client: AsyncClient, runner: asyncio.Runner, stack:
 
 
 async def _close(client: AsyncClient) -> None:
-    own = client._connections._client
+    own = client._connections._theirs
     await client.close()
     if own is not None:
         await own.aclose()

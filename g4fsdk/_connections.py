@@ -68,10 +68,13 @@ class _Timed(HTTPConnection):
     response_class = _Response
 
     def connect(self) -> None:
+        token = CLOCKS.set(None)  # connecting has a limit of its own, which what a proxy says is a part of
         try:
             super().connect()
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+        finally:
+            CLOCKS.reset(token)
 
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from functools import cache
@@ -57,15 +58,15 @@ class Connections:
         checked(http_client, "aclose", "http_client= takes an httpx.AsyncClient")
         checked(transport, "httpx_transport", "transport= takes a Recorder or Replay of g4fsdk.testing")
         self._owns = http_client is None
-        self._client: Any = http_client
-        self._loop: object = None
+        self._theirs: Any = http_client
+        self._here = threading.local()  # our own client and its loop: a thread runs one loop at a time
         self._transport = transport
         self._proxy = proxy
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
-        if self._owns and self._client is not None and self._loop == current_token():
-            await self._client.aclose()  # what belongs to a loop that is over is closed with its sockets only
+        if self._owns and getattr(self._here, "loop", None) == current_token():
+            await self._here.client.aclose()  # what belongs to a loop that is over goes with its sockets
 
     async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
@@ -106,10 +107,10 @@ class Connections:
         # Waiting for the pool is part of connecting; a write that stalls is silence.
         limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
         try:
-            self._look_at_the_loop()
+            client = self._client()
             with anyio.fail_after(whole[0] and whole[0] + _GRACE_S):
-                built = self._built(request, limits)
-                answer = await self._client.send(built, stream=True, follow_redirects=False)
+                built = _built(client, request, limits)
+                answer = await client.send(built, stream=True, follow_redirects=False)
         except TimeoutError as cause:
             raise clocks.expired(whole[1]) from cause
         except self.failures as cause:
@@ -117,18 +118,22 @@ class Connections:
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures)
 
-    def _look_at_the_loop(self) -> None:
-        """Take a client of our own for each event loop: connections of one that is over can't be used."""
-        loop = current_token() if self._owns else None
-        if loop != self._loop:
-            self._client, self._loop = _own_client(self._transport, self._proxy), loop
+    def _client(self) -> Any:
+        """Return the caller's client, or our own for this loop: another one's connections can't be used."""
+        if not self._owns:
+            return self._theirs
+        here, loop = self._here, current_token()
+        if getattr(here, "loop", None) != loop:
+            here.client, here.loop = _own_client(self._transport, self._proxy), loop
+        return here.client
 
-    def _built(self, request: Request, limits: dict[str, float | None]) -> Any:
-        built = self._client.build_request(
-            request.method, request.url, headers=dict(request.headers), content=request.body or None
-        )
-        built.extensions["timeout"] = limits
-        return built
+
+def _built(client: Any, request: Request, limits: dict[str, float | None]) -> Any:
+    built = client.build_request(
+        request.method, request.url, headers=dict(request.headers), content=request.body or None
+    )
+    built.extensions["timeout"] = limits
+    return built
 
 
 class Answer:

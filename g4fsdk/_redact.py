@@ -10,10 +10,10 @@ _SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNOREC
 _SECRET_QUERY = re.compile(
     r"([?&](?:[^=&#]*(?:key|token|secret|password|signature)[^=&#]*|sig|auth|code)=)[^&#]*", re.IGNORECASE
 )
-_USERINFO = re.compile(r"(?<=://)[^/?#@]*@")
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 # A shorter value would blank out ordinary words ("null", "EMPTY") wherever they stand.
 _MIN_SECRET = 6
-_SCHEMES = frozenset({"Bearer", "Digest", "ApiKey"})
+_SCHEMES = frozenset({"bearer", "digest", "apikey"})
 # Of a secret that was cut, no more than this is left to read.
 _HEAD = 8
 
@@ -36,26 +36,27 @@ def secrets_of(headers: Mapping[str, str], url: str = "") -> frozenset[str]:
     parts = {
         part for name, value in headers.items() if is_secret_header(name) for part in _parts(name, value)
     }
-    parts |= {part for info in _USERINFO.findall(url) for part in re.split("[:@]", info)}
-    return frozenset(part for part in parts - _SCHEMES if len(part) >= _MIN_SECRET)
+    parts |= {part for info in _USERINFO.findall(url) for part in info[:-1].partition(":")}
+    return frozenset(part for part in parts if len(part) >= _MIN_SECRET and part.casefold() not in _SCHEMES)
 
 
 def _parts(name: str, value: str) -> list[str]:
     if "cookie" in name.lower():
         value = re.sub(r"(?:^|;)[^=;]*=", ";", value)  # what a cookie is called is no secret
-    return re.split(r"[\s;,=]+", value)
+        return re.split(r"[\s;,=]+", value)
+    return [value.partition(" ")[2] or value, *re.split(r"[\s;,=]+", value)]
 
 
 def redact_text(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without *secrets*, and without what a cut left of one."""
-    for secret in sorted((one for one in secrets if len(one) >= _MIN_SECRET), key=len, reverse=True):
-        text = _masked(_masked(text, secret), secret.replace("/", "\\/"))  # as PHP writes JSON
-    return text
-
-
-def _masked(text: str, secret: str) -> str:
-    first, *others = text.split(secret[:_HEAD])
-    return first + "".join(MASK + part[_same(part, secret[_HEAD:]) :] for part in others)
+    long = [secret for secret in secrets if len(secret) >= _MIN_SECRET]
+    forms = {form for secret in long for form in (secret, secret.replace("/", "\\/"))}  # as PHP writes JSON
+    heads = re.compile("|".join(re.escape(form[:_HEAD]) for form in forms))
+    shown, at = "", 0
+    while forms and (found := heads.search(text, at)):
+        shown, start = shown + text[at : found.start()] + MASK, found.start()
+        at = start + max(_same(text[start : start + len(form)], form) for form in forms)
+    return shown + text[at:]
 
 
 def _same(text: str, other: str) -> int:

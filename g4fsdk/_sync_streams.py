@@ -49,6 +49,7 @@ def _read(reading: Reading, answer: Answer) -> Generator[list[Event], None, None
     """
     parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
+    events: list[Event] = []
     try:
         for data in answer.timed(clocks):
             if events := feed(data):
@@ -67,12 +68,13 @@ def _read(reading: Reading, answer: Answer) -> Generator[list[Event], None, None
         reading.is_over = True
     except failures as cause:
         error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
-        if error.events:
-            yield [*error.events]
+        if events := [*error.events]:
+            yield events
         if error is cause:
             raise
         raise error from cause
     finally:
+        events.clear()  # whoever closes the stream has some in hand
         try:
             if parser.done:
                 answer.drain()
@@ -80,15 +82,19 @@ def _read(reading: Reading, answer: Answer) -> Generator[list[Event], None, None
             answer.close()
 
 
+def _chunks(opened: OpenStream, in_hand: list[Chunk]) -> Iterator[list[Chunk]]:
+    for batch in opened.batches():
+        in_hand[:] = chunks_of(batch, opened.model)
+        yield in_hand
+
+
 class ChunkStream:
     """The OpenAI-shaped chunks of an answer. Leaving it early, or the block, frees the connection."""
 
     def __init__(self, opened: OpenStream) -> None:
         self._opened = opened
-        model = opened.model
-        self._chunks: Iterator[Chunk] = chain.from_iterable(
-            chunks_of(batch, model) for batch in opened.batches()
-        )
+        self._in_hand: list[Chunk] = []
+        self._chunks = chain.from_iterable(_chunks(opened, self._in_hand))
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -98,7 +104,7 @@ class ChunkStream:
 
     def close(self) -> None:
         """Free the connection. What has not been read is lost."""
-        self._chunks = iter(())
+        self._in_hand.clear()
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -149,7 +155,7 @@ class ChatStream:
 
     def close(self) -> None:
         """Free the connection. What has not been read is lost."""
-        self._is_closed, self._events = True, iter(())
+        self._is_closed = True
         if self._opened is not None:
             self._opened.close()
 

@@ -380,6 +380,28 @@ def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None
     assert redact_text(text, ["abcd/efghij"]) == redacted
 
 
+def test_secrets_that_begin_alike_are_all_hidden() -> None:
+    secrets = ["eyJhbGciOiJ.one", "eyJhbGciOiJ.another/x"]
+
+    text = "key eyJhbGciOiJ.another\\/x, cookie eyJhbGciOiJ.one, cut eyJhbGciOiJ.an"
+
+    assert redact_text(text, secrets) == "key ***, cookie ***, cut ***"
+
+
+@pytest.mark.parametrize("key", ["ab12;cd34;ef56", "a correct horse"])
+def test_a_key_of_short_parts_is_hidden_as_a_whole(key: str) -> None:
+    secrets = secrets_of({"X-Api-Key": key, "Authorization": f"bearer {key}"})
+
+    assert redact_text(f"no bearer {key}!", secrets) == "no bearer ***!"
+
+
+def test_an_at_in_a_password_does_not_show_its_rest() -> None:
+    url = "http://bob:p@ssword-x@host/v1"
+
+    assert redact_url(url) == "http://***@host/v1"
+    assert redact_text("not p@ssword-x", secrets_of({}, url)) == "not ***"
+
+
 # --- When all have failed ---
 
 

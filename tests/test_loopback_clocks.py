@@ -21,7 +21,7 @@ from g4fsdk import (
     Timeouts,
     UsageError,
 )
-from g4fsdk.testing import Recorder
+from g4fsdk.testing import Cassette, Recorder, Replay
 from tests.loopback import Reply, Server
 from tests.loopback_clients import (
     COLOURS,
@@ -100,6 +100,34 @@ def test_recorder_keeps_the_clocks_of_its_client(colour: Colour, tmp_path: Path)
 
     assert isinstance(outcome.error, DeadlineError)
     assert outcome.error.clock == "connect"
+
+
+@both
+def test_proxy_that_makes_no_tunnel_is_under_the_connect_clock_or_silent(colour: Colour) -> None:
+    """Each library has its own idea of where connecting ends; both end it in time."""
+    with Server(Reply(has_head=False, end="hold")) as proxy:
+        started = time.monotonic()
+        limits = clocks(connect=TICK, idle=PATIENT)
+        outcome = ask(colour, "openai", "https://service.example", timeout=limits, proxy=proxy.url)
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == ("connect" if colour == "sync" else "idle")
+    assert time.monotonic() - started < 3.0
+
+
+@both
+@pytest.mark.parametrize("clock", ["first_event", "idle", "total"])
+def test_silence_is_recorded_as_silence(colour: Colour, clock: str, tmp_path: Path) -> None:
+    limits = clocks(**{clock: TICK})
+    with Server(Reply(has_head=False, end="hold")) as server, Recorder(tmp_path / "one.yaml") as recorder:
+        live = ask(colour, "openai", server.url, timeout=limits, transport=recorder)
+
+    [recorded] = Cassette.load(tmp_path / "one.yaml").interactions
+    again = ask(colour, "openai", server.url, timeout=limits, transport=Replay(tmp_path / "one.yaml"))
+    assert (recorded.response.status, recorded.response.end) == (0, "timeout")
+    assert live.said() == again.said()
+    assert isinstance(live.error, DeadlineError)
+    assert live.error.clock == clock
 
 
 @both

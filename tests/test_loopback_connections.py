@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -26,6 +27,7 @@ from tests.loopback_clients import (
     every_provider,
     media,
     service,
+    tokens,
     unfinished,
 )
 
@@ -343,6 +345,56 @@ def test_client_serves_one_event_loop_after_the_other() -> None:
 
 async def complete_once(client: AsyncClient) -> str:
     return (await client.chat.completions.create("Hello")).text
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_threads_with_a_loop_each_share_a_client() -> None:
+    with Server(lambda _: answer("openai", "one")) as server:
+        client = AsyncClient("openai", model="gpt-4o", base_url=f"{server.url}/v1")
+        with ThreadPoolExecutor(3) as pool:
+            calls = [pool.submit(asyncio.run, complete_ten_times(client)) for _ in range(3)]
+            said = [call.result() for call in calls]
+        connections = {request.connection for request in server.requests}
+    del client, calls
+    gc.collect()
+
+    assert said == [["one"] * 10] * 3
+    assert len(connections) == 3
+
+
+async def complete_ten_times(client: AsyncClient) -> list[str]:
+    return [await complete_once(client) for _ in range(10)]
+
+
+@both
+@pytest.mark.parametrize("as_chunks", [False, True])
+def test_loop_over_a_stream_ends_when_it_is_closed(colour: Colour, as_chunks: bool) -> None:
+    with Server(Reply([b"".join(tokens("openai", *"abcdefgh") + ending("openai"))])) as server:
+        assert count_until_closed(colour, f"{server.url}/v1", as_chunks) == 1
+
+
+def count_until_closed(colour: Colour, url: str, as_chunks: bool) -> int:
+    said: dict[str, Any] = {"base_url": url, "model": "gpt-4o"}
+    if colour == "sync":
+        count = 0
+        with Client("openai", **said) as client:
+            completions = client.chat.completions
+            given: Any = completions.create("x", stream=True) if as_chunks else completions.stream("x")
+            for count, _ in enumerate(given, 1):  # noqa: B007
+                given.close()
+        return count
+
+    async def main() -> int:
+        count = 0
+        async with AsyncClient("openai", **said) as client:
+            completions = client.chat.completions
+            given: Any = await completions.create("x", stream=True) if as_chunks else completions.stream("x")
+            async for _ in given:
+                count += 1
+                await given.close()
+        return count
+
+    return asyncio.run(main())
 
 
 @both

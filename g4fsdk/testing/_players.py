@@ -110,13 +110,20 @@ def client_arguments(
             pytrace=False,
         )
     given = {**settings, "transport": replay}
-    if booked is None or not isinstance(settings["provider"], str):
+    if booked is None:
         return given
     booking, cassette = booked
+    if not isinstance(settings["provider"], str):  # providers made by the project know their own
+        recorded = _whom(cassette, cassette.metadata.get("provider") or "")
+        return {name: value for name, value in given.items() if recorded.get(name) != value}
     recorded = _whom(cassette, settings["provider"])
     if booking.records_anew:
         return {**recorded, **given}
-    return {**given, **{name: recorded[name] for name in recorded.keys() & given.keys() & {"base_url"}}}
+    return (
+        {**given, "base_url": recorded["base_url"]}
+        if recorded.keys() & given.keys() & {"base_url"}
+        else given
+    )
 
 
 def _provider_of(booking: Booking) -> str | None:

@@ -13,6 +13,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
+from g4fsdk._errors import DeadlineError
 from g4fsdk.testing._requests_bodies import record_request
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 _ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
     ((NewConnectionError,), "reset"),  # in urllib3 a kind of timeout, whatever happened
     ((http.client.RemoteDisconnected,), "truncated"),  # in http.client a kind of reset, though it is a FIN
-    ((TimeoutError, Urllib3TimeoutError, requests.Timeout), "timeout"),
+    ((TimeoutError, Urllib3TimeoutError, requests.Timeout, DeadlineError), "timeout"),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "reset"),
     ((http.client.HTTPException, ProtocolError), "truncated"),
 )
 _VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
-_ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSError)
+_ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, DeadlineError)
 
 
 class RecordingAdapter(BaseAdapter):
