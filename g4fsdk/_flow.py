@@ -144,7 +144,8 @@ class Provider:
             _check_value("the API key", api_key)
 
     def __repr__(self) -> str:
-        return f"<Provider {self.name} at {redact_url(self.base_url)}>"
+        model = f" with {self.model}" if self.model else ""
+        return f"<Provider {self.name} at {redact_url(self.base_url)}{model}>"
 
     def chat(self, chat: Chat) -> Flow:
         """Return the flow of requests that answers *chat*.

@@ -430,13 +430,13 @@ def test_the_last_of_several_failures_tells_of_all() -> None:
         (DeadlineError("late", clock="total"), None),
         (DeadlineError("late", clock="idle"), "INFO"),
         (TransportError("reset"), "INFO"),
-        (UsageError("it takes no temperature"), "WARNING"),
+        (UsageError("it takes no temperature"), "WARNING"),  # nor will it the next time
     ],
 )
 def test_all_but_the_end_of_the_whole_time_leads_to_the_next(
     error: G4FError, level: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tasks = [*settings(["yqcloud", "amigo"]).image_tasks("a cat", "", {})]
+    tasks = [*settings(["yqcloud", providers.get("amigo", model="o1")]).image_tasks("a cat", "", {})]
     errors: list[G4FError] = []
 
     with caplog.at_level("INFO", "g4fsdk"):
@@ -444,7 +444,7 @@ def test_all_but_the_end_of_the_whole_time_leads_to_the_next(
 
     assert (asks, errors) == (level is not None, [error])
     said = [(record.levelname, record.message) for record in caplog.records]
-    next_one = "<Provider amigo at https://api.amigochat.io>"
+    next_one = "<Provider amigo at https://api.amigochat.io with o1>"
     assert said == ([(level, f"{error}; asking {next_one} next")] if level else [])
 
 

@@ -75,6 +75,25 @@ def test_the_settings_of_the_clients(project: Project) -> None:
     result.stdout.fnmatch_lines(["*no recorded interaction answers this request:"])
 
 
+@pytest.mark.parametrize("several", ["made", '["yqcloud", made]', "[made, made]"])
+def test_providers_made_by_the_project(project: Project, several: str) -> None:
+    project.copy("openai/aimock-stream")
+    project.add_test(f"""
+        from g4fsdk import providers
+
+        @pytest.fixture
+        def g4f_settings(g4f_settings):
+            made = providers.get("openai", base_url=g4f_settings["base_url"], model="gpt-4o")
+            return {{**g4f_settings, "provider": {several}, "retries": 0}}
+
+        @pytest.mark.g4f_cassette("openai/aimock-stream")
+        def test_it(g4f_client):
+            assert g4f_client.chat.completions.create("plain", stream=True)
+    """)
+
+    project.run().stdout.no_fnmatch_line("*belongs to one provider*")
+
+
 def test_the_settings_and_the_replay_of_a_test_without_the_marker(project: Project) -> None:
     project.copy("yqcloud/normal")
     project.add_test(f"""
