@@ -83,8 +83,9 @@ def _read(reading: Reading, answer: Answer) -> Generator[list[Event], None, None
 
 
 def _chunks(opened: OpenStream, in_hand: list[Chunk]) -> Iterator[list[Chunk]]:
+    model = opened.model
     for batch in opened.batches():
-        in_hand[:] = chunks_of(batch, opened.model)
+        in_hand[:] = chunks_of(batch, model)
         yield in_hand
 
 
