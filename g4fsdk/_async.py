@@ -21,7 +21,7 @@ from g4fsdk._call import (
 )
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
-from g4fsdk._errors import G4FError, UsageError
+from g4fsdk._errors import G4FError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._httpx import AsyncTransport, Connections
 from g4fsdk._reading import Reading
@@ -100,14 +100,9 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _clocks(self) -> Clocks:
-        if self._is_closed:
-            raise UsageError("this client is closed; make a new one")
-        return self._settings.clocks()
-
     async def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._clocks()
+        clocks = self._settings.clocks(is_closed=self._is_closed)
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -286,7 +281,8 @@ class Models:
         task, fixed = self._client._settings.models_task()
         if fixed is not None:
             return fixed
-        return await self._client._retrying(self._ask, task, self._client._clocks())
+        clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
+        return await self._client._retrying(self._ask, task, clocks)
 
     async def _ask(self, task: Task, clocks: Clocks) -> ModelList:
         request = task.provider.list_models()

@@ -158,7 +158,10 @@ class Settings:
         fixed = provider.list_models() is None
         return task, task.models([*provider.models, *provider.image_models]) if fixed else None
 
-    def clocks(self) -> Clocks:
+    def clocks(self, *, is_closed: bool) -> Clocks:
+        """Return the clocks of a call. Raises UsageError when its client *is_closed*."""
+        if is_closed:
+            raise UsageError("this client is closed; make a new one")
         return Clocks(self.timeouts)
 
     def _asked(self, model: str, conversation: Conversation | None) -> Iterable[Provider]:
@@ -213,9 +216,9 @@ def _read_providers(
     given = {key: value for key, value in settings.items() if value is not None}
     several = [] if provider is None else [provider] if isinstance(provider, str | Provider) else [*provider]
     has_objects = any(isinstance(one, Provider) for one in several)
-    own = sorted({"base_url", "api_key"} & given.keys()) + ["headers"] * (
-        has_objects and bool(given.get("headers"))
-    )
+    own = sorted({"base_url", "api_key"} & given.keys())
+    if has_objects and given.get("headers"):  # names take them all, objects have their own
+        own.append("headers")
     if own and (len(several) != 1 or has_objects):
         raise UsageError(
             f"{own[0]}= belongs to one provider: name exactly one, or say providers.get(name, {own[0]}=...)"

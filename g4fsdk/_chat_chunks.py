@@ -97,10 +97,11 @@ class ChatChunkDecoder(Decoder):
         return delta.reasoning_content or delta.reasoning or ""
 
     def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
-        if data.strip() == b"[DONE]":
+        bare = data.strip()
+        if bare == b"[DONE]":
             self._done(out)
             return
-        if not data.strip():
+        if not bare:
             return  # some send it to keep the connection alive
         value = self.load(data)
         if not isinstance(value, dict):

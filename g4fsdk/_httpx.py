@@ -26,8 +26,8 @@ from g4fsdk._whole import WholeAnswer
 # With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
 # default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
-# Around what records: in a fixture nobody may have a loop left to close them in.
-_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
+# Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
+NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
 # an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
 _GRACE_S = 1.0
@@ -209,7 +209,7 @@ def _tls() -> ssl.SSLContext:
 def _own_client(transport: Any, proxy: str | None) -> httpx.AsyncClient:
     if transport is None:
         return _live(proxy, _LIMITS)
-    inner = [_Own(_live(proxy, _NONE_KEPT))] if getattr(transport, "wraps", False) else []
+    inner = [_Own(_live(proxy, NONE_KEPT))] if getattr(transport, "wraps", False) else []
     return httpx.AsyncClient(transport=transport.httpx_transport(*inner), cookies=_no_cookies())
 
 

@@ -211,10 +211,10 @@ def _session(transport: SyncTransport | None) -> requests.Session:
 
 
 def _adapter(transport: Any) -> BaseAdapter:
-    own = _Adapter(pool_maxsize=_POOL_SIZE)
     if transport is None:
-        return own
-    theirs: BaseAdapter = transport.requests_adapter(*([own] if getattr(transport, "wraps", False) else []))
+        return _Adapter(pool_maxsize=_POOL_SIZE)
+    inner = [_Adapter(pool_maxsize=_POOL_SIZE)] if getattr(transport, "wraps", False) else []
+    theirs: BaseAdapter = transport.requests_adapter(*inner)
     return theirs
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from g4fsdk._call import ConversationLike, ProviderLike, Settings, captured, register_secrets
 from g4fsdk._clocks import Clocks
 from g4fsdk._completions import Completion, ImagesResponse, ModelList
-from g4fsdk._errors import G4FError, UsageError
+from g4fsdk._errors import G4FError
 from g4fsdk._flow import Flow, Stream, advance
 from g4fsdk._reading import Reading
 from g4fsdk._requests import Connections, SyncTransport
@@ -92,14 +92,9 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _clocks(self) -> Clocks:
-        if self._is_closed:
-            raise UsageError("this client is closed; make a new one")
-        return self._settings.clocks()
-
     def _open(self, tasks: Sequence[Task]) -> OpenStream:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._clocks()
+        clocks = self._settings.clocks(is_closed=self._is_closed)
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -275,7 +270,8 @@ class Models:
         task, fixed = self._client._settings.models_task()
         if fixed is not None:
             return fixed
-        return self._client._retrying(self._ask, task, self._client._clocks())
+        clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
+        return self._client._retrying(self._ask, task, clocks)
 
     def _ask(self, task: Task, clocks: Clocks) -> ModelList:
         request = task.provider.list_models()

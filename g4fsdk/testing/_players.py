@@ -91,8 +91,9 @@ def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
 
 
 def _whom(cassette: Cassette, provider: str) -> dict[str, Any]:
-    model, base_url = (cassette.metadata.get("call") or {}).get("model"), base_url_of(cassette, provider)
-    return {**({"model": model} if model else {}), **({"base_url": base_url} if base_url else {})}
+    model = (cassette.metadata.get("call") or {}).get("model")
+    found = {"model": model, "base_url": base_url_of(cassette, provider)}
+    return {name: value for name, value in found.items() if value}
 
 
 def client_arguments(
@@ -119,11 +120,9 @@ def client_arguments(
     recorded = _whom(cassette, settings["provider"])
     if booking.records_anew:
         return {**recorded, **given}
-    return (
-        {**given, "base_url": recorded["base_url"]}
-        if recorded.keys() & given.keys() & {"base_url"}
-        else given
-    )
+    if "base_url" in given and "base_url" in recorded:
+        given["base_url"] = recorded["base_url"]
+    return given
 
 
 def _provider_of(booking: Booking) -> str | None:

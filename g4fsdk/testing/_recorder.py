@@ -102,8 +102,11 @@ class Recorder:
         The providers of a fallback are asked the same with the same *ids*, but for the model, which each may
         have of its own: the last one answered.
         """
-        sent, kept = _as_sent(call), self.metadata["call"]
-        if kept is None or (ids is self._ids and _but_for_the_model(sent) == _but_for_the_model(kept)):
+        kept = self.metadata["call"]
+        if kept is not None and ids is not self._ids:
+            return
+        sent = _as_sent(call)
+        if kept is None or _but_for_the_model(sent) == _but_for_the_model(kept):
             self._ids = ids
             own_address = provider.base_url != type(provider).url.rstrip("/")
             self.metadata["provider"] = self._provider or provider.name

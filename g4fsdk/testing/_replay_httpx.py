@@ -49,7 +49,7 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         await request.aread()
         take = self._playlist.claim(record_request(request))
         if take.response.status == 0:
-            await _be_silent(take, request, self._factor, self._clock)
+            await _be_silent(take, _read_timeout(request), self._factor, self._clock)
         return self._answer(take, request)
 
     def _answer(self, take: Take, request: httpx.Request) -> httpx.Response:
@@ -85,6 +85,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._factor = factor
         self._clock = clock
         self._start = clock.now()
+        self._timeout = _read_timeout(request)
 
     def __iter__(self) -> Iterator[bytes]:
         for due, data in self._beats():
@@ -101,7 +102,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
                 await self._clock.sleep_async(delay)
             for delivered in self._deliver(data, expired):
                 yield delivered
-        await _be_silent(self._take, self._request, self._factor, self._clock)
+        await _be_silent(self._take, self._timeout, self._factor, self._clock)
         self._end()
 
     def _beats(self) -> Iterator[tuple[float, bytes]]:
@@ -110,9 +111,9 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def _delay(self, due: float) -> tuple[float, bool]:
         """Return the seconds to wait, and whether the read times out after them."""
-        delay, timeout = self._start + due - self._clock.now(), _read_timeout(self._request)
-        if timeout is not None and delay > timeout:
-            return timeout, True
+        delay = self._start + due - self._clock.now()
+        if self._timeout is not None and delay > self._timeout:
+            return self._timeout, True
         return delay, False
 
     def _deliver(self, data: bytes, expired: bool) -> list[bytes]:
@@ -127,10 +128,10 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
             raise kind(message, request=self._request)
 
 
-async def _be_silent(take: Take, request: httpx.Request, factor: float, clock: Clock) -> None:
+async def _be_silent(take: Take, limit_s: float | None, factor: float, clock: Clock) -> None:
     """Wait where nothing came, at any pace: which deadline of the program runs out first, only it knows."""
     if take.response.end == "timeout":
-        seconds = _read_timeout(request) or _SILENCE_S
+        seconds = limit_s or _SILENCE_S
         await clock.sleep_async(seconds if factor else min(seconds, _INSTANT_S))
 
 

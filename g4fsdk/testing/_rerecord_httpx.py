@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from g4fsdk._httpx import NONE_KEPT
 from g4fsdk.testing._errors import MismatchError
 
 if TYPE_CHECKING:
     from g4fsdk.testing._recorder import Recorder
     from g4fsdk.testing._replay_httpx import ReplayTransport
-
-# A fixture has no event loop in which to close connections, so that none is kept.
-_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 
 
 class PlayOrRecordTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -25,7 +23,7 @@ class PlayOrRecordTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     ) -> None:
         self._play = play
         self._blocking = recorder.httpx_transport()
-        self._async = recorder.httpx_transport(inner or httpx.AsyncHTTPTransport(limits=_NONE_KEPT))
+        self._async = recorder.httpx_transport(inner or httpx.AsyncHTTPTransport(limits=NONE_KEPT))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response, or the live one."""
