@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from g4fsdk.bench._corpora import CUTS, EVENTS, SSE, TEXT_BYTES, Corpus, chat_ui, cut_name, sse, text, tokens
+from g4fsdk.bench._corpora import (
+    CUTS,
+    EVENTS,
+    SSE,
+    TEXT_BYTES,
+    Corpus,
+    chat_ui,
+    cut_name,
+    sse,
+    text,
+    tokens,
+)
 from g4fsdk.bench._recorded import Answer, answers
 
 __all__ = [
@@ -37,7 +48,7 @@ CASSETTES = Path(__file__).parents[1] / "cassettes"
 
 def recorded(name: str) -> list[Answer]:
     """Return the answers in the cassette *name*, like `openai/hello`."""
-    from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._cassette.cassette import Cassette
 
     return answers(Cassette.load(CASSETTES / f"{name}.yaml"))
 

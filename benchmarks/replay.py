@@ -14,7 +14,7 @@ import requests
 
 from benchmarks._bench import Bench
 from g4fsdk.testing import Cassette, Replay
-from g4fsdk.testing._cassette import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
 
 _URL = "https://service.test/v1/chat/completions"
 _JSON = [("Content-Type", "application/json")]

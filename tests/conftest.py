@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.plugin_project import Project
+from tests.support.plugin_project import Project
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["sample_project"]
-pytest.register_assert_rewrite("tests.loopback_clients")  # where clients differ, the difference is shown
+pytest.register_assert_rewrite(
+    "tests.support.loopback_clients"
+)  # where clients differ, the difference is shown
 # A busy machine is no failure, and nothing is kept between runs.
 settings.register_profile(
     "g4fsdk", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -18,12 +18,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from g4fsdk import Chat, Conversation, ConversationEvent, G4FError, Ids, Request, Response, Stream, advance
+from g4fsdk import (
+    Chat,
+    Conversation,
+    ConversationEvent,
+    G4FError,
+    Ids,
+    Request,
+    Response,
+    Stream,
+    advance,
+)
 from g4fsdk import providers as g4f_providers
 from g4fsdk._version import __version__
-from g4fsdk.testing._cassette import Cassette, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._import import from_capture
-from g4fsdk.testing._scrub import Scrubber, find_leaks
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._imports.files import from_capture
+from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks
 
 ROOT = Path(__file__).parents[1]
 CAPTURES = ROOT.parent / "shared" / "captures"

@@ -1,178 +1,258 @@
-"""The shape of the package: imports point down, the core is pure, the public names are all there."""
+"""The shape of the package: imports go one way, in no circle; the core is pure; a library has one folder."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
 import g4fsdk
-from g4fsdk import AsyncClient, Client
-from g4fsdk import _async as async_shell
-from g4fsdk import _sync as sync_shell
 
 ROOT = Path(g4fsdk.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
-#: Each module or package with its floor: 0 to 2 are pure, 3 does the I/O, 4 stands on it.
-FLOORS = {
-    **dict.fromkeys(("_version", "_redact", "_errors", "_types", "_buffers"), 0),
-    **dict.fromkeys(
-        ("_events", "_surrogates", "_completions", "_status", "_decoder", "_devalue", "_prompts", "_bodies"),
-        1,
-    ),
-    **dict.fromkeys(
-        (
-            "_chat_chunks",
-            "_answers",
-            "_plain_chunks",
-            "_tool_calls",
-            "_images",
-            "_chatui",
-            "_parsers",
-            "_fast",
-            "_sse",
-            "_json_lines",
-            "_text",
-        ),
-        1,
-    ),
-    **dict.fromkeys(
-        ("_document", "parsers", "_flow", "_retries", "_redirects", "_failures", "_inflate", "_whole"), 1
-    ),
-    "providers": 2,
-    **dict.fromkeys(("_ids", "_clocks", "_task", "_call", "_connections", "_requests", "_httpx"), 3),
-    **dict.fromkeys(("_reading", "_sync", "_sync_streams", "_async", "_async_streams"), 3),
-    **dict.fromkeys(("g4f", "testing", "cli", "bench"), 4),
-}
-IMPURE = {
-    *(
-        "socket",
-        "ssl",
-        "select",
-        "selectors",
-        "asyncio",
-        "threading",
-        "concurrent",
-        "multiprocessing",
-        "anyio",
-    ),
-    *("time", "datetime", "random", "secrets", "uuid", "os", "pathlib", "tempfile", "subprocess", "shutil"),
-    *(
-        "requests",
-        "httpx",
-        "urllib3",
-        "http.client",
-        "http.cookiejar",
-        "urllib.request",
-        "vcr",
-        "typer",
-        "rich",
-    ),
-}
-#: The only files of the package proper that may import a library. The harness has adapters of its own.
+#: Folders and modules in the order in which they may import: themselves and what stands before them.
+ORDER = (
+    "_version",
+    "_core.model",
+    "_core.decoding",
+    "_core.framing",
+    "_core.flow",
+    "parsers",
+    "providers",
+    "_client",
+    "_client.blocking",
+    "_client.asynchronous",
+    "g4f",
+    "testing._cassette",
+    "testing._secrets",
+    "testing._replay",
+    "testing._server",
+    "testing._record",
+    "testing._checks",
+    "testing._imports",
+    "testing._pytest",
+    "testing",
+    "bench",
+    "cli",
+)
+PURE = frozenset("_version _core.model _core.decoding _core.framing _core.flow parsers providers".split())
+#: Each is a whole on the order's step, but knows nothing of the other.
+STRANGERS = {("_client.asynchronous", "_client.blocking")}
+IMPURE = frozenset(
+    "socket ssl select selectors asyncio threading concurrent multiprocessing anyio time datetime random "
+    "secrets uuid os pathlib tempfile subprocess shutil importlib "
+    "requests httpx urllib3 http.client http.cookiejar urllib.request vcr typer rich".split()
+)
+#: Where a library may be imported: a folder, or one file. The adapters of the harness have their own table.
 IMPORTERS = {
-    "requests": {"_requests.py"},
-    "httpx": {"_httpx.py"},
-    "urllib3": {"_requests.py", "_connections.py"},
-    "tenacity": {"_retries.py"},
+    "requests": {"_client.blocking"},
+    "urllib3": {"_client.blocking"},
+    "httpx": {"_client.asynchronous"},
+    "tenacity": {"_client.retries"},
+}
+HARNESS_ADAPTERS = {
+    "requests": {"testing._replay", "testing._record"},
+    "urllib3": {"testing._replay", "testing._record"},
+    "httpx": {"testing._replay", "testing._record"},
+    "yaml": {"testing._cassette"},
+    "hypothesis": {"testing.strategies"},
     "vcr": set[str](),
 }
-PROPER = [path for path in FILES if path.relative_to(ROOT).parts[0] not in ("testing", "bench", "cli")]
+Sources: TypeAlias = Mapping[str, str]
+#: Loaded when the module runs, for types alone, or only named in a string.
+Kind: TypeAlias = Literal["run", "types", "string"]
+Arrow: TypeAlias = tuple[str, Kind]  # what is imported, and how
 
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+# --- The checks: from sources, by module name, to what is wrong with them ---
 
 
-every_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+def arrows_of(source: str) -> Iterator[Arrow]:
+    """Give what *source* imports anywhere, and the modules of ours that it names in a string."""
+    yield from _arrows(ast.parse(source).body, kind="run")
 
 
-@cache
-def imports_of(path: Path) -> tuple[str, ...]:
-    """Return what *path* imports when it runs, anywhere in it."""
-    return tuple(_imports(ast.parse(path.read_text()).body))
-
-
-def _imports(nodes: list[Any]) -> Iterator[str]:
+def _arrows(nodes: list[Any], *, kind: Kind) -> Iterator[Arrow]:
     for node in nodes:
         match node:
             case ast.Import(names=names):
-                yield from (alias.name for alias in names)
+                yield from ((alias.name, kind) for alias in names)
             case ast.ImportFrom(module=str(module), names=names):
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in names)
-            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=orelse):
-                yield from _imports(orelse)
+                yield from ((f"{module}.{alias.name}", kind) for alias in names)
+            case ast.Constant(value=str(text)) if re.fullmatch(r"g4fsdk(\.\w+)+", text):
+                yield text, "string"
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=orelse):
+                yield from _arrows(body, kind="types")
+                yield from _arrows(orelse, kind=kind)
             case ast.AST():
-                yield from _imports([*ast.iter_child_nodes(node)])
+                yield from _arrows([*ast.iter_child_nodes(node)], kind=kind)
 
 
-def module_of(path: Path) -> str:
-    first = path.relative_to(ROOT).parts[0]
-    return first.removesuffix(".py")
+def own_arrows(module: str, sources: Sources) -> Iterator[Arrow]:
+    """Give the modules of *sources* that *module* imports; a public name counts as where it lives."""
+    for name, kind in arrows_of(sources[module]):
+        inner = name.removeprefix("g4fsdk.")
+        if inner == name:
+            continue
+        found = next((part for part in prefixes(home_of(inner)) if part in sources), module)
+        if found != module:
+            yield found, kind
 
 
-@every_file
-def test_imports_point_down(path: Path) -> None:
-    if path == ROOT / "__init__.py":
-        assert [name for name in imports_of(path) if name.startswith("g4fsdk")] == [
-            "g4fsdk._version",
-            "g4fsdk._version.__version__",
-        ]
-        return
-    floor = FLOORS[module_of(path)]
-
-    for imported in imports_of(path):
-        parts = imported.split(".")
-        if parts[0] == "g4fsdk" and len(parts) > 1 and parts[1] in FLOORS:
-            assert FLOORS[parts[1]] <= floor, f"{name_of(path)} imports {imported}"
+def prefixes(name: str) -> Iterator[str]:
+    """Give the dotted *name* and the names of what holds it, the longest first."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
-def test_every_module_has_a_floor() -> None:
-    assert {module_of(path) for path in FILES} - {"__init__"} <= FLOORS.keys()
+@cache
+def home_of(name: str) -> str:
+    return g4fsdk._MODULE_OF.get(name, name)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if FLOORS.get(module_of(path), 9) <= 2], ids=name_of)
-def test_the_core_is_pure(path: Path) -> None:
-    for imported in imports_of(path):
-        names = {imported, imported.split(".")[0]}
-        assert not names & IMPURE, f"{name_of(path)} imports {imported}"
+def place_of(module: str) -> str:
+    """Return the entry of ORDER that *module* belongs to: the longest that begins its name."""
+    return next(name for name in prefixes(module) if name in ORDER)
 
 
-@pytest.mark.parametrize("library", IMPORTERS)
-def test_a_library_has_one_importer(library: str) -> None:
-    found = {name_of(path) for path in PROPER if library in {name.split(".")[0] for name in imports_of(path)}}
+def wrong_arrows(sources: Sources) -> list[str]:
+    return [
+        f"{module} imports {other}"
+        for module in sources
+        for other, _ in own_arrows(module, sources)
+        if not may_import(place_of(module), place_of(other))
+    ]
 
-    assert found == IMPORTERS[library]
+
+def may_import(place: str, other: str) -> bool:
+    return ORDER.index(other) <= ORDER.index(place) and (place, other) not in STRANGERS
 
 
-@pytest.mark.parametrize("path", [*(ROOT / "providers").glob("*.py")], ids=name_of)
+def circle(sources: Sources) -> list[str]:
+    """Return the modules of one circle of imports at run time, or none."""
+    graph = {name: {to for to, kind in own_arrows(name, sources) if kind == "run"} for name in sources}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [*error.args[1]]
+    return []
+
+
+def impure_imports(sources: Sources) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for module, source in sources.items()
+        if place_of(module) in PURE
+        for name, kind in arrows_of(source)
+        if kind == "run" and IMPURE.intersection(prefixes(name))
+    ]
+
+
+def wrong_importers(sources: Sources) -> list[str]:
+    return [
+        f"{module} imports {library}"
+        for module, source in sources.items()
+        for library, allowed in allowed_importers(module).items()
+        if not {module, place_of(module)} & allowed
+        and any(kind == "run" and name.partition(".")[0] == library for name, kind in arrows_of(source))
+    ]
+
+
+def allowed_importers(module: str) -> Mapping[str, set[str]]:
+    return HARNESS_ADAPTERS if module.partition(".")[0] == "testing" else IMPORTERS
+
+
+# --- The package ---
+
+SOURCES: Sources = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path.read_text()
+    for path in sorted(ROOT.rglob("*.py"))
+    if path != ROOT / "__init__.py"
+}
+every_module = pytest.mark.parametrize("module", SOURCES)
+
+
+def test_every_module_has_a_place() -> None:
+    for module in SOURCES:
+        assert module in ("_core", "_client") or place_of(module) in ORDER
+
+
+def test_imports_go_one_way() -> None:
+    assert wrong_arrows(HOUSE) == []
+
+
+def test_there_is_no_circle() -> None:
+    assert circle(HOUSE) == []
+
+
+def test_the_core_and_the_providers_are_pure() -> None:
+    assert impure_imports(HOUSE) == []
+
+
+def test_a_library_is_imported_in_one_place() -> None:
+    assert wrong_importers(HOUSE) == []
+
+
+#: The package without the folders' own files, which hold a docstring; a test below says so.
+HOUSE = {name: source for name, source in SOURCES.items() if name not in ("_core", "_client")}
+
+
+@pytest.mark.parametrize(("check", "module", "line"), [
+    pytest.param(wrong_arrows, "_core.model.http", "import g4fsdk._client.clocks", id="core to client"),
+    pytest.param(wrong_arrows, "_core.decoding.answer", "import g4fsdk._core.framing.sse", id="down"),
+    pytest.param(wrong_arrows, "_client.task", "from g4fsdk.testing import Replay", id="client to harness"),
+    pytest.param(wrong_arrows, "_client.task", "X = 'g4fsdk.testing._record.recorder'", id="by a string"),
+    pytest.param(wrong_arrows, "_client.clocks", "def f():\n import g4fsdk.cli._app", id="in a function"),
+    pytest.param(wrong_arrows, "_core.flow.provider", "from g4fsdk import Client", id="by a public name"),
+    pytest.param(wrong_arrows, "testing._secrets.edits", "import g4fsdk.testing._replay.planned", id="rooms"),
+    pytest.param(wrong_arrows, "_client.asynchronous.http", "import g4fsdk._client.blocking.http", id="shells"),
+    pytest.param(circle, "_core.model.http", "from g4fsdk._core.model import errors", id="circle"),
+    pytest.param(impure_imports, "_core.model.chat", "import time", id="a clock in the core"),
+    pytest.param(impure_imports, "providers.yqcloud", "def f():\n from os import environ", id="environment"),
+    pytest.param(wrong_importers, "_client.task", "import requests", id="second importer"),
+    pytest.param(wrong_importers, "cli._chat", "import httpx", id="a command"),
+    pytest.param(wrong_importers, "testing._server.server", "import vcr", id="vcrpy in the harness"),
+])  # fmt: skip
+def test_each_check_turns_red(check: Any, module: str, line: str) -> None:
+    planted = {**HOUSE, module: f"{HOUSE[module]}\n{line}\n"}
+
+    assert check(planted)
+
+
+# --- Files ---
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "providers").glob("*.py")], ids=lambda path: path.stem)
 def test_a_provider_imports_no_other(path: Path) -> None:
-    if path.name == "__init__.py":
-        return
     allowed = {f"g4fsdk.providers._{path.stem}_models"}
 
-    found = {name for name in imports_of(path) if re.fullmatch(r"g4fsdk\.providers\.\w+", name)}
+    found = {name for name, _ in arrows_of(path.read_text()) if re.fullmatch(r"g4fsdk\.providers\.\w+", name)}
 
-    assert found <= allowed
-
-
-@every_file
-def test_no_file_is_long(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+    assert path.stem == "__init__" or found <= allowed
 
 
-@every_file
-def test_nothing_is_swallowed_or_ignored_without_a_reason(path: Path) -> None:
-    source = path.read_text()
+def test_a_private_folder_says_what_lives_there_and_imports_nothing() -> None:
+    for path in ROOT.rglob("_*/__init__.py"):
+        (only,) = ast.parse(path.read_text()).body
+
+        assert isinstance(only, ast.Expr), path
+        assert isinstance(only.value, ast.Constant), path
+
+
+@every_module
+def test_no_file_is_long(module: str) -> None:
+    assert len(SOURCES[module].splitlines()) <= 400
+
+
+@every_module
+def test_nothing_is_swallowed_or_ignored_without_a_reason(module: str) -> None:
+    source = SOURCES[module]
 
     assert not re.search(
         r"except\s+(Base)?Exception\s*(as \w+)?:\s*(#.*)?\n\s*(pass|\.\.\.|continue)\b", source
@@ -181,114 +261,3 @@ def test_nothing_is_swallowed_or_ignored_without_a_reason(path: Path) -> None:
     for line in source.split("\n"):
         if "type: ignore" in line:
             assert re.search(r"# type: ignore\[[\w-]+(, ?[\w-]+)*\]  # \S", line), line
-
-
-PUBLIC = [
-    *("Client", "AsyncClient", "Chat", "Message", "Request", "Response", "Conversation"),
-    *("Timeouts", "Retries", "Ids", "advance", "providers", "parsers", "TextDelta"),
-    *("ReasoningDelta", "RefusalDelta", "ToolCallDelta", "FinalText", "Title", "ImageEvent"),
-    *("ConversationEvent", "Usage", "Finish", "Image", "Event", "Stream", "G4FError", "UsageError"),
-    *("TransportError", "DeadlineError", "StatusError", "AuthError", "NotFoundError"),
-    *("RateLimitError", "BlockedError", "ServerError", "ProviderError", "ProtocolError"),
-    *("IncompleteStreamError", "EmptyAnswerError", "Completion", "Chunk", "ChatStream", "ChunkStream"),
-    *("AsyncChatStream", "AsyncChunkStream", "ImagesResponse", "Model", "ToolCall", "RetryEvent"),
-]
-
-
-def test_the_public_names_are_all_there_and_no_others() -> None:
-    assert sorted(g4fsdk.__all__) == sorted(PUBLIC)
-    assert {*PUBLIC, "__version__"} <= {*dir(g4fsdk)}
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_a_public_name_can_be_imported(name: str) -> None:
-    assert getattr(g4fsdk, name) is not None
-
-
-def test_another_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="nothing_of_this_name"):
-        # The access is the test; that mypy has to be told to ignore it is a test, too.
-        g4fsdk.nothing_of_this_name  # type: ignore[attr-defined]  # noqa: B018
-
-
-def test_the_type_checker_sees_the_same_names() -> None:
-    tree = ast.parse((ROOT / "__init__.py").read_text())
-    block, _ = [node for node in tree.body if isinstance(node, ast.If)]
-    seen = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-
-    assert seen - {None} == {*PUBLIC}
-
-
-def test_the_parsers_are_public() -> None:
-    for name in ("SSEParser", "JSONLinesParser", "TextParser"):
-        assert name in g4fsdk.parsers.__all__
-        assert callable(getattr(g4fsdk.parsers, name))
-
-
-HEAVY = ("requests", "httpx", "urllib3", "msgspec", "tenacity", "anyio", "asyncio", "typing", "ssl")
-
-
-def imported_by(code: str) -> set[str]:
-    found = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT.parent,
-    )
-    return {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
-
-
-def test_importing_the_package_imports_nothing_else() -> None:
-    site = imported_by("pass")
-
-    assert not {*HEAVY} & (imported_by("import g4fsdk") - site)
-
-
-def test_the_pure_core_imports_no_http_library() -> None:
-    found = imported_by("from g4fsdk import Chat, advance, providers, parsers; providers.get('yqcloud')")
-
-    assert not {"requests", "httpx", "urllib3", "tenacity", "anyio", "asyncio", "ssl"} & found
-
-
-# --- The two clients are one ---
-
-PAIRS = [
-    (Client, AsyncClient),
-    (sync_shell.Completions.create, async_shell.Completions.create),
-    (sync_shell.Completions.stream, async_shell.Completions.stream),
-    (sync_shell.Images.generate, async_shell.Images.generate),
-    (sync_shell.Models.list, async_shell.Models.list),
-]
-#: What differs on purpose: each brings its own library's client.
-RENAMED = {"session": "http_client"}
-
-
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__qualname__)
-def test_both_clients_take_the_same(pair: tuple[Any, Any]) -> None:
-    blocking, other = (inspect.signature(one).parameters for one in pair)
-
-    assert [RENAMED.get(name, name) for name in blocking] == [*other]
-    for name, parameter in blocking.items():
-        twin = other[RENAMED.get(name, name)]
-        assert (parameter.kind, parameter.default) == (twin.kind, twin.default)
-        if name not in ("self", "session", "transport"):
-            assert parameter.annotation == twin.annotation, name
-
-
-def public(kind: type) -> set[str]:
-    return {name for name in vars(kind) if not name.startswith("_")}
-
-
-def test_both_clients_can_do_the_same() -> None:
-    assert public(Client) == public(AsyncClient)
-    for name in ("Chats", "Completions", "Images", "Models"):
-        assert public(getattr(sync_shell, name)) == public(getattr(async_shell, name))
-
-
-def test_the_settings_of_both_clients_read_the_same() -> None:
-    docs = [(inspect.getdoc(kind) or "").partition("Raises:")[0] for kind in (Client, AsyncClient)]
-    arguments = [re.findall(r"^    (\w+):", doc, re.MULTILINE) for doc in docs]
-
-    assert [RENAMED.get(name, name) for name in arguments[0]] == arguments[1]
-    assert {*arguments[0]} | {"provider"} == {*inspect.signature(Client).parameters}

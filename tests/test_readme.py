@@ -15,9 +15,9 @@ import g4fsdk
 from g4fsdk import AsyncClient, Client
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing import Cassette, Replay
-from tests.loopback import Server
-from tests.loopback_clients import document
-from tests.plugin_project import Project
+from tests.support.loopback import Server
+from tests.support.loopback_clients import document
+from tests.support.plugin_project import Project
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,14 +13,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from g4fsdk._chat_chunks import ChatChunkDecoder
-from g4fsdk._chatui import UpdateDecoder
-from g4fsdk._decoder import Kind
-from g4fsdk._events import Event, ReasoningDelta, TextDelta
-from g4fsdk._json_lines import JSONLinesParser
-from g4fsdk._parsers import Parser
-from g4fsdk._sse import SSEParser
-from g4fsdk._text import TextParser
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.decoding.chatui import UpdateDecoder
+from g4fsdk._core.decoding.decoder import Kind
+from g4fsdk._core.framing.json_lines import JSONLinesParser
+from g4fsdk._core.framing.parser import Parser
+from g4fsdk._core.framing.sse import SSEParser
+from g4fsdk._core.framing.text import TextParser
+from g4fsdk._core.model.events import Event, ReasoningDelta, TextDelta
 from g4fsdk.bench._corpora import Corpus
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from g4fsdk._parsers import Parser
+from g4fsdk._core.framing.parser import Parser
 from g4fsdk.bench._contenders import (
     OURS,
     Contender,
@@ -19,7 +19,16 @@ from g4fsdk.bench._contenders import (
     text_floor,
     text_parser,
 )
-from g4fsdk.bench._corpora import CUTS, EVENTS, SSE, TEXT_BYTES, Corpus, chat_ui, cut_name, text
+from g4fsdk.bench._corpora import (
+    CUTS,
+    EVENTS,
+    SSE,
+    TEXT_BYTES,
+    Corpus,
+    chat_ui,
+    cut_name,
+    text,
+)
 from g4fsdk.bench._recorded import MEGABYTES, Answer, feed
 from g4fsdk.bench._timing import MIN_ROUNDS, Samples, alternate
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from g4fsdk._errors import G4FError, UsageError
-from g4fsdk._flow import Stream, advance
-from g4fsdk._json_lines import JSONLinesParser
-from g4fsdk._parsers import Parser
-from g4fsdk._sse import SSEParser
-from g4fsdk._text import TextParser
-from g4fsdk._types import Chat, Conversation, Ids, Request, Response
-from g4fsdk.testing._cassette import Cassette, Interaction, RecordedResponse
-from g4fsdk.testing._wire_events import wire_format
+from g4fsdk._core.flow.provider import Stream, advance
+from g4fsdk._core.framing.json_lines import JSONLinesParser
+from g4fsdk._core.framing.parser import Parser
+from g4fsdk._core.framing.sse import SSEParser
+from g4fsdk._core.framing.text import TextParser
+from g4fsdk._core.model.chat import Chat, Conversation, Ids
+from g4fsdk._core.model.errors import G4FError, UsageError
+from g4fsdk._core.model.http import Request, Response
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.values import Interaction, RecordedResponse
+from g4fsdk.testing._cassette.wire_events import wire_format
 
 MEGABYTES = 4
 _PARSERS: dict[str, Callable[[], Parser]] = {

@@ -34,7 +34,7 @@ def bench(
     the standard library. 1.00 is as fast as that. Compare figures of one run only.
     """
     from g4fsdk.bench import _corpora, _measure, _recorded
-    from g4fsdk.testing._cassette import Cassette
+    from g4fsdk.testing._cassette.cassette import Cassette
 
     if cassette is None:
         events = min(_corpora.EVENTS, max(100, int(seconds * 100_000)))

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk._errors import UsageError
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._findings import compare, load_for_use, report
 from g4fsdk.cli._output import say
-from g4fsdk.testing._cassette import Cassette
+from g4fsdk.testing._cassette.cassette import Cassette
 
 _OURS = frozenset({"chat", "image", "models"})  # commands of ours that may stand in place of a program
 
@@ -47,12 +47,12 @@ def capture(
     Secrets are removed; prompts and answers are not. Clients that bring a session or transport of their own
     are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again.
     """
-    from g4fsdk._call import CAPTURE
-    from g4fsdk.testing._capture import merged
+    from g4fsdk._client.transport import TRANSPORT
+    from g4fsdk.testing._record.capture import CAPTURE, FACTORY, merged
 
     earlier = None if against is None else load_for_use(against)
     with tempfile.TemporaryDirectory(prefix="g4fsdk-") as folder:
-        code = run_program(_program(command), {**os.environ, CAPTURE: folder})
+        code = run_program(_program(command), {**os.environ, CAPTURE: folder, TRANSPORT: FACTORY})
         cassette = merged(folder)
     if not cassette.interactions:
         say(f"g4fsdk: no g4fsdk client sent anything, so nothing is written; the program's exit code: {code}")

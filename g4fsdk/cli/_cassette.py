@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from g4fsdk._redact import redact_url
+from g4fsdk._core.model.redact import redact_url
 from g4fsdk.cli import _options as options
 from g4fsdk.cli._findings import compare, load_for_use, report
-from g4fsdk.cli._output import write, write_document, write_json_line, write_table
-from g4fsdk.testing._cassette import Cassette, Interaction
+from g4fsdk.cli._output import (
+    write,
+    write_document,
+    write_json_line,
+    write_table,
+)
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.values import Interaction
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._server import ReplayServer
+    from g4fsdk.testing._server.server import ReplayServer
 
 app = typer.Typer(
     name="cassette",
@@ -83,7 +89,7 @@ def check(
 
     Exit code 0: all is fine, 1: something is not.
     """
-    from g4fsdk.testing._check import check_folder
+    from g4fsdk.testing._checks.folder import check_folder
 
     findings = check_folder(path, max_age_days=max_age, now=datetime.now(UTC))
     report(findings, as_json=as_json, fine="all is fine")
@@ -119,7 +125,7 @@ def scrub(
     as_json: options.AsJSON = False,
 ) -> None:
     """Take the secrets out of a recording, and say where they were."""
-    from g4fsdk.testing._scrub import Scrubber, find_leaks
+    from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks
 
     loaded, target = Cassette.load(file), output or file
     leaks = find_leaks(loaded)
@@ -154,8 +160,8 @@ def import_(
     as_json: options.AsJSON = False,
 ) -> None:
     """Make a recording of what others recorded. Secrets are taken out."""
-    from g4fsdk.testing._import import import_file
-    from g4fsdk.testing._scrub import Scrubber
+    from g4fsdk.testing._imports.files import import_file
+    from g4fsdk.testing._secrets.scrub import Scrubber
 
     found = import_file(file, provider)
     said = {"provider": provider, "provenance": _OF_VCR, **found.metadata}
@@ -179,7 +185,7 @@ def serve(
     as_json: options.AsJSON = False,
 ) -> None:
     """Serve recordings to clients in any language, until Ctrl-C. Prints the address to give them."""
-    from g4fsdk.testing._server import serve_forever
+    from g4fsdk.testing._server.server import serve_forever
 
     def ready(server: ReplayServer) -> None:
         addresses = {"url": server.url, "base_url": _base_url(server)}

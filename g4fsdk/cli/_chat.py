@@ -12,7 +12,7 @@ from g4fsdk.cli._show import Style, ask
 from g4fsdk.cli._target import Target
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._takes import Pace
+    from g4fsdk.testing._replay.planned import Pace
 
 
 def chat(

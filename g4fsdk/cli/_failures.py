@@ -9,9 +9,14 @@ from typing import Any
 
 import typer
 
-from g4fsdk._errors import G4FError, UsageError
+from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk.cli._output import say
-from g4fsdk.testing._errors import CassetteError, LeakError, MismatchError, UnplayedError
+from g4fsdk.testing._cassette.errors import (
+    CassetteError,
+    LeakError,
+    MismatchError,
+    UnplayedError,
+)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 # typer brought its own copy of click in 0.2x: this is ClickException of either.

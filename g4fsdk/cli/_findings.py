@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
-from g4fsdk._errors import UsageError
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._output import write, write_document
-from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._errors import CassetteError
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import CassetteError
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._shape import Change
+    from g4fsdk.testing._checks.drift import Change
 
 Finding: TypeAlias = Any  # a frozen dataclass whose str() is the line to print
 
 
 def compare(old: Cassette, new: Cassette) -> list[Change]:
     """Return what changed in the service between two recordings."""
-    from g4fsdk.testing._shape import diff
+    from g4fsdk.testing._checks.drift import diff
 
     return diff(old, new)
 

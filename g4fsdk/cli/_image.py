@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk._errors import ProtocolError
-from g4fsdk._events import Image
-from g4fsdk._images import address_of, media_type
+from g4fsdk._core.decoding.images import address_of, media_type
+from g4fsdk._core.model.errors import ProtocolError
+from g4fsdk._core.model.events import Image
 from g4fsdk.cli import _options as options
 from g4fsdk.cli._output import write, write_document
 from g4fsdk.cli._target import Target

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from g4fsdk.cli import _options as options
-from g4fsdk.cli._output import plain, write, write_document, write_table
+from g4fsdk.cli._output import (
+    plain,
+    write,
+    write_document,
+    write_table,
+)
 from g4fsdk.cli._target import Target
 
 

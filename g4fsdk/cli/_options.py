@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from g4fsdk._errors import UsageError
+from g4fsdk._core.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._takes import Pace
+    from g4fsdk.testing._replay.planned import Pace
 
 _WHOM = "Whom to ask"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from g4fsdk._types import Conversation
+from g4fsdk._core.model.chat import Conversation
 
 # What moves the cursor, paints or rings: the text of others must not steer a terminal.
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from g4fsdk._errors import UsageError
+from g4fsdk._core.model.errors import UsageError
 
 
 def read_prompt(prompt: str | None) -> str:

@@ -8,19 +8,19 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from g4fsdk._errors import UsageError
-from g4fsdk._types import Ids
+from g4fsdk._core.model.chat import Ids
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._output import say
 from g4fsdk.cli._prompt import as_messages
 from g4fsdk.cli._target import Target
-from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._errors import CassetteError
-from g4fsdk.testing._replay import Replay
-from g4fsdk.testing._services import base_url_of
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import CassetteError
+from g4fsdk.testing._cassette.services import base_url_of
+from g4fsdk.testing._replay.replay import Replay
 
 if TYPE_CHECKING:
     from g4fsdk import Client
-    from g4fsdk.testing._takes import Pace
+    from g4fsdk.testing._replay.planned import Pace
 
 DEMO = "demo"
 _LIVE = (

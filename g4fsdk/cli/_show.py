@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from g4fsdk._events import Event, ReasoningDelta, TextDelta
-from g4fsdk._images import address_of
-from g4fsdk.cli._output import plain, say, write, write_document, write_json_line
+from g4fsdk._core.decoding.images import address_of
+from g4fsdk._core.model.events import Event, ReasoningDelta, TextDelta
+from g4fsdk.cli._output import (
+    plain,
+    say,
+    write,
+    write_document,
+    write_json_line,
+)
 
 if TYPE_CHECKING:
     from g4fsdk import Client
-    from g4fsdk._completions import Completion
+    from g4fsdk._core.model.completions import Completion
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from g4fsdk._errors import UsageError
-from g4fsdk._redact import redact_url
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.redact import redact_url
 
 if TYPE_CHECKING:
     from g4fsdk import Client

@@ -10,7 +10,13 @@ from __future__ import annotations
 from g4fsdk.g4f._amigo import AmigoChat
 from g4fsdk.g4f._autonomous import AutonomousAI
 from g4fsdk.g4f._cohere import CohereForAI_C4AI_Command
-from g4fsdk.g4f._items import Conversation, FinishReason, ImageResponse, JsonConversation, TitleGeneration
+from g4fsdk.g4f._items import (
+    Conversation,
+    FinishReason,
+    ImageResponse,
+    JsonConversation,
+    TitleGeneration,
+)
 from g4fsdk.g4f._yqcloud import Yqcloud
 
 __all__ = [

@@ -7,15 +7,26 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from g4fsdk import providers
-from g4fsdk._async import AsyncClient
-from g4fsdk._errors import UsageError
-from g4fsdk._ids import SYSTEM_IDS
-from g4fsdk._sync import Client
-from g4fsdk._types import Messages
+from g4fsdk._client.asynchronous.client import AsyncClient
+from g4fsdk._client.blocking.client import Client
+from g4fsdk._client.ids import SYSTEM_IDS
+from g4fsdk._core.model.chat import Messages
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.g4f._base import G4FProvider
-from g4fsdk.g4f._calls import Placed, ask, ask_blocking, place, read_settings
+from g4fsdk.g4f._calls import (
+    Placed,
+    ask,
+    ask_blocking,
+    place,
+    read_settings,
+)
 from g4fsdk.g4f._errors import UnknownModelError
-from g4fsdk.g4f._items import ImageResponse, Item, image_response, items_of
+from g4fsdk.g4f._items import (
+    ImageResponse,
+    Item,
+    image_response,
+    items_of,
+)
 
 
 class _Placed(Placed, providers.Amigo):

@@ -7,10 +7,15 @@ from contextlib import aclosing
 from typing import Any
 
 from g4fsdk import providers
-from g4fsdk._async import AsyncClient
-from g4fsdk._types import Messages
+from g4fsdk._client.asynchronous.client import AsyncClient
+from g4fsdk._core.model.chat import Messages
 from g4fsdk.g4f._base import G4FProvider
-from g4fsdk.g4f._calls import Placed, ask, place, read_settings
+from g4fsdk.g4f._calls import (
+    Placed,
+    ask,
+    place,
+    read_settings,
+)
 from g4fsdk.g4f._items import Item, items_of
 
 

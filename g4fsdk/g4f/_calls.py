@@ -7,12 +7,18 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from g4fsdk._async import AsyncClient
-from g4fsdk._completions import Completion
-from g4fsdk._events import ConversationEvent, Event, Finish, RefusalDelta, TextDelta
-from g4fsdk._flow import Flow, Provider
-from g4fsdk._sync import Client
-from g4fsdk._types import Chat, Ids, Messages
+from g4fsdk._client.asynchronous.client import AsyncClient
+from g4fsdk._client.blocking.client import Client
+from g4fsdk._core.flow.provider import Flow, Provider
+from g4fsdk._core.model.chat import Chat, Ids, Messages
+from g4fsdk._core.model.completions import Completion
+from g4fsdk._core.model.events import (
+    ConversationEvent,
+    Event,
+    Finish,
+    RefusalDelta,
+    TextDelta,
+)
 
 logger = logging.getLogger("g4fsdk")
 _SETTINGS = ("ids", "retries", "transport")

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from g4fsdk import _types as core
 from g4fsdk import providers
-from g4fsdk._async import AsyncClient
-from g4fsdk._errors import G4FError, UsageError
-from g4fsdk._events import ConversationEvent, Event
+from g4fsdk._client.asynchronous.client import AsyncClient
+from g4fsdk._core.model import chat as core
+from g4fsdk._core.model.errors import G4FError, UsageError
+from g4fsdk._core.model.events import ConversationEvent, Event
 from g4fsdk.g4f._base import G4FProvider, on_class_or_instance
 from g4fsdk.g4f._calls import ask, read_settings
 from g4fsdk.g4f._errors import as_runtime_error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from g4fsdk._errors import (
+from g4fsdk._core.model.errors import (
     AuthError,
     EmptyAnswerError,
     G4FError,

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from g4fsdk._events import Event, Finish, Image, ImageEvent, RefusalDelta, TextDelta, Title
-from g4fsdk._ids import SYSTEM_IDS
-from g4fsdk._images import address_of
+from g4fsdk._client.ids import SYSTEM_IDS
+from g4fsdk._core.decoding.images import address_of
+from g4fsdk._core.model.events import (
+    Event,
+    Finish,
+    Image,
+    ImageEvent,
+    RefusalDelta,
+    TextDelta,
+    Title,
+)
 
 
 @dataclass(frozen=True, slots=True)

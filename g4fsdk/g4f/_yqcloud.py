@@ -6,12 +6,17 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from g4fsdk import _types as core
 from g4fsdk import providers
-from g4fsdk._async import AsyncClient
-from g4fsdk._events import ConversationEvent
+from g4fsdk._client.asynchronous.client import AsyncClient
+from g4fsdk._core.model import chat as core
+from g4fsdk._core.model.events import ConversationEvent
 from g4fsdk.g4f._base import G4FProvider
-from g4fsdk.g4f._calls import Placed, ask, place, read_settings
+from g4fsdk.g4f._calls import (
+    Placed,
+    ask,
+    place,
+    read_settings,
+)
 from g4fsdk.g4f._items import Conversation, Item, items_of
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from g4fsdk._errors import UsageError
-from g4fsdk._flow import Provider
+from g4fsdk._core.flow.provider import Provider
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.providers.amigo import Amigo
 from g4fsdk.providers.autonomous import Autonomous
 from g4fsdk.providers.cohere_c4ai import CohereC4AI

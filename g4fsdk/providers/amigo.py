@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from g4fsdk._bodies import merge_headers, post_json
-from g4fsdk._chat_chunks import ChatChunkDecoder
-from g4fsdk._decoder import Notice
-from g4fsdk._document import DocumentParser
-from g4fsdk._errors import ProviderError, RateLimitError, StatusError, UsageError
-from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._images import ImageDecoder
-from g4fsdk._prompts import continued, plain_text
-from g4fsdk._sse import SSEParser
-from g4fsdk._types import JSON, Chat, Conversation, Ids, Response, SeededIds
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.decoding.decoder import Notice
+from g4fsdk._core.decoding.images import ImageDecoder
+from g4fsdk._core.flow.bodies import merge_headers, post_json
+from g4fsdk._core.flow.prompts import continued, plain_text
+from g4fsdk._core.flow.provider import (
+    Flow,
+    Provider,
+    Stream,
+    one_request,
+)
+from g4fsdk._core.framing.document import DocumentParser
+from g4fsdk._core.framing.sse import SSEParser
+from g4fsdk._core.model.chat import (
+    Chat,
+    Conversation,
+    Ids,
+    SeededIds,
+)
+from g4fsdk._core.model.errors import (
+    ProviderError,
+    RateLimitError,
+    StatusError,
+    UsageError,
+)
+from g4fsdk._core.model.http import JSON, Response
 from g4fsdk.providers._amigo_models import ALIASES, CHAT_PERSONAS, IMAGE_PERSONAS
 
 _HEADERS = {

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from g4fsdk._bodies import base64_messages, merge_headers, post_json
-from g4fsdk._chat_chunks import ChatChunkDecoder
-from g4fsdk._document import DocumentParser
-from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._prompts import continued
-from g4fsdk._sse import SSEParser
-from g4fsdk._types import Chat, Conversation
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.flow.bodies import base64_messages, merge_headers, post_json
+from g4fsdk._core.flow.prompts import continued
+from g4fsdk._core.flow.provider import (
+    Flow,
+    Provider,
+    Stream,
+    one_request,
+)
+from g4fsdk._core.framing.document import DocumentParser
+from g4fsdk._core.framing.sse import SSEParser
+from g4fsdk._core.model.chat import Chat, Conversation
 
 _HEADERS = {
     "Accept": "*/*",

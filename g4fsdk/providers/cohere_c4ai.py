@@ -12,16 +12,35 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from g4fsdk._bodies import get, merge_headers, post_json, post_multipart, read_json
-from g4fsdk._chatui import UpdateDecoder
-from g4fsdk._decoder import load_json
-from g4fsdk._devalue import Flattened
-from g4fsdk._errors import AuthError, G4FError, ProtocolError, StatusError, UsageError
-from g4fsdk._flow import Flow, Provider, Stream
-from g4fsdk._json_lines import JSONLinesParser
-from g4fsdk._prompts import build_prompt, continued, last_user_text, system_text, without_system
-from g4fsdk._status import is_html, page_error
-from g4fsdk._types import JSON, Chat, Conversation, Request, Response
+from g4fsdk._core.decoding.chatui import UpdateDecoder
+from g4fsdk._core.decoding.decoder import load_json
+from g4fsdk._core.decoding.page_data import Flattened
+from g4fsdk._core.decoding.refusals import is_html, page_error
+from g4fsdk._core.flow.bodies import (
+    get,
+    merge_headers,
+    post_json,
+    post_multipart,
+    read_json,
+)
+from g4fsdk._core.flow.prompts import (
+    build_prompt,
+    continued,
+    last_user_text,
+    system_text,
+    without_system,
+)
+from g4fsdk._core.flow.provider import Flow, Provider, Stream
+from g4fsdk._core.framing.json_lines import JSONLinesParser
+from g4fsdk._core.model.chat import Chat, Conversation
+from g4fsdk._core.model.errors import (
+    AuthError,
+    G4FError,
+    ProtocolError,
+    StatusError,
+    UsageError,
+)
+from g4fsdk._core.model.http import JSON, Request, Response
 
 _HEADERS = {
     "Accept": "*/*",

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from g4fsdk._bodies import get, merge_headers, post_json, read_json
-from g4fsdk._chat_chunks import ChatChunkDecoder
-from g4fsdk._document import DocumentParser
-from g4fsdk._errors import ProtocolError, UsageError
-from g4fsdk._flow import KNOWN_OPTIONS, Flow, Provider, Stream, checked_headers, one_request
-from g4fsdk._images import ImageDecoder
-from g4fsdk._prompts import continued
-from g4fsdk._sse import SSEParser
-from g4fsdk._types import Chat, Conversation, Ids, Request, Response
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.decoding.images import ImageDecoder
+from g4fsdk._core.flow.bodies import (
+    get,
+    merge_headers,
+    post_json,
+    read_json,
+)
+from g4fsdk._core.flow.prompts import continued
+from g4fsdk._core.flow.provider import (
+    KNOWN_OPTIONS,
+    Flow,
+    Provider,
+    Stream,
+    checked_headers,
+    one_request,
+)
+from g4fsdk._core.framing.document import DocumentParser
+from g4fsdk._core.framing.sse import SSEParser
+from g4fsdk._core.model.chat import Chat, Conversation, Ids
+from g4fsdk._core.model.errors import ProtocolError, UsageError
+from g4fsdk._core.model.http import Request, Response
 
 _IMAGE_OPTIONS = frozenset(
     {

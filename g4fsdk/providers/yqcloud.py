@@ -6,13 +6,19 @@ answer and its end is the only end marker.
 
 from __future__ import annotations
 
-from g4fsdk._bodies import merge_headers, post_json
-from g4fsdk._decoder import Notice, TextDecoder
-from g4fsdk._errors import BlockedError, StatusError
-from g4fsdk._flow import Flow, Provider, Stream, one_request
-from g4fsdk._prompts import build_prompt, continued, plain_text
-from g4fsdk._text import TextParser
-from g4fsdk._types import Chat, Conversation, Response
+from g4fsdk._core.decoding.decoder import Notice, TextDecoder
+from g4fsdk._core.flow.bodies import merge_headers, post_json
+from g4fsdk._core.flow.prompts import build_prompt, continued, plain_text
+from g4fsdk._core.flow.provider import (
+    Flow,
+    Provider,
+    Stream,
+    one_request,
+)
+from g4fsdk._core.framing.text import TextParser
+from g4fsdk._core.model.chat import Chat, Conversation
+from g4fsdk._core.model.errors import BlockedError, StatusError
+from g4fsdk._core.model.http import Response
 
 _HEADERS = {
     "Accept": "application/json, text/plain, */*",

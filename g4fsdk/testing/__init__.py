@@ -7,27 +7,31 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as `typing` has it, whose import is not needed to load this package
 if TYPE_CHECKING:
-    from g4fsdk.testing._cassette import Cassette as Cassette
-    from g4fsdk.testing._errors import CassetteError as CassetteError
-    from g4fsdk.testing._errors import LeakError as LeakError
-    from g4fsdk.testing._errors import MismatchError as MismatchError
-    from g4fsdk.testing._errors import UnplayedError as UnplayedError
-    from g4fsdk.testing._faults import Fault as Fault
-    from g4fsdk.testing._recorder import Recorder as Recorder
-    from g4fsdk.testing._replay import Replay as Replay
-    from g4fsdk.testing._server import ReplayServer as ReplayServer
-    from g4fsdk.testing._sockets import SocketBlockedError as SocketBlockedError
+    from g4fsdk.testing._cassette.cassette import Cassette as Cassette
+    from g4fsdk.testing._cassette.errors import CassetteError as CassetteError
+    from g4fsdk.testing._cassette.errors import LeakError as LeakError
+    from g4fsdk.testing._cassette.errors import MismatchError as MismatchError
+    from g4fsdk.testing._cassette.errors import UnplayedError as UnplayedError
+    from g4fsdk.testing._cassette.values import Interaction as Interaction
+    from g4fsdk.testing._cassette.values import RecordedRequest as RecordedRequest
+    from g4fsdk.testing._cassette.values import RecordedResponse as RecordedResponse
+    from g4fsdk.testing._pytest.sockets import SocketBlockedError as SocketBlockedError
+    from g4fsdk.testing._record.recorder import Recorder as Recorder
+    from g4fsdk.testing._replay.faults import Fault as Fault
+    from g4fsdk.testing._replay.replay import Replay as Replay
+    from g4fsdk.testing._server.server import ReplayServer as ReplayServer
 
 _NAMES = {
-    "_cassette": ("Cassette",),
-    "_errors": ("CassetteError", "LeakError", "MismatchError", "UnplayedError"),
-    "_faults": ("Fault",),
-    "_recorder": ("Recorder",),
-    "_replay": ("Replay",),
-    "_server": ("ReplayServer",),
-    "_sockets": ("SocketBlockedError",),
+    "_cassette.cassette": "Cassette",
+    "_cassette.errors": "CassetteError LeakError MismatchError UnplayedError",
+    "_cassette.values": "Interaction RecordedRequest RecordedResponse",
+    "_pytest.sockets": "SocketBlockedError",
+    "_record.recorder": "Recorder",
+    "_replay.faults": "Fault",
+    "_replay.replay": "Replay",
+    "_server.server": "ReplayServer",
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [*sorted(_MODULE_OF)]
 

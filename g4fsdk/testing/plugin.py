@@ -43,15 +43,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from g4fsdk.testing._booking import MARKER, MODES, Booking, book
-from g4fsdk.testing._sockets import SocketBlockedError as SocketBlockedError
-from g4fsdk.testing._sockets import SocketGuard as SocketGuard
+from g4fsdk.testing._pytest.marked import (
+    MARKER,
+    MODES,
+    Booking,
+    book,
+)
+from g4fsdk.testing._pytest.sockets import SocketBlockedError as SocketBlockedError
+from g4fsdk.testing._pytest.sockets import SocketGuard as SocketGuard
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient, Client
-    from g4fsdk.testing._cassette import Cassette
-    from g4fsdk.testing._replay import Replay
-    from g4fsdk.testing._server import ReplayServer
+    from g4fsdk.testing._cassette.cassette import Cassette
+    from g4fsdk.testing._replay.replay import Replay
+    from g4fsdk.testing._server.server import ReplayServer
 
 _BOOKING = pytest.StashKey[Booking]()
 _BOOKED = pytest.StashKey["tuple[Booking, Cassette]"]()
@@ -108,9 +113,9 @@ def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
 
 @pytest.fixture
 def _g4f_session(request: pytest.FixtureRequest, _g4f_booking: Booking) -> Cassette:
-    from g4fsdk.testing import _players
+    from g4fsdk.testing._pytest.fixtures import load
 
-    session = _players.load(_g4f_booking)
+    session = load(_g4f_booking)
     request.node.stash[_BOOKED] = _g4f_booking, session
     return session
 
@@ -118,9 +123,9 @@ def _g4f_session(request: pytest.FixtureRequest, _g4f_booking: Booking) -> Casse
 @pytest.fixture
 def g4f_settings(_g4f_booking: Booking, _g4f_session: Cassette) -> dict[str, Any]:
     """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
-    from g4fsdk.testing import _players
+    from g4fsdk.testing._pytest.fixtures import client_settings
 
-    return _players.client_settings(_g4f_booking, _g4f_session)
+    return client_settings(_g4f_booking, _g4f_session)
 
 
 @pytest.fixture
@@ -128,11 +133,12 @@ def g4f_replay(
     _g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard, pytestconfig: pytest.Config
 ) -> Iterator[Replay]:
     """The recording as a transport; in the record modes it records what it has not got."""
-    from g4fsdk.testing import _players, _rerecord
+    from g4fsdk.testing._pytest.fixtures import playing
+    from g4fsdk.testing._record.rerecord import RecordingReplay
 
-    with _players.playing(_g4f_booking, _g4f_session) as replay:
+    with playing(_g4f_booking, _g4f_session) as replay:
         yield replay
-    if isinstance(replay, _rerecord.RecordingReplay) and replay.recorder.was_answered:
+    if isinstance(replay, RecordingReplay) and replay.recorder.was_answered:
         pytestconfig.stash[_WRITERS][_g4f_booking.paths[0]] = _g4f_booking.nodeid
 
 
@@ -158,9 +164,9 @@ def g4f_async_client(
 
 
 def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
-    from g4fsdk.testing import _players
+    from g4fsdk.testing._pytest.fixtures import client_arguments
 
-    return _players.client_arguments(settings, replay, request.node.stash.get(_BOOKED, None))
+    return client_arguments(settings, replay, request.node.stash.get(_BOOKED, None))
 
 
 @pytest.fixture
@@ -170,10 +176,11 @@ def g4f_server(
     """A server on loopback that plays the recording; the only address that sockets may reach."""
     from contextlib import suppress
 
-    from g4fsdk.testing import MismatchError, _players
+    from g4fsdk.testing._cassette.errors import MismatchError
+    from g4fsdk.testing._pytest.fixtures import serving
 
     # What it was asked and had not got is reported with the outcome of the test itself.
-    with suppress(MismatchError), _players.serving(_g4f_booking, _g4f_session) as server:
+    with suppress(MismatchError), serving(_g4f_booking, _g4f_session) as server:
         g4f_sockets.allow(server.url)
         yield server
 
@@ -215,7 +222,8 @@ def _advice(item: pytest.Item) -> str:
 
 def _mismatches(item: pytest.Item) -> Iterator[str]:
     for player in item.stash[_PLAYERS].values():
-        from g4fsdk.testing import Replay, ReplayServer
+        from g4fsdk.testing._replay.replay import Replay
+        from g4fsdk.testing._server.server import ReplayServer
 
         if isinstance(player, Replay | ReplayServer):
             yield from (f"{error}{_advice(item)}" for error in player.mismatches)
@@ -223,7 +231,9 @@ def _mismatches(item: pytest.Item) -> Iterator[str]:
 
 def _unplayed(item: pytest.Item) -> Iterator[str]:
     for name, player in item.stash[_PLAYERS].items():
-        from g4fsdk.testing import Replay, ReplayServer, UnplayedError
+        from g4fsdk.testing._cassette.errors import UnplayedError
+        from g4fsdk.testing._replay.replay import Replay
+        from g4fsdk.testing._server.server import ReplayServer
 
         if isinstance(player, Replay | ReplayServer):
             try:
@@ -234,7 +244,7 @@ def _unplayed(item: pytest.Item) -> Iterator[str]:
 
 def _unrecorded(item: pytest.Item) -> Iterator[str]:
     for name, player in item.stash[_PLAYERS].items():
-        from g4fsdk.testing._rerecord import RecordingReplay
+        from g4fsdk.testing._record.rerecord import RecordingReplay
 
         if isinstance(player, RecordingReplay) and (complaint := player.recorder.complaint()):
             yield f"{name}: {complaint}"
@@ -245,7 +255,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show where a program asked for what isn't there, without the libraries between it and us."""
-    from g4fsdk.testing import MismatchError
+    from g4fsdk.testing._cassette.errors import MismatchError
 
     found = call.excinfo
     if (

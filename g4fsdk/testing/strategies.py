@@ -18,8 +18,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._sources import cassette_paths
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.sources import cassette_paths
 
 _MAX_CHOSEN = 40  # places to cut that are chosen one by one: many tell no more, and shrink slowly
 _MAX_WIDTH = 16  # bytes of pieces that are all of one length

@@ -9,12 +9,18 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._clock import Clock
-from g4fsdk.testing._errors import MismatchError, UnplayedError
-from g4fsdk.testing._faults import Fault, apply_faults
-from g4fsdk.testing._replay import Replay
-from g4fsdk.testing._wire_events import event_ends, wire_format
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
+from g4fsdk.testing._cassette.values import (
+    End,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._cassette.wire_events import event_ends, wire_format
+from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._replay.faults import Fault, apply_faults
+from g4fsdk.testing._replay.replay import Replay
 
 URL = "http://chat.test/api"
 SSE = [b"data: one\n", b"\ndata: two\n\n: ping\n\nda", b"ta: [DONE]\n\n"]

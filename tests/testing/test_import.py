@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from g4fsdk.testing._cassette import Cassette
-from g4fsdk.testing._errors import CassetteError
-from g4fsdk.testing._import import from_capture, from_har, import_file
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import CassetteError
+from g4fsdk.testing._imports.files import from_capture, from_har, import_file
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures"
 URL = "https://api.binjie.fun/api/generateStream"

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from g4fsdk.testing._cassette import RecordedRequest
-from g4fsdk.testing._match import match_key
-from g4fsdk.testing._nearest import explain_mismatch
+from g4fsdk.testing._cassette.match import match_key
+from g4fsdk.testing._cassette.values import RecordedRequest
+from g4fsdk.testing._replay.nearest import explain_mismatch
 
 URL = "https://chat.test/api"
 JSON_TYPE = [("Content-Type", "application/json")]

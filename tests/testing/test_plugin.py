@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.players import CASSETTES, name_of
-from tests.plugin_project import Project
+from tests.support.players import CASSETTES, name_of
+from tests.support.plugin_project import Project
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.loopback import Reply, Server
-from tests.plugin_project import Project
+from tests.support.loopback import Reply, Server
+from tests.support.plugin_project import Project
 
 
 @pytest.fixture

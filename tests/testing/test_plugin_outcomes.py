@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tests.plugin_project import Project
+from tests.support.plugin_project import Project
 
 ASK = 'list(g4f_client.chat.completions.create("Question.", stream=True))'
 
@@ -189,7 +189,7 @@ def test_the_full_trace_is_there_for_those_who_want_it(shop: Project) -> None:
             list(g4f_client.chat.completions.create("Something else.", stream=True))
     """)
 
-    shop.run("--full-trace").stdout.fnmatch_lines(["*_playlist.py:*: MismatchError"])
+    shop.run("--full-trace").stdout.fnmatch_lines(["*queue.py:*: MismatchError"])
 
 
 def test_code_under_test_stays_in_the_trace_of_a_mismatch(shop: Project) -> None:

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tests.plugin_project import Project
+from tests.support.plugin_project import Project
 
 ASK = 'list(g4f_client.chat.completions.create("Question.", stream=True))'
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from g4fsdk.testing import Cassette
-from g4fsdk.testing._cassette import Interaction, RecordedRequest, RecordedResponse
-from tests.plugin_project import PLUGIN, Project
-from tests.wire import chunk, sse
+from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from tests.support.plugin_project import PLUGIN, Project
+from tests.support.wire import chunk, sse
 
 SESSIONS, REQUESTS = 50, 4
 URL = "https://api.openai.com/v1/chat/completions"
@@ -121,7 +121,8 @@ def test_threads_share_a_client(project: Project) -> None:
 
 
 HEAVY = (
-    "g4fsdk._sync g4fsdk._async g4fsdk.providers yaml vcr requests httpx hypothesis tenacity msgspec anyio"
+    "g4fsdk._client.blocking.client g4fsdk._client.asynchronous.client g4fsdk.providers "
+    "yaml vcr requests httpx hypothesis tenacity msgspec anyio"
 )
 
 

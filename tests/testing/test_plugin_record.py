@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.loopback import Received, Reply, Server
-from tests.loopback_clients import document
-from tests.plugin_project import Project
-from tests.wire import chunk, sse
+from tests.support.loopback import Received, Reply, Server
+from tests.support.loopback_clients import document
+from tests.support.plugin_project import Project
+from tests.support.wire import chunk, sse
 
 KEY = "sk-the-key-of-the-shop-0123456789"
 
@@ -407,7 +407,9 @@ def test_a_recording_without_a_provider_asks_nobody(project: Project) -> None:
 
 
 def test_a_leak_writes_nothing(shop: Project, service: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("g4fsdk.testing._scrub.Scrubber.scrub_cassette", lambda self, cassette: cassette)
+    monkeypatch.setattr(
+        "g4fsdk.testing._secrets.scrub.Scrubber.scrub_cassette", lambda self, cassette: cassette
+    )
 
     result = shop.run("--g4f-record=once")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin_project import Project
+from tests.support.plugin_project import Project
 
 SAMPLE = Path(__file__).parents[1] / "sample_project"
 TESTS = 8

@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from g4fsdk.testing.plugin import SocketBlockedError, SocketGuard
-from tests.loopback import Reply, Server
-from tests.plugin_project import Project
+from tests.support.loopback import Reply, Server
+from tests.support.plugin_project import Project
 
 HOST, PORT = "192.0.2.1", 80  # kept for examples (RFC 5737): nobody is there, should a check let it through
 NAME = "example.invalid"

@@ -9,11 +9,17 @@ from uuid import UUID
 
 import pytest
 
-from g4fsdk import AsyncClient, Client, ServerError, UsageError, providers
+from g4fsdk import (
+    AsyncClient,
+    Client,
+    ServerError,
+    UsageError,
+    providers,
+)
 from g4fsdk.testing import Cassette, Recorder, Replay
-from tests.loopback import Reply, Server
-from tests.loopback_clients import document
-from tests.test_cli import run
+from tests.cli.test_chat import run
+from tests.support.loopback import Reply, Server
+from tests.support.loopback_clients import document
 
 
 @pytest.fixture

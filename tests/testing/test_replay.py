@@ -14,11 +14,22 @@ import requests
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from g4fsdk import AsyncClient, Client, DeadlineError, Timeouts
-from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._clock import Clock
-from g4fsdk.testing._errors import CassetteError, MismatchError, UnplayedError
-from g4fsdk.testing._replay import Replay
+from g4fsdk import (
+    AsyncClient,
+    Client,
+    DeadlineError,
+    Timeouts,
+)
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import CassetteError, MismatchError, UnplayedError
+from g4fsdk.testing._cassette.values import (
+    End,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._replay.replay import Replay
 
 URL = "http://chat.test/api"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]

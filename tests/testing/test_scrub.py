@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk.testing._cassette import Cassette, Headers, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._errors import LeakError
-from g4fsdk.testing._scrub import Leak, Scrubber, find_leaks
-from g4fsdk.testing._secrets import PLACEHOLDER
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import LeakError
+from g4fsdk.testing._cassette.values import (
+    Headers,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._secrets.names import PLACEHOLDER
+from g4fsdk.testing._secrets.scrub import Leak, Scrubber, find_leaks
 
 URL = "https://chat.test/api"
 CANARY = "canary-9f8e7d/6c+5b"
@@ -538,7 +544,7 @@ def test_a_leak_names_its_place_and_never_the_secret(cassette: Cassette, leak: L
 
 
 def test_what_cannot_be_scrubbed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("g4fsdk.testing._scrub.MOST_PASSES", 1)
+    monkeypatch.setattr("g4fsdk.testing._secrets.scrub.MOST_PASSES", 1)
 
     with pytest.raises(LeakError) as caught:
         Scrubber().scrub_cassette(session(sent=[("X-Api-Key", CANARY)]))

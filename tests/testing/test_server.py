@@ -15,12 +15,19 @@ import pytest
 import requests
 from urllib3.exceptions import HTTPError
 
-from g4fsdk.testing import _playlist, _server
-from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._errors import MismatchError, UnplayedError
-from g4fsdk.testing._faults import Fault
-from g4fsdk.testing._replay import Replay
-from g4fsdk.testing._server import ReplayServer, serve_forever
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
+from g4fsdk.testing._cassette.values import (
+    End,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._replay import queue as _playlist
+from g4fsdk.testing._replay.faults import Fault
+from g4fsdk.testing._replay.replay import Replay
+from g4fsdk.testing._server import server as _server
+from g4fsdk.testing._server.server import ReplayServer, serve_forever
 
 HOST = "https://chat.test"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"x" * 20_000, b"data: [DONE]\n\n"]

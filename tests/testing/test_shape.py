@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from g4fsdk.testing._cassette import Cassette, End, Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._import import from_capture
-from g4fsdk.testing._shape import Change, diff, path_template, shape
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.shape import path_template, shape
+from g4fsdk.testing._cassette.values import (
+    End,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._checks.drift import Change, diff
+from g4fsdk.testing._imports.files import from_capture
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures"
 CHAT = "https://chat.test/v1/chat/completions"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from g4fsdk.testing import Cassette, CassetteError
 from g4fsdk.testing.strategies import cassettes, cuts
-from tests.players import CASSETTES, FOLDER
+from tests.support.players import CASSETTES, FOLDER
 
 LINE = "data: é\r\n\r\n".encode()
 

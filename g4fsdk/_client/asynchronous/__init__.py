@@ -1,0 +1,1 @@
+"""The async client: httpx is imported here only."""

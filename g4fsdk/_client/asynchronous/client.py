@@ -1,0 +1,298 @@
+"""The async client."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, Self, TypeVar, overload
+
+import anyio
+
+from g4fsdk._client.asynchronous.http import AsyncTransport, Connections
+from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
+from g4fsdk._client.clocks import Clocks, Timeouts
+from g4fsdk._client.reading import Reading
+from g4fsdk._client.retries import AsyncRetrying, Retries, is_retryable
+from g4fsdk._client.settings import (
+    ConversationLike,
+    ProviderLike,
+    Settings,
+    View,
+    as_chunks,
+    as_events,
+    register_secrets,
+)
+from g4fsdk._client.task import Task, asks_next, failed
+from g4fsdk._client.transport import of_environment
+from g4fsdk._core.flow.provider import Flow, Stream, advance
+from g4fsdk._core.model.chat import Ids, Messages
+from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
+from g4fsdk._core.model.errors import G4FError
+from g4fsdk._core.model.http import Request
+
+T = TypeVar("T")
+_TIMEOUTS, _RETRIES = Timeouts(), Retries()
+
+
+class AsyncClient:
+    """Asks providers, and awaits their answers. The calls are those of `Client`, awaited.
+
+    Args:
+        provider: A provider's name or object, or a list of them to try one after the other; with none,
+            the model chooses.
+        model: The model where a call names none.
+        api_key: The key, for a single provider given by name.
+        base_url: The address in place of the provider's own; for `openai` it includes `/v1`.
+        headers: Headers that override any.
+        proxy: An address like `http://user:password@host:port`.
+        timeout: Clocks, or seconds for each of them but the total.
+        retries: How to try again, or how often to try.
+        http_client: Your own httpx client, or one with the same surface, which you close yourself.
+        transport: A Recorder or Replay of g4fsdk.testing.
+        ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
+
+    Raises:
+        UsageError: A provider, address, key or header that cannot be.
+    """
+
+    def __init__(
+        self,
+        provider: ProviderLike | Sequence[ProviderLike] | None = None,
+        *,
+        model: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        timeout: Timeouts | float | None = _TIMEOUTS,
+        retries: Retries | int = _RETRIES,
+        http_client: Any = None,
+        transport: AsyncTransport | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        transport = of_environment(transport, http_client)
+        self._settings = Settings.read(
+            provider,
+            model=model,
+            api_key=api_key,
+            base_url=base_url,
+            headers=headers,
+            proxy=proxy,
+            timeout=timeout,
+            retries=retries,
+            ids=ids,
+            transport=transport,
+        )
+        self._connections = Connections(http_client, transport, proxy)
+        self._is_closed = False
+        register_secrets(transport, self._settings)
+        self.chat = Chats(self)
+        self.images = Images(self)
+        self.models = Models(self)
+
+    async def close(self) -> None:
+        """Close the connections, unless they belong to your own client."""
+        self._is_closed = True
+        await self._connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
+        """Return the first stream that gives an event, after retries and fallback."""
+        clocks = self._settings.clocks(is_closed=self._is_closed)
+        errors: list[G4FError] = []
+        for task in tasks:
+            try:
+                return await self._retrying(partial(self._attempt, view=view), task, clocks)
+            except G4FError as error:
+                if not asks_next(error, errors, tasks):
+                    break
+        raise failed(errors)
+
+    async def _retrying(
+        self, attempt: Callable[[Task, Clocks], Awaitable[T]], task: Task, clocks: Clocks
+    ) -> T:
+        try:
+            return await attempt(task, clocks)
+        except G4FError as error:
+            if not is_retryable(error):
+                raise
+            failures = [error]  # only now is there something for tenacity to do
+
+        async def again() -> T:
+            if failures:
+                raise failures.pop()
+            return await attempt(task, clocks)
+
+        policy = self._settings.retries.policy(clocks.total_left)
+        return await AsyncRetrying(**policy, sleep=anyio.sleep)(again)
+
+    async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
+        step: Request | Stream | None = None
+        try:
+            clocks.start_attempt()
+            flow = task.start()
+            step = advance(flow)
+            while isinstance(step, Request):
+                step = await self._set_up(flow, step, clocks)
+            answer = await self._connections.send(step.request, clocks, repeatable=step.repeatable)
+        except G4FError as error:
+            task.blame(error, step)
+            raise
+        return await OpenStream(Reading(task, step, answer.head, clocks), answer, view).start()
+
+    async def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
+        try:
+            response = await self._connections.fetch(request, clocks)
+        except G4FError as error:
+            return advance(flow, error)  # the provider adds the handle to go on with, where it has one
+        return advance(flow, response)
+
+
+class Chats:
+    """`client.chat`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.completions = Completions(client)
+
+
+class Completions:
+    """`client.chat.completions`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    @overload
+    async def create(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        conversation: ConversationLike | None = None,
+        ignore_unsupported: bool = False,
+        **options: Any,
+    ) -> Completion: ...
+    @overload
+    async def create(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        conversation: ConversationLike | None = None,
+        ignore_unsupported: bool = False,
+        **options: Any,
+    ) -> AsyncChunkStream: ...
+    @overload
+    async def create(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: bool,
+        conversation: ConversationLike | None = None,
+        ignore_unsupported: bool = False,
+        **options: Any,
+    ) -> Completion | AsyncChunkStream: ...
+    async def create(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        conversation: ConversationLike | None = None,
+        ignore_unsupported: bool = False,
+        **options: Any,
+    ) -> Completion | AsyncChunkStream:
+        """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
+
+        *messages* is text or a list of messages; with *conversation* only what is new. *options* are
+        OpenAI's sampling options.
+
+        Raises:
+            G4FError: There is no complete answer; `error.partial` has the text that did arrive.
+        """
+        tasks = self._client._settings.chat_tasks(
+            messages,
+            model,
+            stream=stream,
+            conversation=conversation,
+            ignore_unsupported=ignore_unsupported,
+            options=options,
+        )
+        if stream:
+            return AsyncChunkStream(await self._client._open(tasks, as_chunks))
+        return await (await self._client._open(tasks, as_events)).completion()
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        conversation: ConversationLike | None = None,
+        ignore_unsupported: bool = False,
+        **options: Any,
+    ) -> AsyncChatStream:
+        """Ask, and return the answer as typed events: ``async with ....stream(...) as stream``.
+
+        The request goes out on entering the block, or with the first event asked for. Arguments and
+        errors are those of `create`.
+        """
+        tasks = self._client._settings.chat_tasks(
+            messages,
+            model,
+            stream=True,
+            conversation=conversation,
+            ignore_unsupported=ignore_unsupported,
+            options=options,
+        )
+        return AsyncChatStream(lambda: self._client._open(tasks, as_events))
+
+
+class Images:
+    """`client.images`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
+        """Return the images made for *prompt*. Raises G4FError when there is none."""
+        tasks = self._client._settings.image_tasks(prompt, model, options)
+        opened = await self._client._open(tasks, as_events)
+        return ImagesResponse(data=(await opened.completion()).images)
+
+
+class Models:
+    """`client.models`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def list(self) -> ModelList:
+        """Return the models of the first provider, asked of the service where it can be.
+
+        Raises:
+            G4FError: The service did not answer with a list of models.
+        """
+        task, fixed = self._client._settings.models_task()
+        if fixed is not None:
+            return fixed
+        clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
+        return await self._client._retrying(self._ask, task, clocks)
+
+    async def _ask(self, task: Task, clocks: Clocks) -> ModelList:
+        request = task.provider.list_models()
+        assert request is not None
+        try:
+            clocks.start_attempt()
+            return task.models(
+                task.provider.read_models(await self._client._connections.fetch(request, clocks))
+            )
+        except G4FError as error:
+            task.blame(error, request)
+            raise

@@ -1,0 +1,275 @@
+"""HTTP with httpx: sends what the core decides, gives back bytes as they come. The only importer of it."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import AsyncIterator
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
+from typing import Any, Protocol
+
+import anyio
+import httpx
+from anyio.lowlevel import current_token
+
+from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
+from g4fsdk._client.failures import (
+    checked,
+    too_many_redirects,
+    two_transports,
+    unanswered,
+    unsendable,
+)
+from g4fsdk._client.inflate import CodingError, Inflater
+from g4fsdk._client.redirects import MAX_REDIRECTS, addressed, redirected
+from g4fsdk._client.whole import WholeAnswer
+from g4fsdk._core.model.errors import (
+    Clock,
+    G4FError,
+    TransportError,
+    UsageError,
+)
+from g4fsdk._core.model.http import Request, Response
+
+# With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
+# default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
+_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+# Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
+NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
+# A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
+# an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
+_GRACE_S = 1.0
+
+# httpx's classes by name, since a client of its fork httpx2 brings classes of its own.
+_USAGE = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
+_NOT_SENT = ("ConnectError", "ProxyError", "PoolTimeout")
+_CONNECT_CLOCK = ("ConnectTimeout", "PoolTimeout")
+_IDLE_CLOCK = ("ReadTimeout", "WriteTimeout")
+
+
+class AsyncTransport(Protocol):
+    """What `transport=` takes: a Recorder, a Replay, or anything that makes an httpx transport.
+
+    Where its attribute `wraps` is true, the transport sends through the one it is made with: all that the
+    client would do without it.
+    """
+
+    def httpx_transport(self) -> Any: ...
+
+
+class Connections:
+    """Sends requests through one httpx client. *http_client* is the caller's own, who closes it."""
+
+    def __init__(self, http_client: Any, transport: AsyncTransport | None, proxy: str | None) -> None:
+        if http_client is not None and (transport is not None or proxy):
+            raise two_transports("http_client")
+        checked(http_client, "aclose", "http_client= takes an httpx.AsyncClient")
+        checked(transport, "httpx_transport", "transport= takes a Recorder or Replay of g4fsdk.testing")
+        self._owns = http_client is None
+        self._theirs: Any = http_client
+        self._here = threading.local()  # our own client and its loop: a thread runs one loop at a time
+        self._transport = transport
+        self._proxy = proxy
+        self.failures = _failures(http_client)
+
+    async def aclose(self) -> None:
+        if self._owns and getattr(self._here, "loop", None) == current_token():
+            await self._here.client.aclose()  # what belongs to a loop that is over goes with its sockets
+
+    async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
+        """Return the answer to *request*, its head read, redirects within the service followed.
+
+        Raises:
+            TransportError: There is none; `retryable` says whether sending again can do no harm.
+            UsageError: The request cannot be sent.
+        """
+        request = addressed(request)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await self._send(request, clocks, repeatable)
+            follow = redirected(request, answer.head)
+            if follow is None:
+                return answer
+            await answer.aclose()
+            request = addressed(follow)
+        raise too_many_redirects()
+
+    async def fetch(self, request: Request, clocks: Clocks) -> Response:
+        """Return the whole answer to a set-up request, which may be sent again."""
+        answer = await self.send(request, clocks, repeatable=True)
+        whole = WholeAnswer(answer.head)
+        try:
+            async for data in answer.timed(clocks):
+                whole.add(data)
+            async for data in answer.rest():
+                whole.add(data)
+        except self.failures as cause:
+            error = whole.cut(answer.broken(cause, clocks))
+            if error is not None:
+                raise error from cause
+        finally:
+            await answer.aclose()
+        return whole.response()
+
+    async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+        connecting, reading, whole = clocks.left("connect"), clocks.left(), clocks.left(None)
+        # Waiting for the pool is part of connecting; a write that stalls is silence.
+        limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
+        try:
+            client = self._client()
+            with anyio.fail_after(whole[0] and whole[0] + _GRACE_S):
+                built = _built(client, request, limits)
+                answer = await client.send(built, stream=True, follow_redirects=False)
+        except TimeoutError as cause:
+            raise clocks.expired(whole[1]) from cause
+        except self.failures as cause:
+            raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
+        limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
+        return Answer(answer, self.failures)
+
+    def _client(self) -> Any:
+        """Return the caller's client, or our own for this loop: another one's connections can't be used."""
+        if not self._owns:
+            return self._theirs
+        here, loop = self._here, current_token()
+        if getattr(here, "loop", None) != loop:
+            here.client, here.loop = _own_client(self._transport, self._proxy), loop
+        return here.client
+
+
+def _built(client: Any, request: Request, limits: dict[str, float | None]) -> Any:
+    built = client.build_request(
+        request.method, request.url, headers=dict(request.headers), content=request.body or None
+    )
+    built.extensions["timeout"] = limits
+    return built
+
+
+class Answer:
+    """One answer: its head, and its body as it comes."""
+
+    def __init__(self, answer: Any, failures: tuple[type[Exception], ...]) -> None:
+        self._answer = answer
+        self.failures = failures
+        self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
+        self._clock: Clock = "idle"
+        inflater = Inflater.of(self.head.header("content-encoding"))
+        self._pieces = _pieces(answer) if inflater is None else _inflated(answer.aiter_raw(), inflater)
+
+    async def timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
+        """Give the pieces of the body while more than the idle clock runs."""
+        while not clocks.is_idle_only:
+            seconds, self._clock = clocks.left(None)
+            with anyio.fail_after(seconds):
+                data = await anext(self._pieces, None)
+            if data is None:
+                return
+            yield data
+        self._clock = "idle"
+
+    def rest(self) -> AsyncIterator[bytes]:
+        """Give the other pieces, with nothing in between: this is the hot path."""
+        return self._pieces
+
+    def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
+        """Return what *cause*, raised while reading, means."""
+        if type(cause).__name__ in _IDLE_CLOCK:
+            return clocks.expired("idle")
+        if isinstance(cause, TimeoutError):
+            return clocks.expired(self._clock)
+        return TransportError(_words(cause), sent=True)
+
+    async def drain(self) -> None:
+        """Read what little follows the end marker, so that the connection can be used again."""
+        left = DRAIN_BYTES
+        with anyio.move_on_after(DRAIN_S):
+            try:
+                while left > 0 and (data := await anext(self._pieces, b"")):
+                    left -= len(data)
+            except self.failures:
+                return  # the answer is complete: a connection in doubt is only not used again
+
+    async def aclose(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._answer.aclose()
+
+
+def _pieces(answer: Any) -> AsyncIterator[bytes]:
+    # Where no coding is to be undone, the transport's own stream: `aiter_raw` only counts and cuts its bytes.
+    pieces: AsyncIterator[bytes] = (
+        answer.aiter_bytes() if "content-encoding" in answer.headers else aiter(answer.stream)
+    )
+    return pieces
+
+
+async def _inflated(pieces: AsyncIterator[bytes], inflater: Inflater) -> AsyncIterator[bytes]:
+    async for data in pieces:
+        for piece in inflater.feed(data):
+            yield piece
+    inflater.close()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: making it takes httpx 17 ms each time."""
+    return httpx.create_ssl_context()
+
+
+def _own_client(transport: Any, proxy: str | None) -> httpx.AsyncClient:
+    if transport is None:
+        return _live(proxy, _LIMITS)
+    inner = [_Own(_live(proxy, NONE_KEPT))] if getattr(transport, "wraps", False) else []
+    return httpx.AsyncClient(transport=transport.httpx_transport(*inner), cookies=_no_cookies())
+
+
+def _live(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(verify=_tls(), limits=limits, proxy=proxy, cookies=_no_cookies())
+    except ImportError as error:
+        raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
+
+
+def _no_cookies() -> CookieJar:
+    """They belong to conversations, not to the client: two of them must not share a session."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class _Own(httpx.AsyncBaseTransport):
+    """Sends as *client* does: through proxies, too, which httpx leaves to clients."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _failures(http_client: Any) -> tuple[type[Exception], ...]:
+    """Return what the library behind *http_client* raises; None means httpx."""
+    modules = {kind.__module__.split(".")[0] for kind in type(http_client).__mro__} | {"httpx"}
+    kinds = (getattr(import_module(at), name, None) for at in modules for name in ("HTTPError", "InvalidURL"))
+    found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*found, CodingError, TimeoutError, OSError, UnicodeError)
+
+
+def _unanswered(
+    cause: Exception, request: Request, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
+) -> G4FError:
+    name = type(cause).__name__
+    # UnicodeError: a host name with an empty label, or one of more than 63 characters.
+    if name in _USAGE or isinstance(cause, UnicodeError):
+        return unsendable(_words(cause))
+    if name in _CONNECT_CLOCK:
+        return clocks.expired(connecting)
+    if name in _IDLE_CLOCK:
+        return clocks.expired(reading)
+    return unanswered(_words(cause), request.url, sent=name not in _NOT_SENT, repeatable=repeatable)
+
+
+def _words(cause: Exception) -> str:
+    return (str(cause) or type(cause).__name__)[:300]

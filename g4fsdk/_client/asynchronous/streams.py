@@ -1,0 +1,187 @@
+"""Async streams: the events of an answer, as they come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, Self, TypeVar
+
+from g4fsdk._client.asynchronous.http import Answer
+from g4fsdk._client.reading import Reading
+from g4fsdk._client.settings import View
+from g4fsdk._core.model.completions import Chunk, Completion
+from g4fsdk._core.model.errors import G4FError, UsageError
+from g4fsdk._core.model.events import Event, TextDelta
+
+T = TypeVar("T")
+
+
+class OpenStream(Generic[T]):
+    """A stream that has begun, and gives its items: what a view makes of its events."""
+
+    def __init__(self, reading: Reading, answer: Answer, view: View[T]) -> None:
+        self._reading = reading
+        self.items = _read(reading, answer, view)
+
+    async def start(self) -> Self:
+        """Wait for the first event."""
+        await anext(self.items, None)
+        return self
+
+    async def completion(self) -> Completion:
+        """Read to the end, and return the whole answer."""
+        async for _ in self.items:
+            pass
+        return self._reading.completion()
+
+    async def aclose(self) -> None:
+        """Free the connection. What has not been read is lost."""
+        await self.items.aclose()
+
+
+_BEGUN: Any = None
+
+
+async def _read(reading: Reading, answer: Answer, view: View[T]) -> AsyncGenerator[T, None]:
+    """Give what *view* makes of the events of *answer*, and _BEGUN before the first.
+
+    Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
+    There is no other between the caller and the library: each would cost as much as the parsing.
+    """
+    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    items_of = view(reading.model)
+    failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
+    try:
+        async for data in answer.timed(clocks):
+            if events := feed(data):
+                if clocks.first_event_came():
+                    yield _BEGUN
+                for item in items_of(events):
+                    yield item
+            if parser.done:
+                break
+        else:
+            async for data in answer.rest():
+                for item in items_of(feed(data)):
+                    yield item
+                if parser.done:
+                    break
+        events = parser.close()
+        if clocks.first_event_came():
+            yield _BEGUN
+        for item in items_of(events):
+            yield item
+        reading.is_over = True
+    except failures as cause:
+        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
+        if error.events and clocks.first_event_came():
+            yield _BEGUN
+        for item in items_of([*error.events]):
+            yield item
+        if error is cause:
+            raise
+        raise error from cause
+    finally:
+        try:
+            if parser.done:
+                await answer.drain()
+        finally:
+            await answer.aclose()
+
+
+class AsyncChunkStream:
+    """The OpenAI-shaped chunks of an answer. Leaving the block early frees the connection."""
+
+    def __init__(self, opened: OpenStream[Chunk]) -> None:
+        self._opened = opened
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self._opened.items
+
+    async def __anext__(self) -> Chunk:
+        return await anext(self._opened.items)
+
+    async def close(self) -> None:
+        """Free the connection."""
+        await self._opened.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncChatStream:
+    """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
+
+    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
+        self._opening = _Opening(open_stream)
+
+    async def __aenter__(self) -> Self:
+        await self._opening.opened()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._opening.events()
+
+    async def __anext__(self) -> Event:
+        return await anext((await self._opening.opened()).items)
+
+    @property
+    def text_stream(self) -> AsyncIterator[str]:
+        """The text of choice 0, piece by piece."""
+        return _texts(self._opening.events())
+
+    async def get_final_completion(self) -> Completion:
+        """Read to the end, and return the whole answer.
+
+        Raises:
+            G4FError: The answer is not complete.
+        """
+        return await (await self._opening.opened()).completion()
+
+    async def close(self) -> None:
+        """Free the connection. What has not been read is lost."""
+        self._opening.is_closed = True
+        if self._opening.stream is not None:
+            await self._opening.stream.aclose()
+
+
+class _Opening:
+    """Opens the stream when it is first asked for, once."""
+
+    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
+        self._open_stream = open_stream
+        self._is_opening = False
+        self.is_closed = False
+        self.stream: OpenStream[Event] | None = None
+
+    async def opened(self) -> OpenStream[Event]:
+        if self.stream is None:
+            if self.is_closed:
+                raise UsageError("this stream is closed; ask for another one")
+            if self._is_opening:
+                raise UsageError("another task is opening this stream; give each task a stream of its own")
+            self._is_opening = True
+            try:
+                self.stream = await self._open_stream()
+            finally:
+                self._is_opening = False
+        return self.stream
+
+    def events(self) -> AsyncIterator[Event]:
+        return _opened_late(self) if self.stream is None else self.stream.items
+
+
+async def _opened_late(opening: _Opening) -> AsyncGenerator[Event, None]:
+    async for event in (await opening.opened()).items:
+        yield event
+
+
+async def _texts(events: AsyncIterator[Event]) -> AsyncGenerator[str, None]:
+    async for event in events:
+        if type(event) is TextDelta and not event.choice:
+            yield event.text

@@ -1,0 +1,1 @@
+"""The blocking client: requests and urllib3 are imported here only."""

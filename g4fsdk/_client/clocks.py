@@ -1,0 +1,112 @@
+"""The four clocks of a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from g4fsdk._core.model.errors import Clock, DeadlineError
+
+# The last chunk of the body may still come behind the end marker, mostly in the same packet: how long both
+# clients wait for that, and how much they read of it.
+DRAIN_S = 0.05
+DRAIN_BYTES = 65536
+
+_ADVICE = {
+    "connect": "check the address, the network and any proxy",
+    "first_event": "the service may be busy: ask again, or raise Timeouts(first_event=...)",
+    "idle": "ask again, or raise Timeouts(idle=...)",
+    "total": "raise Timeouts(total=...)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Four clocks, in seconds; None switches one off.
+
+    *connect*: until the connection stands. *first_event*: from the start of an attempt to its first
+    event (the whole document where nothing is streamed); a keep-alive is no event. *idle*: the longest
+    silence between two reads; any byte resets it. *total*: the whole call, retries and waits included.
+    """
+
+    connect: float | None = 10.0
+    first_event: float | None = 60.0
+    idle: float | None = 60.0
+    total: float | None = None
+
+
+class Clocks:
+    """Deadlines of one call, counted on a monotonic clock, in seconds."""
+
+    def __init__(self, timeouts: Timeouts, now: Callable[[], float] = time.monotonic) -> None:
+        self.timeouts = timeouts
+        self._now = now
+        self._total = _after(now(), timeouts.total)
+        self._first_event: float | None = None
+        self._has_begun = False
+
+    def start_attempt(self) -> None:
+        """Start the first_event clock anew. Raises DeadlineError when the total time is over."""
+        self._first_event = _after(self._now(), self.timeouts.first_event)
+        self._has_begun = False
+        self.check()
+
+    def first_event_came(self) -> bool:
+        """Stop the first_event clock; return whether this is the attempt's first event."""
+        is_first, self._has_begun, self._first_event = not self._has_begun, True, None
+        return is_first
+
+    @property
+    def is_idle_only(self) -> bool:
+        """Whether the first event has come, and nothing but the idle clock runs any more."""
+        return self._has_begun and self._total is None
+
+    def total_left(self) -> float | None:
+        """Return the seconds left of the whole call, or None."""
+        return None if self._total is None else self._total - self._now()
+
+    def left(self, silence: Clock | None = "idle") -> tuple[float | None, Clock]:
+        """Return the seconds that the next wait may take, and whose limit that is.
+
+        *silence* is the clock of that wait alone: "idle", "connect", or None where the library keeps it.
+
+        Raises:
+            DeadlineError: A clock has run out.
+        """
+        now = self._now()
+        self._check(now)
+        limits: list[tuple[float, Clock]] = []
+        own: float | None = getattr(self.timeouts, silence) if silence else None
+        if silence is not None and own is not None:
+            limits.append((own, silence))
+        if self._first_event is not None:
+            limits.append((self._first_event - now, "first_event"))
+        if self._total is not None:
+            limits.append((self._total - now, "total"))
+        return min(limits) if limits else (None, silence or "idle")
+
+    def check(self) -> None:
+        """Raise DeadlineError when a clock has run out."""
+        self._check(self._now())
+
+    def _check(self, now: float) -> None:
+        if self._total is not None and now >= self._total:
+            raise self.expired("total")
+        if self._first_event is not None and now >= self._first_event:
+            raise self.expired("first_event")
+
+    def expired(self, clock: Clock) -> DeadlineError:
+        """Return the error for *clock*."""
+        seconds = getattr(self.timeouts, clock)
+        error = DeadlineError(
+            f"nothing came in time: the {clock} clock of {seconds} s ran out; {_ADVICE[clock]}",
+            clock=clock,
+            sent=clock != "connect",
+        )
+        error.retryable = clock == "connect"
+        return error
+
+
+def _after(now: float, seconds: float | None) -> float | None:
+    return None if seconds is None else now + seconds

@@ -1,0 +1,111 @@
+"""What to try again and how long to wait, with tenacity. Decided here; the clients only obey.
+
+What may be tried again is written on the error (`retryable`) where it is made, and only what failed
+before the first event gets here at all: a stream that has shown text is never repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import tenacity
+from tenacity import AsyncRetrying, RetryCallState, Retrying
+
+from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
+
+logger = logging.getLogger("g4fsdk")
+Wait: TypeAlias = Callable[[RetryCallState], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryEvent:
+    """What a retry hook is told: *error* ended try *attempt* (from 1), the next is *wait_s* seconds away."""
+
+    provider: str
+    attempt: int
+    wait_s: float
+    error: G4FError
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often to try and how long to wait.
+
+    *attempts* counts all tries together; 0 and 1 both mean one request. *wait* is a tenacity wait, or any
+    callable of its retry state that gives seconds; the service's Retry-After wins over it, and one of
+    more than *max_retry_after* seconds ends the trying. *on_retry* is called before each wait.
+
+    Source: RFC 9110, 10.2.3; full jitter as in "Exponential Backoff And Jitter", AWS, 2015.
+    """
+
+    attempts: int = 3
+    wait: Wait = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # noqa: RUF009  # immutable
+    max_retry_after: float = 60.0
+    on_retry: Callable[[RetryEvent], None] | None = None
+
+    def policy(self, seconds_left: Callable[[], float | None]) -> dict[str, Any]:
+        """Return the arguments of tenacity's `Retrying`; *seconds_left* is what the total clock leaves."""
+        return {
+            "stop": tenacity.stop_any(
+                tenacity.stop_after_attempt(max(1, self.attempts)),
+                _GivesUp(self.max_retry_after, seconds_left),
+            ),
+            "wait": self.wait_seconds,
+            "retry": tenacity.retry_if_exception(is_retryable),
+            "before_sleep": self._tell,
+            "reraise": True,
+        }
+
+    def wait_seconds(self, state: RetryCallState) -> float:
+        asked = _retry_after(state)
+        return self.wait(state) if asked is None else asked
+
+    def _tell(self, state: RetryCallState) -> None:
+        error = _error(state)
+        event = RetryEvent(error.provider or "", state.attempt_number, state.upcoming_sleep, error)
+        logger.info("attempt %d failed, next in %.1f s: %s", event.attempt, event.wait_s, error)
+        if self.on_retry is not None:
+            self.on_retry(event)
+
+
+class _GivesUp(tenacity.stop.stop_base):
+    """Stops when the service asks for a longer wait than we grant, or the call's time ends before it."""
+
+    def __init__(self, max_retry_after: float, seconds_left: Callable[[], float | None]) -> None:
+        self._max_retry_after = max_retry_after
+        self._seconds_left = seconds_left
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        left = self._seconds_left()
+        too_long = (_retry_after(retry_state) or 0.0) > self._max_retry_after
+        return too_long or (left is not None and retry_state.upcoming_sleep >= left)
+
+
+def is_retryable(error: BaseException) -> bool:
+    return isinstance(error, G4FError) and error.retryable
+
+
+def _error(state: RetryCallState) -> G4FError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, G4FError)
+    return error
+
+
+def _retry_after(state: RetryCallState) -> float | None:
+    error = _error(state)
+    return error.retry_after if isinstance(error, StatusError) else None
+
+
+def read_retries(retries: Retries | int) -> Retries:
+    """Return *retries*; a number is how often to try. Raises UsageError for anything else."""
+    if isinstance(retries, Retries):
+        return retries
+    if not isinstance(retries, int):
+        raise UsageError(f"retries must be a number of tries or a Retries(...), not {retries!r}")
+    return Retries(attempts=retries)
+
+
+__all__ = ["AsyncRetrying", "Retries", "RetryEvent", "Retrying", "is_retryable", "read_retries"]

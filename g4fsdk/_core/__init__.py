@@ -1,0 +1,1 @@
+"""The pure half: bytes become events. No socket, clock, random number or environment."""

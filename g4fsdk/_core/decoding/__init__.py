@@ -1,0 +1,1 @@
+"""Units to events, and what events add up to."""

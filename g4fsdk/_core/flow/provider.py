@@ -1,0 +1,290 @@
+"""What a provider is: a generator of requests that ends in the one to stream, and the table it lives in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+from urllib.parse import urlsplit
+
+from g4fsdk._core.decoding.refusals import status_error
+from g4fsdk._core.framing.parser import MAX_BYTES, Parser
+from g4fsdk._core.model.chat import Chat, Conversation, Ids
+from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
+from g4fsdk._core.model.http import Request, Response
+from g4fsdk._core.model.redact import redact_url
+
+MAX_ERROR_BODY = 1 << 20
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+
+
+class Refusal(Parser):
+    """Collects the body of an answer whose status is no success; closing raises what it means."""
+
+    def __init__(self, provider: Provider, stream: Stream, response: Response) -> None:
+        super().__init__(stream.parser.decoder, max_bytes=MAX_BYTES)
+        self._provider = provider
+        self._response = response
+        self._body = bytearray()
+
+    def _take(self, data: bytes, out: list[Any]) -> None:
+        self._body += data[: MAX_ERROR_BODY - len(self._body)]
+        if len(self._body) == MAX_ERROR_BODY:
+            raise self._meaning()
+
+    def _end(self, out: list[Any]) -> None:
+        raise self._meaning()
+
+    def cut(self, cause: str) -> G4FError:
+        """The status was the answer: a body that breaks off changes nothing about it."""
+        if self._error is None:
+            self._fail(self._meaning())
+        return super().cut(cause)
+
+    def _meaning(self) -> StatusError:
+        head = self._response
+        return self._provider.refused(
+            Response(head.status, head.headers, bytes(self._body), head.received_at)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The request to stream, and the parser to feed with its body. *model* is the one that answers.
+
+    *repeatable*: sending the request again after a connection that closed without a response can't do
+    anything twice that matters.
+    """
+
+    request: Request
+    parser: Parser
+    provider: Provider
+    model: str
+    repeatable: bool = True
+
+    def accept(self, response: Response) -> Parser:
+        """Return the parser to feed, now that the head of the answer is known; its body may be b"" yet.
+
+        A status that is no success gives a parser whose closing raises what it means.
+        """
+        if not is_success(response):
+            return Refusal(self.provider, self, response)
+        self.parser.status, self.parser.headers = response.status, response.headers
+        self.parser.content_type = (response.header("content-type") or "").lower()
+        return self.parser
+
+
+Flow: TypeAlias = Generator[Request, Response, Stream]
+
+
+def one_request(stream: Stream) -> Flow:
+    """Return the flow of a provider that needs no set-up."""
+    yield from ()
+    return stream
+
+
+def is_success(response: Response) -> bool:
+    return 200 <= response.status < 300
+
+
+def advance(flow: Flow, response: Response | G4FError | None = None) -> Request | Stream:
+    """Run *flow* to its next step: a request whose whole response it wants, or the stream that ends it.
+
+    *response* answers the request of the step before, or says why there is no answer; None starts the flow.
+
+    Raises:
+        G4FError: What the provider makes of its input or of *response*.
+    """
+    try:
+        if isinstance(response, G4FError):
+            return flow.throw(response)
+        return flow.send(response) if response is not None else next(flow)
+    except StopIteration as end:
+        stream: Stream = end.value
+        return stream
+
+
+class Provider:
+    """One service: its names, and its requests and answers as pure code.
+
+    Subclasses are one file each; an instance holds where the service is and the key, nothing that changes.
+    """
+
+    name: ClassVar[str]
+    url: ClassVar[str]
+    working: ClassVar[bool] = True
+    #: Whether the name alone says which service is meant.
+    has_home: ClassVar[bool] = True
+    default_model: ClassVar[str] = ""
+    models: ClassVar[tuple[str, ...]] = ()
+    image_models: ClassVar[tuple[str, ...]] = ()
+    aliases: ClassVar[Mapping[str, str]] = {}
+    #: Options the wire can carry, by their OpenAI names.
+    options: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        model: str = "",
+    ) -> None:
+        """*base_url* stands in place of the service's own address; *headers* override any; *model* is the one
+        where a call names none.
+
+        Raises:
+            UsageError: A base_url that is no http address, or a header value that cannot be sent.
+        """
+        self.base_url = _checked_url(base_url or self.url)
+        self.api_key = api_key
+        self.model = model
+        self.headers = checked_headers(headers or {})
+        if api_key is not None:
+            _check_value("the API key", api_key)
+
+    def __repr__(self) -> str:
+        model = f" with {self.model}" if self.model else ""
+        return f"<Provider {self.name} at {redact_url(self.base_url)}{model}>"
+
+    def chat(self, chat: Chat) -> Flow:
+        """Return the flow of requests that answers *chat*.
+
+        Raises:
+            UsageError: Input that cannot be sent; here, or when the flow starts.
+        """
+        raise NotImplementedError
+
+    def image(
+        self, prompt: str, model: str = "", options: Mapping[str, Any] | None = None, ids: Ids | None = None
+    ) -> Flow:
+        """Return the flow that makes images for *prompt*."""
+        raise UsageError(f"{self.name} makes no images")
+
+    def list_models(self) -> Request | None:
+        """Return the request for the list of models, or None where `models` is the list."""
+        return None
+
+    def read_models(self, response: Response) -> list[str]:
+        """Return the model ids in the answer to `list_models`."""
+        raise NotImplementedError
+
+    def refused(self, response: Response) -> StatusError:
+        """Return what an answer whose status is no success means here."""
+        return status_error(response)
+
+    def check(self, response: Response) -> Response:
+        """Return *response*, the answer to a set-up request. Raises StatusError when it is no success."""
+        if not is_success(response):
+            raise self.refused(response)
+        return response
+
+    def get_model(self, model: str = "") -> str:
+        """Return the id of *model*: aliases first, "" gives the default.
+
+        Raises:
+            UsageError: The provider has no such model; the message lists those it has.
+        """
+        model = model or self.model
+        resolved = self.aliases.get(model, model) or self.default_model
+        known = {*self.models, *self.image_models}
+        if known and resolved not in known:
+            names = sorted(known | {*self.aliases})
+            raise UsageError(f"unknown model {model!r} of {self.name}; known: {', '.join(names)}")
+        return resolved
+
+    def read_options(self, chat: Chat) -> dict[str, Any]:
+        """Return the options of *chat* that go out.
+
+        Raises:
+            UsageError: An option nobody knows, or one this provider cannot honour.
+        """
+        unknown = sorted(set(chat.options) - KNOWN_OPTIONS - self.options)
+        if unknown:
+            raise UsageError(f"unknown option {unknown[0]!r}; {self.name} takes: {self._option_names()}")
+        odd = sorted(set(chat.options) - self.options)
+        if odd and not chat.ignore_unsupported:
+            raise UsageError(
+                f"{self.name} cannot honour {odd[0]!r} (it takes: {self._option_names()}); "
+                "leave it out, or say ignore_unsupported=True"
+            )
+        return {name: value for name, value in chat.options.items() if name in self.options}
+
+    def _option_names(self) -> str:
+        return ", ".join(sorted(self.options)) or "no options"
+
+    def own(self, conversation: Conversation | None) -> Conversation | None:
+        """Return *conversation*. Raises UsageError when it belongs to another provider."""
+        if conversation is not None and conversation.provider != self.name:
+            raise UsageError(f"this conversation is with {conversation.provider!r}, not with {self.name!r}")
+        return conversation
+
+
+# The parameters of OpenAI's chat completions; `extra_body` carries what is newer than this list.
+KNOWN_OPTIONS = frozenset(
+    {
+        *(
+            "audio",
+            "extra_body",
+            "extra_headers",
+            "frequency_penalty",
+            "function_call",
+            "functions",
+            "logit_bias",
+        ),
+        *("logprobs", "max_completion_tokens", "max_tokens", "metadata", "min_p", "modalities", "n"),
+        *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "reasoning_effort"),
+        *(
+            "repetition_penalty",
+            "response_format",
+            "safety_identifier",
+            "seed",
+            "service_tier",
+            "stop",
+            "store",
+        ),
+        *("stream_options", "temperature", "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user"),
+        *("verbosity", "web_search", "web_search_options"),
+    }
+)
+
+
+def _checked_url(url: str) -> str:
+    if not url.isprintable() or " " in url:
+        raise UsageError(f"base_url holds a character that no address may hold: {redact_url(url)!r}")
+    if not _has_host(url):
+        raise UsageError(
+            f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
+        )
+    if "?" in url or "#" in url:
+        raise UsageError(
+            f"base_url may hold no query or fragment: paths are added to it; got {redact_url(url)!r}"
+        )
+    return url.rstrip("/")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        is_name = all(0 < len(label) < 64 and "*" not in label for label in labels)  # RFC 1035, 2.3.4
+        return parts.scheme in ("http", "https") and is_name and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+
+
+def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Return *headers*, copied. Raises UsageError for one that cannot be sent."""
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"headers must be a mapping of names to text, not {type(headers).__name__}")
+    for name, value in headers.items():
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise UsageError(f"{name!r} is no header name: it may hold ASCII letters, digits and hyphens")
+        _check_value(f"the value of {name}", value)
+    return {**headers}
+
+
+def _check_value(what: str, value: Any) -> None:
+    if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        raise UsageError(f"{what} may hold printable ASCII only (is there a line end in it?)")

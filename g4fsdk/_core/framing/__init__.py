@@ -1,0 +1,1 @@
+"""Bytes to units: one file a framing."""

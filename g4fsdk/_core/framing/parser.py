@@ -1,0 +1,229 @@
+"""Bytes to events: the framings, each fed with bytes cut anywhere.
+
+Contract of every parser here:
+
+* ``feed(data)`` takes the next bytes and returns the events they complete. It never raises while it has
+  events to hand over: what follows a bad place waits for the next ``feed`` or ``close``.
+* ``close()`` says that the body ended well. It returns the last events, or raises when the provider's end
+  marker has not come; what the end still completed then stands in ``error.events``.
+* ``cut(cause)`` says that the body broke off, and returns the error to raise.
+* Bytes in, events or a G4FError out; any other exception is our bug. Time is linear in the bytes, for any
+  cut, and memory is bounded by *max_bytes*, the size a line or an event may have.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from g4fsdk._core.decoding.answer import Answer
+from g4fsdk._core.decoding.decoder import Decoder
+from g4fsdk._core.decoding.refusals import is_challenge, page_error
+from g4fsdk._core.model.errors import (
+    EmptyAnswerError,
+    G4FError,
+    IncompleteStreamError,
+    ProtocolError,
+)
+from g4fsdk._core.model.events import Event
+from g4fsdk._core.model.http import Headers
+
+MAX_BYTES = 16 << 20
+BOM = b"\xef\xbb\xbf"
+BLANK = b" \t\r\n"
+
+
+class Parser:
+    """What the framings share: failing at the right time, and bodies that are no stream at all."""
+
+    # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
+    __slots__ = (
+        *("_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size", "_seen", "_whole"),
+        *("content_type", "decoder", "headers", "max_bytes", "status"),
+    )
+
+    #: What may open a body that is one JSON document instead of a stream.
+    document_marks: ClassVar[bytes] = b"{["
+
+    def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
+        self.decoder = decoder
+        self.max_bytes = max_bytes
+        self.status = 200  # of the response, where a transport told; `Stream.accept` does
+        self.headers: Headers = ()
+        self.content_type = ""
+        self._error: G4FError | None = None
+        self._head: bytes | None = b""  # None once it is known what the body is
+        self._whole: bytearray | None = None  # a body that is read as one: a document or a page
+        self._seen = 0  # bytes before the unfinished line, each line end counted as one
+        self._line: list[bytes] = []  # pieces of the unfinished line
+        self._line_size = 0
+        self._is_empty = True
+        # The fast paths may take what ends before this byte: nothing but between two units of plain text.
+        self._fast_until = -1
+
+    @property
+    def answer(self) -> Answer:
+        """What the events add up to so far."""
+        return self.decoder.answer
+
+    @property
+    def done(self) -> bool:
+        """Whether the end marker has come and nothing after it counts."""
+        return self.decoder.done
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next bytes off the wire; return the events they complete.
+
+        *data* may begin and end anywhere, even inside a character.
+
+        Raises:
+            ProviderError: The service reported a failure.
+            ProtocolError: What came is not what the provider sends.
+        """
+        if self._error is not None:
+            raise self._error
+        out: list[Event] = []
+        try:
+            self._take(data, out)
+        except G4FError as error:
+            self._fail(error)
+            if not out:
+                raise
+        return out
+
+    def close(self) -> list[Event]:
+        """Say that the body ended well; return the last events.
+
+        Raises:
+            IncompleteStreamError: The end marker has not come.
+            EmptyAnswerError: The answer held nothing.
+            G4FError: What `feed` had still to raise.
+        """
+        if self._error is not None:
+            raise self._error
+        out: list[Event] = []
+        try:
+            self._end(out)
+        except G4FError as error:
+            error.events = tuple(out)
+            self._fail(error)
+            raise
+        return out
+
+    def cut(self, cause: str) -> G4FError:
+        """Return the error for a body that broke off; *cause* says how, in words.
+
+        Text that was held back, and nobody has been handed, stands in `error.events`.
+        """
+        if self._error is None:
+            out: list[Event] = []
+            error = self._broken(cause, out)
+            error.events = tuple(out)
+            self._fail(error)
+        assert self._error is not None
+        return self._error
+
+    def mark(self, error: G4FError) -> None:
+        """Put on *error* the text so far and the handle to go on with."""
+        error.partial = self.answer.partial
+        error.conversation = error.conversation or self.decoder.conversation
+
+    def _fail(self, error: G4FError) -> None:
+        self.mark(error)
+        self._error = error
+        self._fast_until = -1
+        self._line.clear()
+
+    def _take(self, data: bytes, out: list[Event]) -> None:
+        if data:
+            self._is_empty = False
+        if self._head is not None:
+            data = self._open(data)
+        if self._whole is not None:
+            self._whole += data
+            self._check_size(len(self._whole), self._seen, self._whole)
+        elif data and not self.decoder.done:
+            self._stream(data, out)
+
+    def _open(self, data: bytes) -> bytes:
+        """Drop a byte order mark and blank space in front, then look what the body is."""
+        head = (self._head or b"") + data
+        is_start = not self._seen
+        if is_start and len(head) < len(BOM) and BOM.startswith(head):
+            self._head = head
+            return b""
+        body = (head.removeprefix(BOM) if is_start else head).lstrip(BLANK)
+        self._seen += len(head) - len(body)
+        self._head = None if body else b""
+        if body[:1] and body[:1] in self.document_marks + b"<":
+            self._whole = bytearray()
+        return body
+
+    def _stream(self, data: bytes, out: list[Event]) -> None:
+        raise NotImplementedError
+
+    def _with_line(self, data: bytes) -> bytes:
+        """Return *data* with the unfinished line before it, which it goes on with."""
+        if not self._line:
+            return data
+        data = b"".join([*self._line, data])
+        self._line.clear()
+        self._line_size = 0
+        return data
+
+    def _hold(self, data: bytes) -> None:
+        """Keep *data*, which has no line end."""
+        self._line.append(data)
+        self._line_size += len(data)
+        if self._line_size > self.max_bytes:
+            raise self._too_long(self._seen, b"".join(self._line)[: self.max_bytes])
+
+    def _end_stream(self, out: list[Event]) -> None:
+        """Take what is left without its line end."""
+
+    def _end(self, out: list[Event]) -> None:
+        if self._is_empty:
+            raise EmptyAnswerError("an empty body came in place of an answer; ask again")
+        if self._head:  # the beginning of a byte order mark, and nothing else
+            head, self._head = self._head, None
+            self._stream(head, out)
+        if self._whole is not None:
+            self._end_whole(bytes(self._whole), out)
+        elif not self.done:
+            self._end_stream(out)
+        self.decoder.end(out)
+
+    def _end_whole(self, body: bytes, out: list[Event]) -> None:
+        if body.startswith(b"<"):
+            raise page_error(self.status, body, self.headers)
+        try:
+            self.decoder.document(body, out)
+        except ValueError as error:
+            raise self._unreadable("a JSON document", error, self._seen, body) from error
+
+    def _decode(self, unit: bytes, name: bytes, what: str, at: int, out: list[Event]) -> None:
+        """Read *unit* in full; *what* it should be, and that it begins *at* that byte, is for the error."""
+        try:
+            self.decoder.decode(unit, name, out)
+        except ValueError as error:
+            raise self._unreadable(what, error, at, unit) from error
+
+    def _broken(self, cause: str, out: list[Event]) -> G4FError:
+        page = bytes(self._whole or b"")
+        if page.startswith(b"<") and is_challenge(page):
+            return page_error(self.status, page, self.headers)
+        self.decoder.flush(out)
+        return IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again")
+
+    def _check_size(self, size: int, offset: int, data: bytes | bytearray) -> None:
+        if size > self.max_bytes:
+            raise self._too_long(offset, bytes(data[: self.max_bytes]))
+
+    def _too_long(self, offset: int, excerpt: bytes) -> ProtocolError:
+        return ProtocolError(
+            f"a line or event is longer than {self.max_bytes} bytes", offset=offset, excerpt=excerpt
+        )
+
+    def _unreadable(self, what: str, cause: Exception, offset: int, data: bytes) -> ProtocolError:
+        return ProtocolError(
+            f"expected {what}, got {data[:200]!r} at byte {offset} ({cause})", offset=offset, excerpt=data
+        )

@@ -1,0 +1,179 @@
+"""Server-sent events: one JSON document an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.decoding.decoder import Decoder
+from g4fsdk._core.framing.parser import MAX_BYTES
+from g4fsdk._core.framing.templates import JOINT, FastEvents
+from g4fsdk._core.model.events import Event
+
+_WHAT = "a JSON event"
+
+
+class SSEParser(FastEvents):
+    """A server-sent event stream, one JSON document an event.
+
+    Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
+    skipped; an `error:` line counts as an event of that name, as llama.cpp means it; the last event may
+    lack its blank line.
+
+    Source: WHATWG HTML, "Interpreting an event stream".
+    """
+
+    __slots__ = ("_after_cr", "_data", "_data_size", "_event_at", "_has_event", "_name", "_stray")
+
+    def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
+        """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
+        super().__init__(decoder or ChatChunkDecoder(), max_bytes=max_bytes)
+        self._after_cr = False
+        self._data: list[bytes] = []  # data lines of the unfinished event
+        self._data_size = 0
+        self._name = b""
+        self._event_at = 0
+        self._stray = b""  # the first line that is no field at all
+        self._has_event = False
+
+    def _stream(self, data: bytes, out: list[Event]) -> None:
+        self._fast_until = -1
+        if self._behind is not self.behind:  # a line end counts as one byte, on the fast path too
+            self._seen -= 2 * (len(self._texts) - self._counted)
+            self._counted = len(self._texts)
+        if self._after_cr or 13 in data:
+            data = self._with_lf(data)
+        if 10 not in data:
+            self._hold(data)
+            return
+        is_inside = self._data or self._name or self._line_size + len(data) > self.max_bytes
+        if is_inside or len(data) < self._block_size or not self._say_block(data, out):
+            take = self._take_lines if is_inside else self._take_frames
+            take(self._with_line(data), out)
+        pending = self._line or self._data or self._name or self._after_cr
+        self._allow(self._has_event and not self.decoder.done and not pending)
+
+    def _with_lf(self, data: bytes) -> bytes:
+        """Make every line end one LF, also a CRLF that is cut in the middle."""
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+            self._after_cr = False
+        if data:
+            self._after_cr = data[-1] == 13
+        if self._behind is self.behind and data.endswith(b"\r\n\r\n"):
+            self._end_lines_in_crlf()
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take_frames(self, data: bytes, out: list[Event]) -> None:
+        """The usual case: whole events of one data line each, between blank lines."""
+        end = data.rfind(b"\n\n")
+        if end >= 0:
+            whole, data = data[:end], data[end + 2 :]
+            self._take_many(whole, out) if 10 in whole else self._take_one(whole, out)
+            if self.decoder.done:
+                return
+        if 10 in data:
+            self._take_lines(data, out)
+        elif data:
+            self._hold(data)
+
+    def _take_one(self, line: bytes, out: list[Event]) -> None:
+        unit = line.removeprefix(self.before)
+        if unit is line:
+            self._take_whole(line, out)
+        elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
+            if text:
+                self._texts.append(text)
+                out.append(self._event(text))
+            self._seen += len(line) + len(self.behind)
+        else:
+            self._take_unit(unit, out)
+
+    def _take_many(self, data: bytes, out: list[Event]) -> None:
+        first, *units = data.split(JOINT)
+        unit = first.removeprefix(self.before)
+        if unit is first:
+            self._take_whole(first, out)
+        else:
+            units.insert(0, unit)
+        if not self.decoder.done:
+            self._take_units(iter(units), out)
+
+    def _take_units(self, units: Iterator[bytes], out: list[Event]) -> None:
+        while (odd := self._say_units(units, out)) is not None:
+            if 10 in odd:
+                self._take_whole(self.before + odd, out)
+            else:
+                self._take_unit(odd, out)
+            if self.decoder.done:
+                return
+
+    def _take_whole(self, data: bytes, out: list[Event]) -> None:
+        """Take whole events line by line, *data* without the last blank line."""
+        self._take_lines_at([*data.split(b"\n"), b""], self._seen, out)
+        self._seen += len(data) + len(self.behind)
+
+    def _take_unit(self, unit: bytes, out: list[Event]) -> None:
+        said = len(out)
+        self._decode(unit, b"", _WHAT, self._seen, out)
+        self._has_event = True
+        self._seen += len(unit) + self._framed
+        self._learn_if_text(unit, out[said:])
+
+    def _take_lines(self, data: bytes, out: list[Event]) -> None:
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        at = self._seen
+        self._seen += len(data) - len(rest)
+        self._take_lines_at(lines, at, out)
+        if rest and not self.done:
+            self._hold(rest)
+
+    def _take_lines_at(self, lines: list[bytes], at: int, out: list[Event]) -> None:
+        for line in lines:
+            if line:
+                self._take_line(line, at)
+            else:
+                self._dispatch(out)
+                if self.decoder.done:
+                    return
+            at += len(line) + 1
+
+    def _take_line(self, line: bytes, at: int) -> None:
+        self._check_size(len(line), at, line)
+        if not self._data and not self._name:
+            self._event_at = at
+        field, colon, value = line.partition(b":")
+        if field == b"data":
+            self._add_data(value.removeprefix(b" "))
+        elif field == b"event":
+            self._name = value.removeprefix(b" ")
+        elif field == b"error" and colon:
+            self._name = b"error"
+            self._add_data(value)
+        elif not colon and not self._stray:
+            self._stray = line[:200]
+
+    def _add_data(self, value: bytes) -> None:
+        self._data.append(value)
+        # One for the line end that joins it to the next: endless empty data lines are an endless event.
+        self._data_size += len(value) + 1
+        if self._data_size > self.max_bytes:
+            raise self._too_long(self._event_at, b"\n".join(self._data)[: self.max_bytes])
+
+    def _dispatch(self, out: list[Event]) -> None:
+        if not self._data:
+            self._name = b""
+            return
+        payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        name = self._name
+        self._data, self._data_size, self._name = [], 0, b""
+        self._has_event = True
+        self._decode(payload, name, _WHAT, self._event_at, out)
+
+    def _end_stream(self, out: list[Event]) -> None:
+        if self._line:
+            self._take_line(self._with_line(b""), self._seen)
+        self._dispatch(out)
+        if self._stray and not self._has_event:
+            raise self._unreadable("an event stream", ValueError("no event in it"), 0, self._stray)

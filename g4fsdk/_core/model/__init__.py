@@ -1,0 +1,1 @@
+"""What is said, what comes back, and what goes wrong: values."""

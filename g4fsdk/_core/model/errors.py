@@ -1,0 +1,162 @@
+"""Everything that g4fsdk raises on purpose.
+
+G4FError
+├── UsageError               you asked for what cannot be
+├── TransportError           no answer at all: connect, TLS, proxy, reset before the first byte
+│   └── DeadlineError        one of the four clocks ran out
+├── StatusError              the service said no
+│   ├── AuthError            401, 403
+│   ├── NotFoundError        404, 410
+│   ├── RateLimitError       429, quota
+│   ├── BlockedError         a challenge, ban or login page instead of an answer, whatever its status
+│   └── ServerError          5xx
+├── ProviderError            it failed inside a 200
+└── ProtocolError            not what this provider sends
+    ├── IncompleteStreamError   ended without its end marker, or broke after the first byte
+    └── EmptyAnswerError        ended well and held no answer at all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from g4fsdk._core.model.http import Request
+
+if TYPE_CHECKING:
+    from g4fsdk._core.model.chat import Conversation
+    from g4fsdk._core.model.events import Event
+
+Clock: TypeAlias = Literal["connect", "first_event", "idle", "total"]
+MAX_EXCERPT = 200
+
+
+class G4FError(Exception):
+    """Base of all errors of g4fsdk.
+
+    Attributes:
+        provider: Name of the provider asked, or None.
+        request: The request that failed, its secrets removed, or None.
+        partial: The text of choice 0 that had arrived.
+        conversation: The handle to go on with, where there is one.
+        code: The service's own error code, or None.
+        errors: With a fallback list, the error of every provider tried.
+        retryable: Whether the client itself may send the same again: it may help, nothing was shown yet, and
+            nothing can happen twice. Another error may still be worth asking again, as its message says.
+        events: What the end of the stream still completed and nobody has been handed.
+    """
+
+    def __init__(
+        self, message: str, *, provider: str | None = None, code: str | int | None = None, partial: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.code = code
+        self.partial = partial
+        self.request: Request | None = None
+        self.conversation: Conversation | None = None
+        self.errors: tuple[G4FError, ...] = ()
+        self.retryable = False
+        self.events: tuple[Event, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.message}" if self.provider else self.message
+
+
+class UsageError(G4FError):
+    """You asked for what cannot be; nothing was sent."""
+
+
+class TransportError(G4FError):
+    """No answer at all: connecting, TLS or the proxy failed, or the connection closed before one byte.
+
+    *sent* says whether the request may have reached the service.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class DeadlineError(TransportError):
+    """A clock of `Timeouts` ran out: *clock* says which."""
+
+    def __init__(self, message: str, *, clock: Clock = "total", sent: bool = True) -> None:
+        super().__init__(message, sent=sent)
+        self.clock = clock
+
+
+class StatusError(G4FError):
+    """The service said no.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The response headers, names in lower case, cookies left out.
+        body: The body, at most 1 MiB.
+        request_id: The service's name for the request, or None.
+        retry_after: Seconds the service asks to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        code: str | int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = body
+        self.request_id = self.headers.get("x-request-id") or self.headers.get("request-id")
+        self.retry_after = retry_after
+
+
+class AuthError(StatusError):
+    """401 or 403: the key or session is missing, wrong, or not allowed to do this."""
+
+
+class NotFoundError(StatusError):
+    """404 or 410: no such address, model or conversation."""
+
+
+class RateLimitError(StatusError):
+    """429, or an allowance that is used up; `retry_after` says how long to wait, where known."""
+
+
+class BlockedError(StatusError):
+    """A challenge, ban or login page came instead of an answer."""
+
+
+class ServerError(StatusError):
+    """5xx: the service failed."""
+
+
+class ProviderError(G4FError):
+    """The service reported a failure inside an answer that began well."""
+
+
+class ProtocolError(G4FError):
+    """What came is not what this provider sends.
+
+    Attributes:
+        offset: Where in the body the bad part begins, in bytes; each line end counts as one.
+        excerpt: The bad part, at most 200 bytes.
+    """
+
+    def __init__(self, message: str, *, offset: int = 0, excerpt: bytes = b"") -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.excerpt = excerpt[:MAX_EXCERPT]
+
+
+class IncompleteStreamError(ProtocolError):
+    """The answer ended without its end marker, or the connection broke after the first byte."""
+
+
+class EmptyAnswerError(ProtocolError):
+    """The answer ended well and held nothing: no text, image, tool call, refusal or finish reason."""

@@ -1,0 +1,69 @@
+"""What goes over the wire: requests and responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from g4fsdk._core.model.redact import redact_headers, redact_url
+
+JSON: TypeAlias = Any  # crosses one line, from the decoder into `match`
+#: Headers as they came: names in lower case, each as often as it came.
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, ready to send. Its repr shows no key, cookie or password."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {redact_url(self.url)}, {len(self.body)} bytes>"
+
+    def redacted(self) -> Request:
+        """Return the request without its secrets, fit for an error or a log."""
+        return replace(self, url=redact_url(self.url), headers=redact_headers(self.headers))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Response:
+    """One whole HTTP response, its content coding removed.
+
+    *headers* may be given as a mapping or as pairs, and is kept as pairs with lower-case names.
+    *received_at* is the wall clock in Unix seconds, where the transport knows it.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+    received_at: float | None
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        received_at: float | None = None,
+    ) -> None:
+        pairs: Iterable[Any] = headers.items() if isinstance(headers, Mapping) else headers
+        object.__setattr__(self, "status", status)
+        kept = tuple((str(name).lower(), value) for name, value in pairs)
+        object.__setattr__(self, "headers", kept)
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "received_at", received_at)
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of the header, or None."""
+        return next(iter(self.header_values(name)), None)
+
+    def header_values(self, name: str) -> list[str]:
+        """Return every value of the header, in the order received."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"

@@ -1,0 +1,1 @@
+"""One recorded session, and the file it is kept in."""

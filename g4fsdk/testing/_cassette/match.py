@@ -1,0 +1,110 @@
+"""Which recorded request a request is: method, URL, and what the body means."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TypeAlias
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from g4fsdk.testing._cassette.values import RecordedRequest
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Key: TypeAlias = tuple[str, str, str]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
+_PARAMETER = re.compile(r'(name|filename)="((?:[^"\\]|\\.)*)"')
+# base64 of a JSON object or array starts with "e" ("{") or "W" ("[").
+_BASE64_JSON = re.compile(r"[eW][A-Za-z0-9+/_-]{7,}={0,2}")
+_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+
+
+def match_key(request: RecordedRequest, *, with_origin: bool = True) -> Key:
+    """Return what two requests share when one answer fits both.
+
+    Without *with_origin* the scheme, host and port don't count, as for a recording that is served elsewhere.
+    """
+    meaning = json.dumps(body_meaning(request), sort_keys=True)
+    return request.method.upper(), json.dumps(url_meaning(request.url, with_origin=with_origin)), meaning
+
+
+def url_meaning(url: str, *, with_origin: bool = True) -> JSON:
+    """Return *url* in one spelling: letter case, default port, percent-coding, order of the query."""
+    parts = urlsplit(url)
+    query: list[JSON] = [
+        [name, value] for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True))
+    ]
+    meaning: dict[str, JSON] = {"path": quote(unquote(parts.path or "/"), safe=_PATH_SAFE), "query": query}
+    if with_origin:
+        scheme = parts.scheme.lower()
+        port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(scheme)
+        meaning["origin"] = f"{scheme}://{(parts.hostname or '').lower()}:{port}"
+    return meaning
+
+
+def body_meaning(request: RecordedRequest) -> JSON:
+    """Return what the body says, whatever its spelling, as a tree; None for no body."""
+    headers = {name.lower(): value for name, value in request.headers}
+    return _content_meaning(headers.get("content-type", ""), request.body)
+
+
+def _content_meaning(content_type: str, body: bytes) -> JSON:
+    if not body:
+        return None
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("multipart/") and (found := _BOUNDARY.search(content_type)):
+        return {"parts": _parts(body, (found[1] or found[2]).encode("latin-1"))}
+    if kind == "application/x-www-form-urlencoded":
+        return {"form": [[k, v] for k, v in parse_qsl(body.decode("latin-1"), keep_blank_values=True)]}
+    return _text_meaning(body)
+
+
+def _text_meaning(body: bytes) -> JSON:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"bytes": body.hex()}
+    try:
+        return {"json": unfolded(json.loads(text))}
+    except ValueError:
+        return {"text": text}
+
+
+def unfolded(value: JSON) -> JSON:
+    """Return *value* with each string that is base64 of a JSON document replaced by that document."""
+    match value:
+        case dict():
+            return {name: unfolded(inner) for name, inner in value.items()}
+        case list():
+            return [unfolded(inner) for inner in value]
+        case str() if _BASE64_JSON.fullmatch(value):
+            return _decode_base64_json(value)
+    return value
+
+
+def _decode_base64_json(text: str) -> JSON:
+    try:
+        document: JSON = json.loads(base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True))
+    except (binascii.Error, ValueError):
+        return text
+    return {"(base64)": unfolded(document)} if isinstance(document, (dict, list)) else text
+
+
+def _parts(body: bytes, boundary: bytes) -> list[JSON]:
+    """Return the parts of a multipart body; the boundary, which is random, is in none of them."""
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
+    return [_part(piece) for piece in pieces[1:] if not piece.startswith(b"--")]
+
+
+def _part(piece: bytes) -> JSON:
+    head, _, content = piece.partition(b"\r\n\r\n")
+    lines = head.decode("utf-8", "replace").strip().split("\r\n")
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    named: dict[str, JSON] = dict(_PARAMETER.findall(headers.get("content-disposition", "")))
+    content_type = headers.get("content-type", "")
+    return {**named, "type": content_type, "content": _content_meaning(content_type, content)}

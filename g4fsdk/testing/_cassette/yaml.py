@@ -1,0 +1,126 @@
+"""Cassettes as text: vcrpy's format 1 with our two additions, written readably and read strictly."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from g4fsdk.testing._cassette.errors import CassetteError
+
+try:
+    import yaml
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("recordings need PyYAML: install g4fsdk[testing]", name="yaml") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+try:
+    from yaml import CSafeDumper as _SafeDumper
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # pragma: no cover  # PyYAML without libyaml
+    from yaml import SafeDumper as _SafeDumper  # type: ignore[assignment]  # the same class, ten times slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]  # the same class, ten times slower
+
+# What a YAML 1.1 literal block keeps as it is: printable text. Line ends other than \n are folded into
+# \n by readers, and a byte order mark may be dropped.
+_BLOCK_TEXT = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
+_PLAIN_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
+_NO_FOLDING = 1_000_000  # columns
+
+
+class FlowMapping(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class _Dumper(_SafeDumper):  # pyright: ignore[reportGeneralTypeIssues]  # either of two classes
+    def ignore_aliases(self, data: object) -> bool:  # an anchor says nothing to a reader of a recording
+        return True
+
+
+class _Loader(_SafeLoader):  # pyright: ignore[reportGeneralTypeIssues]  # either of two classes
+    pass
+
+
+def _style(text: str) -> str | None:
+    if _is_block(text):
+        return "|"
+    return None if _PLAIN_TEXT.fullmatch(text) else '"'
+
+
+def _is_block(text: str) -> bool:
+    return (
+        "\n" in text
+        and text[0] not in " \t\n"
+        and " \n" not in text
+        and "\t\n" not in text
+        and _BLOCK_TEXT.fullmatch(text) is not None
+    )
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+
+
+def _represent_flow(dumper: _Dumper, value: FlowMapping) -> yaml.MappingNode:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(FlowMapping, _represent_flow)
+
+
+def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
+def _construct_tuple(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
+def _construct_bytes_io(loader: _Loader, node: yaml.MappingNode) -> Any:
+    match loader.construct_mapping(node, deep=True):
+        case {"state": [str() | bytes() as data, *_]}:
+            return data
+    return b""
+
+
+# The tags that vcrpy itself writes for text, tuples and file bodies; no other Python object is built.
+_Loader.add_constructor("tag:yaml.org,2002:python/str", _construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:python/unicode", _construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tuple)
+_Loader.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _construct_bytes_io)
+
+
+def dump_yaml(document: Mapping[str, Any]) -> str:
+    """Return *document* as YAML text; every string in it comes back from `load_yaml` exactly."""
+    return yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=_NO_FOLDING,
+    )
+
+
+def load_yaml(text: str, name: str) -> Any:
+    """Return the document in *text*, which is YAML, or JSON as vcrpy's JSON serialiser writes it.
+
+    Raises:
+        CassetteError: It is neither; the message names *name*, the line and the column.
+    """
+    try:
+        # JSON has its own reader because YAML 1.1 knows no surrogate escapes ("\ud83d\ude00").
+        return json.loads(text) if text.lstrip()[:1] == "{" else yaml.load(text, Loader=_Loader)
+    except json.JSONDecodeError as error:
+        raise CassetteError(f"{name}: not JSON: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise CassetteError(f"{name}: not YAML: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{getattr(error, 'problem', None) or str(error).splitlines()[0]}{where}"

@@ -1,0 +1,1 @@
+"""What a CI asks of recordings: format, age, drift."""

@@ -1,0 +1,1 @@
+"""Sessions that others recorded, as cassettes."""

@@ -1,0 +1,74 @@
+"""One request while it is being recorded."""
+
+from __future__ import annotations
+
+from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
+from g4fsdk.testing._cassette.document import CODING_HEADERS
+from g4fsdk.testing._cassette.values import (
+    End,
+    Headers,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._replay.clock import Clock
+
+AT_MS_DIGITS = 1  # schedulers are no more exact than that
+
+
+class Tape:
+    """Keeps what came for *request*, which is sent now.
+
+    Until it is said how the body ended, the client has left it: whoever stops reading says nothing.
+    """
+
+    def __init__(self, request: RecordedRequest, clock: Clock) -> None:
+        self._request = request
+        self._clock = clock
+        self._start = clock.now()
+        self._head = RecordedResponse(0)
+        self._headers: Headers = []
+        self._pieces: list[tuple[float, bytes]] = []
+        self._is_coded = False
+        self._end: End = "client_closed"
+
+    def answered(self, status: int, reason: str, headers: Headers, http_version: str) -> None:
+        """Keep the head of the response. *headers* are those that came, codings included."""
+        self._head = RecordedResponse(status, reason, http_version=http_version)
+        self._headers = headers
+
+    def heard(self, data: bytes, *, is_coded: bool) -> None:
+        """Keep *data*, which just came; *is_coded* says that its Content-Encoding is still in it."""
+        if data:
+            self._pieces.append((1000 * (self._clock.now() - self._start), data))
+            self._is_coded = is_coded
+
+    def ended(self, end: End) -> None:
+        """Keep how the body ended; the first to say it is right."""
+        if self._end == "client_closed":
+            self._end = end
+
+    def interaction(self) -> Interaction:
+        """Return what was recorded so far, the body's content coding undone."""
+        pieces = list(self._pieces)
+        plain = self._decode([data for _, data in pieces])
+        kept = [(at_ms, data) for (at_ms, _), data in zip(pieces, plain, strict=True) if data]
+        response = RecordedResponse(
+            self._head.status,
+            self._head.reason,
+            [pair for pair in self._headers if pair[0].lower() not in CODING_HEADERS],
+            [data for _, data in kept],
+            [round(at_ms, AT_MS_DIGITS) for at_ms, _ in kept],
+            self._end,
+            self._head.http_version,
+        )
+        return Interaction(self._request, response)
+
+    def _decode(self, pieces: list[bytes]) -> list[bytes]:
+        coding = ",".join(value for name, value in self._headers if name.lower() == "content-encoding")
+        if not self._is_coded:
+            return pieces
+        try:
+            return decode_pieces(coding, pieces)
+        except CodingError:  # the server sent something else than it said: that is what gets recorded
+            return pieces

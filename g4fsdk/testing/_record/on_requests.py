@@ -1,0 +1,157 @@
+"""Recording for requests: an adapter around the real one, which listens while the caller reads."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+
+from g4fsdk._core.model.errors import DeadlineError
+from g4fsdk.testing._replay.requests_bodies import record_request
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._cassette.values import End, Headers, RecordedRequest
+    from g4fsdk.testing._record.exchange import Tape
+
+# What the end of a connection is called, by the first class found among an error and its causes.
+_ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
+    ((NewConnectionError,), "reset"),  # in urllib3 a kind of timeout, whatever happened
+    ((http.client.RemoteDisconnected,), "truncated"),  # in http.client a kind of reset, though it is a FIN
+    ((TimeoutError, Urllib3TimeoutError, requests.Timeout, DeadlineError), "timeout"),
+    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "reset"),
+    ((http.client.HTTPException, ProtocolError), "truncated"),
+)
+_VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
+_ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, DeadlineError)
+
+
+class RecordingAdapter(BaseAdapter):
+    """Sends requests through *inner* and keeps what comes."""
+
+    def __init__(self, begin: Callable[[RecordedRequest], Tape], inner: BaseAdapter | None = None) -> None:
+        super().__init__()
+        self._begin = begin
+        self._inner = inner or HTTPAdapter()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Return what the inner adapter returns; see `requests.adapters.BaseAdapter.send`."""
+        tape = self._begin(record_request(request))
+        with _noting_the_end(tape):
+            response = self._inner.send(request, *args, **options)
+        raw: Any = response.raw
+        version = _VERSIONS.get(getattr(raw, "version", None) or 11, "1.1")
+        tape.answered(response.status_code, response.reason or "", _headers(response), version)
+        response.raw = TapedRaw(raw, tape)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _headers(response: requests.Response) -> Headers:
+    """Return the headers as they came, repeated ones apart, which requests joins."""
+    headers: Any = getattr(response.raw, "headers", None) or response.headers
+    return [(str(name), str(value)) for name, value in headers.items()]
+
+
+@contextmanager
+def _noting_the_end(tape: Tape) -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as error:
+        tape.ended(end_of(error))
+        raise
+
+
+def end_of(error: BaseException) -> End:
+    """Return how the connection ended that raised *error*; a reset when nothing tells."""
+    causes = list(_causes(error))
+    for kinds, end in _ENDS:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return end
+    return "reset"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        yield from (inner for inner in error.args if isinstance(inner, BaseException))
+        error = error.__cause__ or error.__context__
+
+
+class TapedRaw:
+    """A urllib3 response whose bytes are kept while they are read; all else is the response's own."""
+
+    def __init__(self, raw: Any, tape: Tape) -> None:
+        self._raw = raw
+        self._tape = tape
+        self._note_length()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    @property
+    def decode_content(self) -> bool:
+        return bool(self._raw.decode_content)
+
+    @decode_content.setter
+    def decode_content(self, value: bool) -> None:
+        self._raw.decode_content = value
+
+    @property
+    def data(self) -> bytes:
+        data: bytes = self._raw.data
+        self._keep(data, None)
+        self._tape.ended("complete")
+        return data
+
+    def stream(self, amt: int | None = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
+        return self._listen(self._raw.stream(amt, decode_content), decode_content)
+
+    def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
+        return self._listen(self._raw.read_chunked(amt, decode_content), decode_content)
+
+    def read(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
+        return self._read(self._raw.read, amt, *args, **kwargs)
+
+    def read1(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
+        return self._read(self._raw.read1, amt, *args, **kwargs)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return urllib3.HTTPResponse.__iter__(self)  # type: ignore[arg-type]  # it uses nothing but stream()
+
+    def _listen(self, pieces: Iterator[bytes], decode_content: bool | None) -> Iterator[bytes]:
+        with _noting_the_end(self._tape):
+            for piece in pieces:
+                self._keep(piece, decode_content)
+                yield piece
+        self._tape.ended("complete")
+
+    def _read(self, read: Callable[..., bytes], amt: int | None, *args: Any, **kwargs: Any) -> bytes:
+        with _noting_the_end(self._tape):
+            data = read(amt, *args, **kwargs)
+        self._keep(data, args[0] if args else kwargs.get("decode_content"))
+        if not data and amt != 0:
+            self._tape.ended("complete")
+        return data
+
+    def _keep(self, data: bytes, decode_content: bool | None) -> None:
+        is_decoded = self._raw.decode_content if decode_content is None else decode_content
+        self._tape.heard(data, is_coded=not is_decoded)
+        self._note_length()
+
+    def _note_length(self) -> None:
+        if getattr(self._raw, "length_remaining", None) == 0:
+            self._tape.ended("complete")

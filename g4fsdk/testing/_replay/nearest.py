@@ -1,0 +1,111 @@
+"""Says why a request fits no recorded one: the nearest, and what differs, in lines that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from g4fsdk.testing._cassette.match import (
+    JSON,
+    body_meaning,
+    match_key,
+    url_meaning,
+)
+from g4fsdk.testing._cassette.values import RecordedRequest
+
+MAX_SHOWN = 8  # differences in one message
+MAX_VALUE = 100  # characters of a value
+MAX_COMPARED = 500  # recorded requests; a message is no reason to wait seconds
+
+_ABSENT = object()
+
+
+def explain_mismatch(
+    sent: RecordedRequest,
+    unplayed: Sequence[tuple[int, RecordedRequest]],
+    played: Iterable[tuple[int, RecordedRequest]],
+    *,
+    with_origin: bool = True,
+) -> str:
+    """Return the text of a `MismatchError`.
+
+    *unplayed* and *played* are the recorded requests with their places in the session; all requests,
+    *sent* too, have their secrets removed already.
+    """
+    lines = ["no recorded interaction answers this request:", f"  {request_line(sent)}"]
+    key = match_key(sent, with_origin=with_origin)
+    used = [
+        f"interactions[{n}]"
+        for n, one in islice(played, MAX_COMPARED)
+        if match_key(one, with_origin=with_origin) == key
+    ]
+    if used:
+        lines.append(f"it was recorded, and played already, as {', '.join(used)}")
+    if not unplayed:
+        return "\n".join([*lines, "no recorded interaction is left"])
+    number, nearest, found = _nearest(sent, unplayed, with_origin)
+    lines += [
+        f"the nearest recorded request, interactions[{number}]:",
+        f"  {request_line(nearest)}",
+        "what differs:",
+    ]
+    lines += [f"  {difference}" for difference in found[:MAX_SHOWN]]
+    return "\n".join(lines + ([f"  ... and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []))
+
+
+def _nearest(
+    sent: RecordedRequest, unplayed: Sequence[tuple[int, RecordedRequest]], with_origin: bool
+) -> tuple[int, RecordedRequest, list[str]]:
+    compared = [(n, one, list(differences(sent, one, with_origin))) for n, one in unplayed[:MAX_COMPARED]]
+    return min(compared, key=lambda one: (_path(sent) != _path(one[1]), len(one[2])))
+
+
+def _path(request: RecordedRequest) -> JSON:
+    match url_meaning(request.url, with_origin=False):
+        case {"path": path}:
+            return [request.method, path]
+    return None
+
+
+def differences(sent: RecordedRequest, recorded: RecordedRequest, with_origin: bool = True) -> Iterator[str]:
+    """Yield one line for each field in which the requests differ."""
+    ours, theirs = _fields(sent, with_origin), _fields(recorded, with_origin)
+    for place in [*ours, *(place for place in theirs if place not in ours)]:
+        was_sent, was_recorded = ours.get(place, _ABSENT), theirs.get(place, _ABSENT)
+        if was_sent != was_recorded or type(was_sent) is not type(was_recorded):
+            yield f"{place}: sent {_show(was_sent)}, recorded {_show(was_recorded)}"
+
+
+def _fields(request: RecordedRequest, with_origin: bool) -> dict[str, object]:
+    whole: JSON = {
+        "method": request.method.upper(),
+        "url": url_meaning(request.url, with_origin=with_origin),
+        "body": body_meaning(request),
+    }
+    return {place.removeprefix("."): value for place, value in _flatten("", whole)}
+
+
+def _flatten(place: str, value: JSON) -> Iterator[tuple[str, object]]:
+    match value:
+        case dict() if value:
+            for name, inner in value.items():
+                yield from _flatten(f"{place}.{name}", inner)
+        case list() if value:
+            for i, inner in enumerate(value):
+                yield from _flatten(f"{place}[{i}]", inner)
+        case _:
+            yield place, value
+
+
+def _show(value: object) -> str:
+    return "nothing" if value is _ABSENT else _shorten(repr(value))
+
+
+def request_line(request: RecordedRequest) -> str:
+    """Return *request*, its secrets removed already, as one line of text."""
+    body = request.body.decode("utf-8", "backslashreplace")
+    return f"{request.method} {_shorten(request.url, 200)}" + (f"  {_shorten(body)}" if body else "")
+
+
+def _shorten(text: str, limit: int = MAX_VALUE) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"

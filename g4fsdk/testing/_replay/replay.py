@@ -1,0 +1,122 @@
+"""Plays recordings inside the process, in place of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+from g4fsdk._core.model.chat import Ids
+from g4fsdk.testing._cassette.sources import Source, ids_of_client, load_sessions
+from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._replay.planned import (
+    Cuts,
+    Pace,
+    Take,
+    pace_factor,
+    recut,
+    takes_of,
+)
+from g4fsdk.testing._replay.queue import Playlist
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._cassette.cassette import Cassette
+    from g4fsdk.testing._cassette.errors import MismatchError
+    from g4fsdk.testing._replay.faults import Fault
+    from g4fsdk.testing._replay.on_httpx import ReplayTransport
+    from g4fsdk.testing._replay.on_requests import ReplayAdapter
+
+
+def arrange(
+    sessions: Iterable[Cassette], cuts: Cuts = "recorded", faults: Sequence[Fault] = ()
+) -> list[list[Take]]:
+    """Return what is to be played for *sessions*: a list of takes each, faults applied, bodies cut."""
+    return [[recut(take, cuts) for take in _damage(cassette, faults)] for cassette in sessions]
+
+
+def _damage(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
+    if not faults:
+        return takes_of(cassette)
+    from g4fsdk.testing._replay.faults import derive
+
+    return derive(cassette, faults)
+
+
+class Replay:
+    """Answers requests from a recording, for any program on requests or httpx.
+
+    *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session. *pace* is
+    "instant", "recorded", or a factor on the recorded times (2.0 is half as fast). *cuts* is where bodies are
+    cut: as "recorded", "whole", in pieces of so many bytes, or at random places for ("seed", n). *faults* are
+    applied in the order given. Where a recorded answer fell silent, an async program waits until it gives up;
+    at the pace "instant" for 5 seconds at most.
+
+    A request is answered by the recorded one with the same method, URL and meaning of the body; each is
+    played once, equal ones in recorded order. Give it as `transport` to `Client` or `AsyncClient`; threads
+    and tasks may share it.
+
+    Raises:
+        CassetteError: A file is no cassette.
+        ValueError: An argument is none of the above, or a fault doesn't fit the recording.
+        MismatchError: From the program's request, not from here: nothing recorded answers it.
+    """
+
+    def __init__(
+        self,
+        source: Source | Sequence[Source],
+        *,
+        pace: Pace = "instant",
+        cuts: Cuts = "recorded",
+        faults: Sequence[Fault] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._factor = pace_factor(pace)
+        self._clock = clock or Clock()
+        sessions = load_sessions(source)
+        self._playlist = Playlist(arrange(sessions, cuts, faults))
+        self._seed = next((one.metadata.get("ids_seed") for one in sessions), None)
+        self._clients = count()
+
+    def new_ids(self) -> Ids | None:
+        """Return the ids with which the next client of the recording was made, where it says so."""
+        return ids_of_client(self._seed, next(self._clients)) if isinstance(self._seed, int) else None
+
+    @property
+    def mismatches(self) -> list[MismatchError]:
+        """What was asked and not recorded, in the order it came."""
+        return list(self._playlist.mismatches)
+
+    @property
+    def played(self) -> int:
+        """How many recorded interactions were played."""
+        return self._playlist.played
+
+    @property
+    def unplayed(self) -> int:
+        """How many recorded interactions were not played and should have been."""
+        return self._playlist.unplayed
+
+    def assert_all_played(self) -> None:
+        """Raise `UnplayedError`, which names the requests, when recorded interactions are left.
+
+        A `MismatchError` that the code under test swallowed comes first.
+        """
+        for error in self.mismatches:
+            raise error
+        self._playlist.assert_all_played()
+
+    def add_secret(self, value: str) -> None:
+        """Remove *value* from requests before they are compared or shown in a message."""
+        self._playlist.add_secret(value)
+
+    def requests_adapter(self) -> ReplayAdapter:
+        """Return an adapter to mount on a `requests.Session`."""
+        from g4fsdk.testing._replay.on_requests import ReplayAdapter
+
+        return ReplayAdapter(self._playlist, self._factor, self._clock)
+
+    def httpx_transport(self) -> ReplayTransport:
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
+        from g4fsdk.testing._replay.on_httpx import ReplayTransport
+
+        return ReplayTransport(self._playlist, self._factor, self._clock)

@@ -1,0 +1,48 @@
+"""What a prepared request of requests sends, as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from g4fsdk.testing._cassette.values import RecordedRequest
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+
+def record_request(request: PreparedRequest) -> RecordedRequest:
+    """Return *request* as it is sent; it can still be sent afterwards."""
+    headers = [(name, _text(value)) for name, value in request.headers.items()]
+    return RecordedRequest(request.method or "GET", request.url or "", headers, _read_body(request))
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
+
+
+def _read_body(request: PreparedRequest) -> bytes:
+    body: Any = request.body
+    match body:
+        case None:
+            return b""
+        case bytes() | bytearray():
+            return bytes(body)
+        case str():
+            return body.encode("utf-8")
+    if hasattr(body, "read"):
+        return _read_file(body)
+    pieces = _read_pieces(body)
+    request.body = iter(pieces)  # type: ignore[assignment]  # the stub forgets that requests takes iterators
+    return b"".join(pieces)
+
+
+def _read_file(file: Any) -> bytes:
+    start = file.tell()
+    data = file.read()
+    file.seek(start)
+    return data.encode("utf-8") if isinstance(data, str) else bytes(data)
+
+
+def _read_pieces(body: Iterable[str | bytes]) -> list[bytes]:
+    return [piece.encode("utf-8") if isinstance(piece, str) else piece for piece in body]

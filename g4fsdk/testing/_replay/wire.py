@@ -1,0 +1,43 @@
+"""Takes as HTTP/1.1 bytes: chunked, one HTTP chunk a piece, so that the pieces can be seen on a socket."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from g4fsdk.testing._cassette.values import Headers, RecordedResponse
+
+LAST_CHUNK = b"0\r\n\r\n"
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
+
+
+def has_body(method: str, response: RecordedResponse) -> bool:
+    """Say whether a response to *method* has a body at all, be it empty."""
+    return method.upper() != "HEAD" and response.status not in WITHOUT_BODY
+
+
+def played_headers(method: str, response: RecordedResponse) -> Headers:
+    """Return the headers a program sees: the recorded ones, and how the body is framed now."""
+    framing = [("Transfer-Encoding", "chunked")] if has_body(method, response) else []
+    return [*response.headers, *framing]
+
+
+def encode_head(response: RecordedResponse, headers: Headers) -> bytes:
+    """Return status line and *headers*, the blank line included."""
+    lines = [
+        f"HTTP/1.1 {response.status} {response.reason}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    # UTF-8 for what Latin-1 can't hold: http.client reads both without an error.
+    return b"".join(_encode_line(line) + b"\r\n" for line in [*lines, ""])
+
+
+def _encode_line(line: str) -> bytes:
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode("utf-8")
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Return *data* as one HTTP chunk; nothing for nothing, since an empty chunk would end the body."""
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""

@@ -1,0 +1,100 @@
+"""Values that stand under a secret's name: what of them is the secret, and the edit that replaces it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from g4fsdk.testing._secrets.edits import Edit
+from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.names import (
+    COOKIE_JARS,
+    FIELDS,
+    HEADERS,
+    PLACEHOLDER,
+    QUERY,
+    REQUEST_IDS,
+    RESPONSE_FIELDS,
+    SIGNATURES,
+)
+
+
+def canonical(name: str) -> str:
+    """Return *name* as the tables compare it: without case and separators."""
+    return re.sub(r"[_-]", "", name).lower()
+
+
+def pattern_of(names: Iterable[str]) -> bytes:
+    """Return a pattern for any of *names*, with any separators."""
+    return "|".join(re.sub(r"[_-]", "[_-]?", name) for name in sorted(names, reverse=True)).encode()
+
+
+SLUGS = {
+    canonical(name): name.replace("_", "-")
+    for name in FIELDS | RESPONSE_FIELDS | QUERY | SIGNATURES | HEADERS | REQUEST_IDS
+}
+COOKIES = frozenset(map(canonical, COOKIE_JARS | {"set_cookie"}))
+HEADERS_AND_FIELDS = frozenset(map(canonical, HEADERS | FIELDS | REQUEST_IDS))
+
+COOKIE = re.compile(rb"[^=;,\s]+=([^;]*)")
+SCHEME = re.compile(rb"(?:bearer|basic|token|digest|key)(?:\s|%20|\+)+", re.IGNORECASE)
+NO_CREDENTIAL = frozenset({b"bearer", b"basic", b"null", b"none", b"undefined"})  # amigo sends "Bearer" alone
+
+
+def secret_edit(start: int, end: int, value: str, name: tuple[str, str], vault: Vault) -> Iterator[Edit]:
+    """Yield the edit for the secret *value*, called *name* (slug, kind), if it is no placeholder."""
+    slug, kind = name
+    if value.strip() and PLACEHOLDER.fullmatch(value) is None and start < end:
+        yield Edit(start, end, vault.placeholder(value, slug).encode(), kind)
+
+
+def credential_edit(
+    data: bytes, start: int, end: int, name: tuple[str, str], vault: Vault, layers: int = 0
+) -> Iterator[Edit]:
+    """Yield the edit for a value after its scheme, if it has one; *layers* counts its JSON escapes."""
+    scheme = SCHEME.match(data, start, end)
+    start = scheme.end() if scheme else start
+    if data[start:end].lower() in NO_CREDENTIAL:
+        return
+    yield from secret_edit(start, end, unescaped(data[start:end], layers), name, vault)
+
+
+def cookie_edits(data: bytes, start: int, end: int, vault: Vault, layers: int = 0) -> Iterator[Edit]:
+    """Yield the edits for every value of the cookies in *data*, ``a=b; c=d``."""
+    for found in COOKIE.finditer(data, start, end):
+        value = unescaped(found[1], layers).strip().strip('"')
+        yield from secret_edit(*_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), vault)
+
+
+def _trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
+    inner = data[start:end]
+    return start + len(inner) - len(inner.lstrip(b' "')), end - (len(inner) - len(inner.rstrip(b' "')))
+
+
+def unescaped(raw: bytes, layers: int) -> str:
+    """Return the text of *raw* with *layers* of JSON escapes undone, as far as that can be done."""
+    text = raw.decode("utf-8", "surrogateescape")
+    for _ in range(layers):
+        try:
+            text = json.loads(f'"{text}"', strict=False)
+        except ValueError:
+            break
+    return text
+
+
+def is_cookie_jar(name: str) -> bool:
+    """Tell whether every value of an object called *name* is a cookie."""
+    return canonical(name) in COOKIES
+
+
+def header_edits(name: str, data: bytes, vault: Vault) -> list[Edit]:
+    """Return the edits for the header *name*, or a field of that name, whose value is *data*."""
+    key = canonical(name)
+    if key == "setcookie":
+        return list(cookie_edits(data, 0, (data + b";").index(b";"), vault))
+    if key == "cookie":
+        return list(cookie_edits(data, 0, len(data), vault))
+    if key not in HEADERS_AND_FIELDS:
+        return []
+    return list(credential_edit(data, 0, len(data), (SLUGS[key], name), vault))

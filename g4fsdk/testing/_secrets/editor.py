@@ -1,0 +1,143 @@
+"""Going through a cassette, text by text, to replace what one function finds in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.values import (
+    Headers,
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+)
+from g4fsdk.testing._secrets.credentials import header_edits, is_cookie_jar, secret_edit
+from g4fsdk.testing._secrets.edits import (
+    Edit,
+    applied,
+    applied_to_chunks,
+    merged,
+)
+from g4fsdk.testing._secrets.find import edits_in, known_edits_in
+from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.leaves import joined_texts
+from g4fsdk.testing._secrets.names import PLACEHOLDER
+
+
+def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
+    """Report nothing."""
+
+
+def body_edits(body: bytes, vault: Vault, *, in_response: bool) -> list[Edit]:
+    """Return the edits that take the secrets out of *body*, those in text joined over events included."""
+    edits = edits_in(body, vault, in_response=in_response)
+    careful, others = joined_texts(body)
+    for edit in edits_in(careful.text, vault, in_response=in_response):
+        edits += careful.in_body(edit)
+    for joined in others:
+        for edit in known_edits_in(joined.text, vault):
+            edits += joined.in_body(edit)
+    return merged(edits)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One way through a cassette with *vault*; *report* hears the edits of each text and its place."""
+
+    vault: Vault
+    report: Callable[[str, bytes, list[Edit]], None] = ignore
+
+    def cassette(self, cassette: Cassette) -> Cassette:
+        """Return *cassette* without what is found on this way."""
+        self.vault.begin_session()
+        interactions = [
+            self._interaction(f"interactions[{i}]", each) for i, each in enumerate(cassette.interactions)
+        ]
+        return replace(
+            cassette, interactions=interactions, metadata=self._value("metadata", "", cassette.metadata)
+        )
+
+    def request(self, place: str, request: RecordedRequest) -> RecordedRequest:
+        headers = self._headers(f"{place}.headers", request.headers, in_response=False)
+        url = self._text(f"{place}.url", request.url)
+        edits = body_edits(request.body, self.vault, in_response=False)
+        self.report(f"{place}.body", request.body, edits)
+        body = applied(request.body, edits)
+        return RecordedRequest(request.method, url, _with_length(headers, body) if edits else headers, body)
+
+    def _interaction(self, place: str, each: Interaction) -> Interaction:
+        self.vault.note_sent(as_bytes(each.request.url), each.request.body)
+        request = self.request(f"{place}.request", each.request)
+        return Interaction(request, self._response(f"{place}.response", each.response))
+
+    def _response(self, place: str, response: RecordedResponse) -> RecordedResponse:
+        headers = self._headers(f"{place}.headers", response.headers, in_response=True)
+        reason = self._text(f"{place}.reason", response.reason)
+        body = response.body
+        edits = body_edits(body, self.vault, in_response=True)
+        self.report(f"{place}.body", body, edits)
+        chunks, at_ms = response.chunks, response.at_ms
+        if edits:
+            chunks, at_ms = applied_to_chunks(chunks, at_ms, edits)
+        return replace(response, headers=headers, reason=reason, chunks=chunks, at_ms=at_ms)
+
+    def _headers(self, place: str, headers: Headers, *, in_response: bool) -> Headers:
+        return [
+            (name, self._header(f"{place}.{name}", name, value, in_response=in_response))
+            for name, value in headers
+        ]
+
+    def _header(self, place: str, name: str, value: str, *, in_response: bool) -> str:
+        data = as_bytes(value)
+        edits = [*header_edits(name, data, self.vault), *edits_in(data, self.vault, in_response=in_response)]
+        return self._edited(place, data, merged(edits))
+
+    def _text(self, place: str, text: str) -> str:
+        data = as_bytes(text)
+        return self._edited(place, data, edits_in(data, self.vault))
+
+    def _cookie(self, place: str, value: str) -> str:
+        data = as_bytes(value)
+        edits = secret_edit(0, len(data), value, ("cookie", "cookie"), self.vault)
+        return self._edited(place, data, list(edits))
+
+    def _edited(self, place: str, data: bytes, edits: list[Edit]) -> str:
+        self.report(place, data, edits)
+        return applied(data, edits).decode("utf-8", "surrogateescape")
+
+    def _value(self, place: str, key: str, value: Any) -> Any:
+        """Return the metadata *value*, which stands under *key*, without its secrets."""
+        match value:
+            case dict() if is_cookie_jar(key):
+                return {name: self._cookie(f"{place}.{name}", str(each)) for name, each in value.items()}
+            case dict():
+                return {name: self._value(f"{place}.{name}", str(name), each) for name, each in value.items()}
+            case list() | tuple():
+                return [self._value(f"{place}[{i}]", key, each) for i, each in enumerate(value)]
+            case str():
+                return self._header(place, key, value, in_response=False)
+            case _:
+                return value
+
+
+def _with_length(headers: Headers, body: bytes) -> Headers:
+    """Return *headers* with the length of *body*, where they tell one."""
+    return [(name, str(len(body)) if name.lower() == "content-length" else value) for name, value in headers]
+
+
+def as_bytes(text: str) -> bytes:
+    """Return *text* in bytes that decode to it again, whatever surrogates it holds."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def placeholders_in(cassette: Cassette) -> Iterator[str]:
+    """Yield the placeholders that stand in *cassette*."""
+    yield from PLACEHOLDER.findall(str(cassette.metadata))
+    for each in cassette.interactions:
+        headers = each.request.headers + each.response.headers
+        texts = [each.request.url, *(value for _, value in headers)]
+        texts += [body.decode("latin-1") for body in (each.request.body, each.response.body)]
+        for text in texts:
+            yield from PLACEHOLDER.findall(text)

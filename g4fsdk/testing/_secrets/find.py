@@ -1,0 +1,143 @@
+"""Finding secrets in a text of any format, as the edits that replace them.
+
+The finders look at bytes and need no parser that could fail: they read JSON at any depth of escaping,
+JSON lines, SSE, forms, URLs, broken documents and prose alike.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_coding
+from g4fsdk.testing._secrets.credentials import (
+    SLUGS,
+    canonical,
+    credential_edit,
+    pattern_of,
+    secret_edit,
+)
+from g4fsdk.testing._secrets.edits import Edit, merged
+from g4fsdk.testing._secrets.find_json import edits_by_key
+from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.names import (
+    FIELDS,
+    KEY_PATTERNS,
+    PLACEHOLDER,
+    QUERY,
+    SHORTEST_SIGNATURE,
+    SIGNATURES,
+)
+
+DEEPEST = 4  # base64 or percent coding inside one another
+
+QUERY_NAME = re.compile(rb"[?&;](?:amp;)?(" + pattern_of(QUERY | SIGNATURES) + rb")=", re.IGNORECASE)
+FORM_START = re.compile(rb"(" + pattern_of(QUERY | SIGNATURES) + rb")=", re.IGNORECASE)
+QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
+USERINFO = re.compile(rb"://([^/\s:@\"'<>?#\\]{0,512})(?::([^/\s@\"'<>?#\\]{0,4096}))?@")
+PART = re.compile(
+    rb'Content-Disposition:[^\r\n]*[;\s]name="('
+    + pattern_of(FIELDS)
+    + rb')"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n',
+    re.IGNORECASE,
+)
+SIGNATURE_SLUGS = frozenset(name.replace("_", "-") for name in SIGNATURES)
+BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
+PLACEHOLDER_BYTES = re.compile(PLACEHOLDER.pattern.encode())
+
+
+def _key_pattern(start: str, rest: str) -> re.Pattern[bytes]:
+    # The literal comes first, for speed; then a look back: no letter before it, unless of an escape like \n.
+    literal = re.escape(start)
+    return re.compile(rf"{literal}(?:(?<![A-Za-z0-9]{literal})|(?<=\\[nrt]{literal})){rest}".encode())
+
+
+KEYS = {slug: _key_pattern(start, rest) for slug, (start, rest) in KEY_PATTERNS.items()}
+
+
+def edits_in(data: bytes, vault: Vault, *, in_response: bool = False, depth: int = 0) -> list[Edit]:
+    """Return the edits that take the secrets out of *data*, in order and without overlaps.
+
+    What is found by its name or its look becomes known to *vault*.
+    """
+    found = [
+        *edits_by_key(data, vault, in_response=in_response),
+        *_in_queries(data, vault),
+        *_in_userinfo(data, vault),
+        *_in_parts(data, vault),
+        *_by_pattern(data, vault),
+    ]
+    if depth < DEEPEST:
+
+        def search(inner: bytes) -> list[Edit]:
+            return edits_in(inner, vault, in_response=in_response, depth=depth + 1)
+
+        found += [*edits_in_base64(data, search), *edits_in_percent_coding(data, search)]
+    found += _known(data, vault)
+    return merged(_outside_placeholders(data, found))
+
+
+def known_edits_in(data: bytes, vault: Vault) -> list[Edit]:
+    """Return the edits that take out of *data* what *vault* knows already."""
+    return merged(_outside_placeholders(data, list(_known(data, vault))))
+
+
+def _in_queries(data: bytes, vault: Vault) -> Iterator[Edit]:
+    first = FORM_START.match(data)
+    for found in [*([first] if first else []), *QUERY_NAME.finditer(data)]:
+        value = QUERY_VALUE.match(data, found.end())
+        slug = SLUGS[canonical(found[1].decode())]
+        if value and (slug not in SIGNATURE_SLUGS or len(value[0]) >= SHORTEST_SIGNATURE):
+            text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
+            yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), vault)
+
+
+def _in_userinfo(data: bytes, vault: Vault) -> Iterator[Edit]:
+    for found in USERINFO.finditer(data):
+        for group, slug in ((1, "user"), (2, "password")):
+            if found[group]:
+                text = unquote_to_bytes(found[group]).decode("utf-8", "surrogateescape")
+                yield from secret_edit(*found.span(group), text, (slug, f"{slug} in a URL"), vault)
+
+
+def _in_parts(data: bytes, vault: Vault) -> Iterator[Edit]:
+    for found in PART.finditer(data) if b"Content-Disposition" in data else ():
+        end = data.find(b"\r\n--", found.end())
+        end = len(data) if end < 0 else end
+        slug = SLUGS[canonical(found[1].decode())]
+        yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), vault)
+
+
+def _by_pattern(data: bytes, vault: Vault) -> Iterator[Edit]:
+    for slug, pattern in KEYS.items():
+        for found in pattern.finditer(data):
+            yield from secret_edit(*found.span(), found[0].decode(), (slug, f"{slug} by its look"), vault)
+    for found in PEM.finditer(data):
+        yield from secret_edit(*found.span(), found[0].decode(), ("private-key", "private key"), vault)
+    for found in BEARER.finditer(data):
+        if any(byte in b"0123456789" for byte in found[1]) or len(found[1]) >= 24:
+            yield from secret_edit(*found.span(1), found[1].decode(), ("bearer", "bearer token"), vault)
+
+
+def _known(data: bytes, vault: Vault) -> Iterator[Edit]:
+    for value, forms in vault.searched():
+        for start, end in forms.ranges(data):
+            is_number = value.isdecimal() and data[start - 1 : start] in (b":", b"[", b",", b" ")
+            new = b"0" if is_number else vault.placeholder(value, "secret").encode()
+            yield Edit(start, end, new, "known secret")
+        for start, end in forms.base64_ranges(data):  # in base64 that is no text: keep it decodable
+            yield Edit(start, end, (b"SCRUBBED" * (end - start))[: end - start], "known secret in base64")
+
+
+def _outside_placeholders(data: bytes, edits: list[Edit]) -> list[Edit]:
+    spans = [found.span() for found in PLACEHOLDER_BYTES.finditer(data)] if edits else []
+    starts = [start for start, _ in spans]
+
+    def is_outside(edit: Edit) -> bool:
+        at = bisect_right(starts, edit.start) - 1
+        return at < 0 or edit.end > spans[at][1]
+
+    return [edit for edit in edits if is_outside(edit)]

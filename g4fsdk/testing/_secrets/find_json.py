@@ -1,0 +1,122 @@
+"""Finding secrets by the keys of JSON objects: at any depth of escaping, in streams and broken documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from g4fsdk.testing._secrets.credentials import (
+    COOKIES,
+    SLUGS,
+    canonical,
+    cookie_edits,
+    credential_edit,
+    pattern_of,
+    secret_edit,
+    unescaped,
+)
+from g4fsdk.testing._secrets.edits import Edit
+from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.names import FIELDS, RESPONSE_FIELDS, TEXT_TOKEN
+
+FROM_RESPONSES = frozenset(map(canonical, RESPONSE_FIELDS))
+# In a JSON string that holds JSON, a quote is \\" and a line end is \\n.
+SPACE = rb"(?:\s|\\+[nrt])*"
+NAME = re.compile(
+    rb'"(' + pattern_of(FIELDS | RESPONSE_FIELDS) + rb')(\\*)"' + SPACE + rb":" + SPACE, re.IGNORECASE
+)
+QUOTE = re.compile(rb'(?<!\\)(\\*)"')
+NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
+NESTED = re.compile(rb'(?P<quote>(?<!\\)\\*")|(?P<open>[\[{])|(?P<close>[\]}])|\n')
+KEY_END = re.compile(rb'\\*"\s*:')
+BRACE = re.compile(rb"[{}\n]")
+NEARBY = 256  # how far the siblings of a token are looked for: chat-ui's and log probabilities' are short
+
+
+def edits_by_key(data: bytes, vault: Vault, *, in_response: bool) -> Iterator[Edit]:
+    """Yield the edits for the values of secret keys in *data*."""
+    done = 0
+    for found in NAME.finditer(data):
+        key = canonical(found[1].decode())
+        is_elsewhere = key in FROM_RESPONSES and not in_response
+        if found.start() < done or is_elsewhere or (key == "token" and _is_text_token(data, found)):
+            continue
+        strings, done = _strings_at(data, found.end(), len(found[2]), key)
+        for start, end in strings:
+            yield from _string_edits(data, start, end, len(found[2]), key, vault)
+        if not strings:
+            yield from _number_edits(data, found.end(), key, vault)
+
+
+def _is_text_token(data: bytes, found: re.Match[bytes]) -> bool:
+    """Tell whether this ``token`` is a piece of an answer, by what stands beside it in its object."""
+    quote = QUOTE.match(data, found.end())
+    end = _string_end(data, quote.end(), len(found[2])) if quote else found.end()
+    before = data[max(0, found.start() - NEARBY) : found.start()].rpartition(b"{")[2]
+    closing = BRACE.search(data, end, end + NEARBY)
+    siblings = before, data[end : closing.start() if closing else end + NEARBY]
+    return any(TEXT_TOKEN.search(text) for text in siblings)
+
+
+def _strings_at(data: bytes, at: int, level: int, key: str) -> tuple[list[tuple[int, int]], int]:
+    """Return the strings of the JSON value at *at* that are secrets, and where the value ends.
+
+    Quotes are escaped by *level* backslashes. In an object only a cookie jar's values are secrets: under
+    another name it is most likely the schema of a tool.
+    """
+    opening = data[at : at + 1]
+    if opening == b"[" or (opening == b"{" and key in COOKIES):
+        return _strings_inside(data, at, level)
+    quote = QUOTE.match(data, at)
+    if quote and len(quote[1]) == level:
+        end = _string_end(data, quote.end(), level)
+        return [(quote.end(), end)], end
+    return [], at
+
+
+def _string_edits(data: bytes, start: int, end: int, level: int, key: str, vault: Vault) -> Iterator[Edit]:
+    layers = (level + 1).bit_length()
+    if key in FROM_RESPONSES and vault.is_chosen(unescaped(data[start:end], layers)):
+        return
+    if key not in COOKIES:
+        yield from credential_edit(data, start, end, (SLUGS[key], f"JSON key {SLUGS[key]}"), vault, layers)
+    elif b"=" in data[start:end]:
+        yield from cookie_edits(data, start, end, vault, layers)
+    else:
+        yield from secret_edit(start, end, unescaped(data[start:end], layers), ("cookie", "cookie"), vault)
+
+
+def _number_edits(data: bytes, at: int, key: str, vault: Vault) -> Iterator[Edit]:
+    number = NUMBER.match(data, at)
+    if number and key != "token" and float(number[0]) != 0:
+        vault.add(number[0].decode())
+        yield Edit(*number.span(), b"0", f"JSON key {SLUGS[key]}")  # a placeholder would be no number
+
+
+def _string_end(data: bytes, start: int, level: int) -> int:
+    """Return where the string that begins at *start* ends; a broken one ends with its line."""
+    for quote in QUOTE.finditer(data, start):
+        escapes = len(quote[1])
+        if escapes % (2 * (level + 1)) == level:
+            return quote.end() - 1 - level
+        if escapes < level:
+            return quote.start()
+    line_end = data.find(b"\n", start)
+    return line_end if line_end >= 0 else len(data)
+
+
+def _strings_inside(data: bytes, at: int, level: int) -> tuple[list[tuple[int, int]], int]:
+    """Return the string values inside the array or object at *at*, not the keys of objects, and its end."""
+    strings, depth, position = [], 0, at
+    while found := NESTED.search(data, position):
+        position = found.end()
+        if found.lastgroup == "quote":
+            end = _string_end(data, position, level)
+            if not KEY_END.match(data, end):
+                strings.append((position, end))
+            position = end + level + 1
+        else:
+            depth += {"open": 1, "close": -1}.get(found.lastgroup or "", -depth)
+            if depth == 0:
+                break
+    return strings, position

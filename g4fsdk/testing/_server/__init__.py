@@ -1,0 +1,1 @@
+"""Playing recordings over a loopback socket."""

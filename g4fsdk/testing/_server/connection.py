@@ -1,0 +1,187 @@
+"""One connection to a replay server: requests in, takes out, ended as the recorded connection was."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import socket
+import struct
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from g4fsdk.testing._cassette.errors import MismatchError
+from g4fsdk.testing._cassette.values import End, RecordedRequest, RecordedResponse
+from g4fsdk.testing._replay.planned import Take, beats
+from g4fsdk.testing._replay.queue import Playlist
+from g4fsdk.testing._replay.wire import (
+    LAST_CHUNK,
+    encode_chunk,
+    encode_head,
+    has_body,
+    played_headers,
+)
+from g4fsdk.testing._server.http1 import (
+    CONTINUE,
+    BadRequestError,
+    RequestHead,
+    read_body,
+    read_head,
+)
+
+MAX_SILENCE_S = 300.0  # a client without a timeout must not keep a server busy for ever
+GONE_CHECK_S = 0.05  # how soon a wait notices that its client has gone
+MAX_FLUSH_MS = 5000
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the connections of one server share."""
+
+    playlist: Playlist
+    factor: float
+    requests: deque[RecordedRequest]
+    origin: str = ""
+
+
+class Connection:
+    """A client's connection."""
+
+    def __init__(self, stage: Stage, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._stage = stage
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client still holds its side, and we ours."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
+    async def serve(self) -> None:
+        """Answer requests until either side ends the connection."""
+        try:
+            while await self._serve_one():
+                pass
+        except BadRequestError as error:
+            await self._say(400, "Bad Request", str(error))
+        except ConnectionError:
+            pass  # the client left, which is its right
+        except asyncio.CancelledError:
+            self.abort()  # a close would first wait for the client to read on
+            raise
+        finally:
+            await self._close()
+
+    def abort(self) -> None:
+        """Let go of the connection at once."""
+        self._writer.transport.abort()
+
+    async def _close(self) -> None:
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+    async def _serve_one(self) -> bool:
+        """Answer the next request; say whether the connection goes on."""
+        head = await read_head(self._reader)
+        if head is None:
+            return False
+        if "100-continue" in head.value_of("expect").lower():
+            self._writer.write(CONTINUE)
+        request = head.with_body(self._stage.origin, await read_body(head, self._reader))
+        self._stage.requests.append(request)
+        try:
+            take = self._stage.playlist.claim(request)
+        except MismatchError as error:
+            await self._say(501, "Not Recorded", str(error))
+            return not head.is_last
+        return await self._play(take, head)
+
+    async def _say(self, status: int, reason: str, text: str) -> None:
+        body = text.encode("utf-8")
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        self._writer.write(encode_head(RecordedResponse(status, reason), headers) + body)
+        await self._writer.drain()
+
+    async def _play(self, take: Take, head: RequestHead) -> bool:
+        response = take.response
+        if response.status:
+            await self._send(take, head)
+        return await _ENDS[response.end](self, take, head)
+
+    async def _send(self, take: Take, head: RequestHead) -> None:
+        start = asyncio.get_running_loop().time()
+        headers = played_headers(head.method, take.response)
+        is_chunked = head.version != "HTTP/1.0"
+        if not is_chunked:
+            headers = [pair for pair in headers if pair[0] != "Transfer-Encoding"]
+        self._writer.write(encode_head(take.response, headers))
+        if not has_body(head.method, take.response):
+            return
+        for due, data in beats(take.pieces, self._stage.factor):
+            await self._wait_until(start + due)
+            self._writer.write(encode_chunk(data) if is_chunked else data)
+            await self._writer.drain()
+
+    async def _wait_until(self, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        while (left := due - loop.time()) > 0:
+            if not self.is_open:
+                raise ConnectionResetError("the client has gone")
+            await asyncio.sleep(min(left, GONE_CHECK_S))
+
+    async def _end_complete(self, take: Take, head: RequestHead) -> bool:
+        response = take.response
+        if not response.status:
+            return False
+        if has_body(head.method, response) and head.version != "HTTP/1.0":
+            self._writer.write(LAST_CHUNK)
+        await self._writer.drain()
+        recorded = [value.lower() for name, value in response.headers if name.lower() == "connection"]
+        return not (head.is_last or "close" in recorded)
+
+    async def _end_truncated(self, take: Take, head: RequestHead) -> bool:
+        return False  # closing now is the FIN without the end of the body
+
+    async def _end_reset(self, take: Take, head: RequestHead) -> bool:
+        connected: socket.socket = self._writer.get_extra_info("socket")
+        await self._flush(connected)
+        # Lingering for 0 s makes the close an RST.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+        return False
+
+    async def _flush(self, connected: socket.socket) -> None:
+        """Wait until the client's machine has what was sent: an RST throws away what is still on its way."""
+        for _ in range(MAX_FLUSH_MS):
+            if not (self._writer.transport.get_write_buffer_size() or _unsent(connected)):
+                return
+            await asyncio.sleep(0.001)
+
+    async def _end_timeout(self, take: Take, head: RequestHead) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._reader.read(1), MAX_SILENCE_S)
+        return False
+
+
+_ENDS: dict[End, Callable[[Connection, Take, RequestHead], Awaitable[bool]]] = {
+    "complete": Connection._end_complete,
+    "truncated": Connection._end_truncated,
+    "client_closed": Connection._end_truncated,
+    "reset": Connection._end_reset,
+    "timeout": Connection._end_timeout,
+}
+
+
+def _unsent(connected: socket.socket) -> int:
+    """Return how many bytes the kernel holds that were not acknowledged; 0 when it can't say."""
+    if sys.platform != "linux":  # pragma: no cover  # elsewhere the write buffer is all we see
+        return 0
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, count)
+    return count[0]

@@ -1,0 +1,219 @@
+"""`g4fsdk image`, `providers`, `models`, and what `g4fsdk` itself prints."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode, encodebytes
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from g4fsdk import __version__
+from g4fsdk.cli._app import app
+from g4fsdk.cli._output import write_table
+from g4fsdk.providers import PROVIDERS
+from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._server.server import ReplayServer
+from tests.cli.test_chat import run
+
+PNG = b"\x89PNG\r\n\x1a\n and more"
+IMAGES = "http://model.test/v1/images/generations"
+
+
+def answered(url: str, document: object, sent: object = None, status: int = 200) -> Cassette:
+    """Return the recording of one whole answer."""
+    request = RecordedRequest("POST" if sent else "GET", url, body=json.dumps(sent).encode() if sent else b"")
+    if sent:
+        request.headers = [("Content-Type", "application/json")]
+    response = RecordedResponse(
+        status, "", [("Content-Type", "application/json")], [json.dumps(document).encode()], [0.0]
+    )
+    return Cassette([Interaction(request, response)], {"provider": "openai"})
+
+
+@pytest.fixture
+def painter() -> Iterator[list[str]]:
+    """A server that draws one image by address and two as bytes; the words that ask it."""
+    data = [{"url": "http://img.test/a b"}, *[{"b64_json": b64encode(PNG).decode()}] * 2]
+    cassette = answered(IMAGES, {"data": data}, {"model": "m", "prompt": "a cat", "size": "1x1"})
+    with ReplayServer(cassette) as server:
+        yield ["image", "a cat", "--base-url", server.base_url, "-m", "m", "--option", "size=1x1"]
+
+
+def test_images_are_printed_as_addresses(painter: list[str]) -> None:
+    result = run(*painter)
+
+    data = f"data:image/png;base64,{b64encode(PNG).decode()}"
+    assert (result.exit_code, result.stdout.splitlines()) == (0, ["http://img.test/a b", data, data])
+
+
+def test_images_that_come_as_bytes_are_written_to_a_folder(painter: list[str], tmp_path: Path) -> None:
+    (tmp_path / "image-1.png").write_bytes(b"mine")
+
+    result = run(*painter, "-o", tmp_path)
+
+    written = [tmp_path / "image-2.png", tmp_path / "image-3.png"]
+    assert result.stdout.splitlines() == ["http://img.test/a b", *map(str, written)]
+    assert [path.read_bytes() for path in written] == [PNG, PNG]
+    assert (tmp_path / "image-1.png").read_bytes() == b"mine"
+
+
+def test_images_that_come_as_bytes_are_written_to_a_file(painter: list[str], tmp_path: Path) -> None:
+    run(*painter, "-o", tmp_path / "cat.png")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cat-2.png", "cat-3.png"]
+
+
+def test_images_as_json(painter: list[str]) -> None:
+    first, *_ = json.loads(run(*painter, "--json").stdout)
+
+    assert first == {"url": "http://img.test/a b", "b64_json": None, "revised_prompt": None}
+
+
+def paint(b64: str, folder: Path) -> Result:
+    """Let an image that comes as *b64* be written to *folder*."""
+    with ReplayServer(
+        answered(IMAGES, {"data": [{"b64_json": b64}]}, {"model": "m", "prompt": "x"})
+    ) as server:
+        return run("image", "x", "--base-url", server.base_url, "-m", "m", "-o", folder)
+
+
+def test_base64_may_be_broken_into_lines(tmp_path: Path) -> None:
+    paint(encodebytes(PNG * 9).decode().replace("\n", "\r\n"), tmp_path)
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [PNG * 9]
+
+
+@pytest.mark.parametrize("b64", ["a", "sorry, no image!", "data:image/png;base64,iVBORw0K"])
+def test_an_image_that_is_no_base64_fails(tmp_path: Path, b64: str) -> None:
+    result = paint(b64, tmp_path)
+
+    assert (result.exit_code, [*tmp_path.iterdir()]) == (1, [])
+    assert "image 1 is not in base64" in result.stderr
+
+
+def test_an_image_of_a_server_needs_the_name_of_a_model() -> None:
+    result = run("image", "x", "--base-url", "http://127.0.0.1:9/v1")
+
+    assert result.exit_code == 2
+    assert "add -m NAME; `g4fsdk models --base-url http://127.0.0.1:9/v1` lists them" in result.stderr
+
+
+def test_the_image_provider_is_amigo_unless_named() -> None:
+    assert "makes no images" in run("image", "x", "-m", "gpt-4o").stderr
+    assert "yqcloud makes no images" in run("image", "x", "-p", "yqcloud").stderr
+
+
+def test_providers_are_listed() -> None:
+    lines = run("providers").stdout.splitlines()
+
+    assert lines[0].split() == ["name", "working", "url", "default_model", "models", "streaming"]
+    assert [line.split()[0] for line in lines[1:]] == [*PROVIDERS]
+    assert "yqcloud      yes      https://api.binjie.fun" in lines[3]
+
+
+def test_providers_as_json() -> None:
+    by_name = {row["name"]: row for row in json.loads(run("providers", "--json").stdout)}
+
+    assert by_name["yqcloud"] == {
+        "name": "yqcloud",
+        "working": True,
+        "url": "https://api.binjie.fun",
+        "default_model": "gpt-4",
+        "models": 1,
+        "streaming": True,
+    }
+    assert by_name["openai"]["models"] is None
+
+
+def test_models_of_all_providers_whose_list_is_fixed() -> None:
+    lines = run("models").stdout.splitlines()
+
+    assert "yqcloud      gpt-4" in lines
+    assert not any(line.startswith("openai") for line in lines)
+
+
+def test_models_of_one_provider_are_one_a_line() -> None:
+    assert run("models", "-p", "yqcloud").stdout == "gpt-4\n"
+
+
+def test_a_server_is_asked_for_its_own_models() -> None:
+    listed = answered("http://model.test/v1/models", {"data": [{"id": "a"}, {"id": "b"}]})
+    with ReplayServer(listed) as server:
+        result = run("models", "--base-url", server.base_url, "--api-key", "secret", "--json")
+
+    assert [row["id"] for row in json.loads(result.stdout)] == ["a", "b"]
+    assert ("Authorization", "Bearer secret") in server.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", "nope"], "unknown provider"),
+        (["-p", "yqcloud", "-p", "openai", "--base-url", "http://a.test"], "belongs to one provider"),
+    ],
+)
+def test_models_of_nobody(words: list[str], said: str) -> None:
+    result = run("models", *words)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_alone_it_prints_help() -> None:
+    result = run()
+
+    assert result.exit_code == 0
+    assert all(
+        f" {name} " in result.stdout
+        for name in ("chat", "image", "providers", "models", "cassette", "capture")
+    )
+
+
+def every_command(commands: Any, *before: str) -> Iterator[tuple[str, ...]]:
+    for name, command in commands.items():
+        yield (*before, name)
+        yield from every_command(getattr(command, "commands", {}), *before, name)
+
+
+def test_every_command_explains_itself_in_sentences() -> None:
+    import typer
+
+    found = list(every_command(typer.main.get_command(app).commands))  # type: ignore[attr-defined]  # it is a group
+    for words in found:
+        result = run(*words, "--help")
+        assert (result.exit_code, result.stderr) == (0, ""), words
+        assert "." in result.stdout, words
+    assert len(found) >= 12
+
+
+def test_it_says_its_version() -> None:
+    assert run("--version").stdout == f"g4fsdk {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["nope"], ["--nope"]])
+def test_a_command_that_is_none_is_one_line(words: list[str]) -> None:
+    result = run(*words)
+
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "(see g4fsdk --help)" in result.stderr
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+
+    write_table([{"name": "[b]x", "working": None}])
+
+    shown = capsys.readouterr().out
+    assert "┃" in shown
+    assert "[b]x" in shown
+
+
+def test_no_rows_are_no_output(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([])
+
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,172 @@
+"""The command line as a process: pipes, signals, exit codes, and what it imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_chat import NORMAL, delta, openai_cassette
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
+    "PYTHONPATH": str(ROOT),
+    "PYTHONWARNINGS": "error",
+    "TERM": "xterm-256color",
+}
+
+
+def g4fsdk(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "g4fsdk.cli", *map(str, words)]
+    settings.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=ENVIRONMENT, **settings)
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "g4fsdk.cli", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        env=ENVIRONMENT,
+    )
+
+
+def test_it_runs_as_a_module() -> None:
+    result = g4fsdk("chat", "--replay", NORMAL, "--pace", "instant")
+
+    assert (result.returncode, result.stdout) == (0, "Hello, this is the reference server.\n")
+
+
+def test_it_fails_with_its_exit_code() -> None:
+    result = g4fsdk("chat", "--replay", NORMAL, "Other.")
+
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["providers"], ["chat", "--bogus"], []])
+def test_there_is_no_colour_when_piped(words: list[str]) -> None:
+    result = g4fsdk(*words)
+
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    openai_cassette(delta(content="schön ✓")).save(tmp_path / "a.yaml")
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "g4fsdk.cli", "chat", "--replay", str(tmp_path / "a.yaml")]
+
+    result = subprocess.run(
+        command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=True
+    )
+
+    assert result.stdout == b"sch\xf6n \\u2713\n"
+
+
+def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:
+    lines = [delta(content=f"line {n} " + "x" * 10_000 + "\n") for n in range(100)]  # more than a pipe holds
+    openai_cassette(*lines).save(tmp_path / "a.yaml")
+    process = start("chat", "--replay", tmp_path / "a.yaml", "--pace", "instant")
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    assert process.stdout.readline().startswith("line 0 ")
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+
+    assert process.wait() == 0
+    assert said.startswith("replaying ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["chat", "--help"], ["models"], []], ids=str)
+def test_a_reader_that_never_came_is_no_failure(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "g4fsdk.cli", *words]
+
+    with open(writing, "w") as out:
+        result = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
+
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no stream")
+@pytest.mark.parametrize(
+    ("words", "code"), [("--help", 0), ("models", 0), ("--version", 0), ("chat -p nope Hi", 2)]
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_failure(words: str, code: int, closed: str) -> None:
+    result = subprocess.run(
+        f'"{sys.executable}" -m g4fsdk.cli {words} {closed}',
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
+    cassette = openai_cassette(delta(content="first\n"), delta(content="an hour later"))
+    cassette.interactions[0].response.at_ms = [0.0, 3_600_000.0, 3_600_000.0]
+    cassette.save(tmp_path / "a.yaml")
+    process = start("chat", "--replay", tmp_path / "a.yaml", "--timeout", "7200")
+    assert process.stdout is not None
+
+    assert process.stdout.readline() == "first\n"  # text is there before the answer ends
+    process.send_signal(signal.SIGINT)
+    rest, said = process.communicate()
+
+    assert (process.returncode, rest) == (130, "")
+    assert "Traceback" not in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_a_missing_extra_is_one_line(missing: str) -> None:
+    result = python(f"import sys; sys.modules['{missing}'] = None; from g4fsdk.cli import main; main()")
+
+    assert result.returncode == 2
+    assert result.stderr == f"g4fsdk: the command line needs {missing}: install g4fsdk[cli]\n"
+
+
+def test_another_missing_module_is_our_bug() -> None:
+    result = python("import sys; sys.modules['msgspec'] = None; from g4fsdk.cli import main; main()")
+
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+
+
+def test_importing_it_imports_nothing() -> None:
+    result = python(
+        "import sys, g4fsdk.cli; print({'typer', 'rich', 'requests', 'httpx'} & set(sys.modules))"
+    )
+
+    assert result.stdout == "set()\n"
+
+
+def test_help_loads_no_http_library() -> None:
+    code = (
+        "import sys; from g4fsdk.cli._app import app; print({'requests', 'httpx', 'vcr'} & set(sys.modules))"
+    )
+
+    assert python(code).stdout == "set()\n"

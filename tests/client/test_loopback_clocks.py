@@ -1,0 +1,392 @@
+"""The four clocks mean the same in both clients."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from g4fsdk import (
+    AsyncClient,
+    AuthError,
+    Client,
+    DeadlineError,
+    RateLimitError,
+    TextDelta,
+    Timeouts,
+    UsageError,
+)
+from g4fsdk.testing import Cassette, Recorder, Replay
+from tests.support.loopback import Reply, Server
+from tests.support.loopback_clients import (
+    COLOURS,
+    QUICK,
+    Colour,
+    Outcome,
+    answer,
+    ask,
+    both,
+    both_outcomes,
+    complete,
+    document,
+    ending,
+    media,
+    service,
+    set_up,
+    tokens,
+    unfinished,
+)
+
+TICK = 0.3
+STEP = 0.1
+PATIENT = 1.0  # a clock that must not run out on a busy machine while something comes every step
+LONG = 20.0
+
+
+def clocks(**limits: float | None) -> Timeouts:
+    """Return clocks that never run out, but for those given."""
+    return Timeouts(**{"connect": LONG, "first_event": LONG, "idle": LONG, "total": LONG, **limits})
+
+
+class DeafServer:
+    """Takes connections and never says a word, so that TLS never comes about."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> DeafServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+
+@both
+@pytest.mark.parametrize(
+    ("limits", "clock"),
+    [
+        ({"connect": TICK}, "connect"),
+        ({"first_event": TICK}, "first_event"),
+        ({"total": TICK}, "total"),
+        ({"first_event": TICK, "idle": STEP}, "first_event"),
+    ],
+    ids=["connect", "first_event", "total", "first_event, not idle"],
+)
+def test_connecting_is_under_the_clocks(colour: Colour, limits: dict[str, float], clock: str) -> None:
+    with DeafServer() as server:
+        started = time.monotonic()
+        outcome = ask(colour, "openai", server.url, timeout=clocks(**limits))
+        took = time.monotonic() - started
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == clock
+    assert f"the {clock} clock of {TICK} s" in outcome.error.message
+    assert outcome.error.sent == (clock != "connect")
+    assert took < 1.5
+
+
+@both
+def test_recorder_keeps_the_clocks_of_its_client(colour: Colour, tmp_path: Path) -> None:
+    with DeafServer() as server, Recorder(tmp_path / "one.yaml") as recorder:
+        outcome = ask(
+            colour, "openai", server.url, timeout=clocks(connect=TICK, idle=PATIENT), transport=recorder
+        )
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "connect"
+
+
+@both
+def test_proxy_that_makes_no_tunnel_is_under_the_connect_clock_or_silent(colour: Colour) -> None:
+    """Each library has its own idea of where connecting ends; both end it in time."""
+    with Server(Reply(has_head=False, end="hold")) as proxy:
+        started = time.monotonic()
+        limits = clocks(connect=TICK, idle=PATIENT)
+        outcome = ask(colour, "openai", "https://service.example", timeout=limits, proxy=proxy.url)
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == ("connect" if colour == "sync" else "idle")
+    assert time.monotonic() - started < 3.0
+
+
+@both
+@pytest.mark.parametrize("clock", ["first_event", "idle", "total"])
+def test_silence_is_recorded_as_silence(colour: Colour, clock: str, tmp_path: Path) -> None:
+    limits = clocks(**{clock: TICK})
+    with Server(Reply(has_head=False, end="hold")) as server, Recorder(tmp_path / "one.yaml") as recorder:
+        live = ask(colour, "openai", server.url, timeout=limits, transport=recorder)
+
+    [recorded] = Cassette.load(tmp_path / "one.yaml").interactions
+    again = ask(colour, "openai", server.url, timeout=limits, transport=Replay(tmp_path / "one.yaml"))
+    assert (recorded.response.status, recorded.response.end) == (0, "timeout")
+    assert live.said() == again.said()
+    assert isinstance(live.error, DeadlineError)
+    assert live.error.clock == clock
+
+
+@both
+def test_idle_clock_does_not_run_while_connecting(colour: Colour) -> None:
+    with DeafServer() as server:
+        outcome = ask(colour, "openai", server.url, timeout=clocks(connect=2 * TICK, idle=0.01))
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "connect"
+
+
+@both
+def test_connecting_is_tried_again_once_its_clock_ran_out(colour: Colour) -> None:
+    with DeafServer() as server:
+        started = time.monotonic()
+        ask(colour, "openai", server.url, timeout=clocks(connect=STEP), retries=QUICK)
+
+    assert 3 * STEP < time.monotonic() - started < 2.0
+
+
+def stalled(provider: str, where: str) -> Any:
+    ready = set_up(provider)
+    if where == "no head":
+        return service(provider, Reply(has_head=False, end="hold"))
+    if where == "no body":
+        return service(provider, unfinished(provider, end="hold"))
+    if where == "set-up":
+        return [ready[0], Reply(has_head=False, end="hold")]
+    return [ready[0], Reply(ready[1].pieces, framing="length", end="hold")]
+
+
+@pytest.mark.parametrize("clock", ["first_event", "idle", "total"])
+@pytest.mark.parametrize(
+    ("provider", "where"),
+    [
+        ("openai", "no head"),
+        ("yqcloud", "no body"),
+        ("cohere-c4ai", "no head"),
+        ("cohere-c4ai", "set-up"),
+        ("cohere-c4ai", "set-up body"),
+    ],
+)
+def test_silence_before_the_first_event(provider: str, where: str, clock: str) -> None:
+    limits = clocks(**{clock: TICK})
+
+    outcome = both_outcomes(
+        provider, lambda: stalled(provider, where), timeout=limits, retries=QUICK, at_once=True
+    )
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == clock
+    assert outcome.error.partial == ""
+    assert not outcome.error.retryable
+
+
+COMMENTS = {
+    "openai": b": keep-alive\n\n",
+    "cohere-c4ai": b'{"type":"status","status":"keepAlive"}\n',
+}
+
+
+@pytest.mark.parametrize("provider", COMMENTS)
+def test_keep_alives_do_not_reset_first_event(provider: str) -> None:
+    outcome = both_outcomes(
+        provider,
+        lambda: service(provider, unfinished(provider, *[COMMENTS[provider]] * 30, pause_s=STEP)),
+        timeout=clocks(first_event=TICK),
+        at_once=True,
+    )
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "first_event"
+
+
+def dripping_head(drips: int) -> Reply:
+    head = b"HTTP/1.1 200 OK\r\nX-Slow: "
+    return Reply([b"x"] * drips, raw=head, framing="close", end="hold", pause_s=STEP)
+
+
+@both
+@pytest.mark.parametrize("clock", ["first_event", "total"])
+def test_head_that_drips_is_under_the_clocks(colour: Colour, clock: str) -> None:
+    with Server(dripping_head(60)) as server:
+        started = time.monotonic()
+        outcome = ask(colour, "openai", server.url, timeout=clocks(**{clock: TICK}))
+        took = time.monotonic() - started
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == clock
+    assert took < 3.0
+
+
+def test_head_that_falls_silent_is_under_the_clock_that_is_next() -> None:
+    with Server(dripping_head(3)) as server:
+        outcome = ask("sync", "openai", server.url, timeout=clocks(idle=0.9, total=1.0))
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "total"
+
+
+@pytest.mark.parametrize("provider", COMMENTS)
+def test_any_byte_resets_idle(provider: str) -> None:
+    pieces = [*tokens(provider, "Hel"), *[COMMENTS[provider]] * 12, *ending(provider, "Hel")]
+    outcome = both_outcomes(
+        provider,
+        lambda: service(provider, Reply(pieces, headers=media(provider), pause_s=STEP)),
+        timeout=clocks(idle=PATIENT),
+        at_once=True,
+    )
+
+    assert outcome.error is None
+    assert outcome.text == "Hel"
+
+
+def test_any_byte_of_an_unfinished_event_resets_idle() -> None:
+    token, *rest = tokens("openai", "Hel")
+    pieces = [token[at : at + 1] for at in range(12)]
+    outcome = both_outcomes(
+        "openai",
+        lambda: Reply([*pieces, token[12:], *rest, *ending("openai")], headers=media("openai"), pause_s=STEP),
+        timeout=clocks(idle=PATIENT),
+        at_once=True,
+    )
+
+    assert outcome.error is None
+    assert outcome.text == "Hel"
+
+
+@pytest.mark.parametrize("provider", ["yqcloud", "openai"])
+def test_total_ends_a_stream_that_goes_on_and_on(provider: str) -> None:
+    outcome = both_outcomes_but_for_text(
+        provider,
+        lambda: service(provider, unfinished(provider, *["x"] * 40, pause_s=STEP)),
+        timeout=clocks(total=PATIENT),
+    )
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "total"
+    assert 1 <= len(outcome.error.partial) <= 10
+    assert outcome.text == outcome.error.partial
+
+
+def both_outcomes_but_for_text(provider: str, script: Any, **settings: Any) -> Outcome:
+    """How far a stream got in a given time is not for the clients to agree on."""
+
+    def outcome(colour: Colour) -> Outcome:
+        with Server(script()) as server:
+            return ask(colour, provider, server.url, **settings)
+
+    with ThreadPoolExecutor() as pool:
+        outcomes = list(pool.map(outcome, COLOURS))
+    assert str(outcomes[0].error) == str(outcomes[1].error)
+    return outcomes[1]
+
+
+@both
+def test_total_runs_over_all_attempts(colour: Colour) -> None:
+    replies = [Reply(status=503, framing="length"), Reply(has_head=False, end="hold")]
+    with Server(replies) as server:
+        outcome = ask(colour, "openai", server.url, timeout=clocks(total=PATIENT), retries=QUICK)
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "total"
+    assert len(server.requests) == 2
+
+
+@both
+def test_wait_that_would_outlast_total_is_not_begun(colour: Colour) -> None:
+    refusal = Reply(status=429, headers={"Retry-After": "30"}, framing="length")
+    with Server([refusal]) as server:
+        outcome = ask(colour, "openai", server.url, timeout=clocks(total=5.0), retries=QUICK)
+
+    assert isinstance(outcome.error, RateLimitError)
+    assert outcome.error.retry_after == 30.0
+
+
+@pytest.mark.parametrize("provider", ["openai", "autonomous", "amigo"])
+@both
+def test_first_event_covers_a_whole_document(provider: str, colour: Colour) -> None:
+    whole = document(provider, "Hello").body
+    dripping = Reply([whole[at : at + 2] for at in range(0, 60, 2)], framing="length", pause_s=STEP)
+    with Server(dripping) as server:
+        error = complete(colour, provider, server.url, timeout=clocks(first_event=TICK))
+
+    assert isinstance(error, DeadlineError)
+    assert error.clock == "first_event"
+
+
+@both
+def test_clocks_do_not_run_while_the_caller_thinks(colour: Colour) -> None:
+    """What has come already is not late because it was not fetched at once."""
+    with Server(answer("openai", "Hello")) as server:
+        outcome = ask(
+            colour,
+            "openai",
+            server.url,
+            timeout=clocks(idle=PATIENT, first_event=PATIENT),
+            on_event=lambda event: time.sleep(1.2 * PATIENT) if isinstance(event, TextDelta) else None,
+        )
+
+    assert outcome.error is None
+    assert outcome.text == "Hello"
+
+
+@both
+@pytest.mark.parametrize("timeout", [None, 5, Timeouts(None, None, None, None)], ids=["None", "5", "all off"])
+def test_clocks_can_be_switched_off(colour: Colour, timeout: Any) -> None:
+    with Server(answer("openai", "Hello", pause_s=0.01)) as server:
+        outcome = ask(colour, "openai", server.url, timeout=timeout)
+
+    assert outcome.text == "Hello"
+
+
+@both
+@pytest.mark.parametrize("timeout", [TICK, Timeouts(connect=LONG, first_event=LONG, idle=TICK)])
+def test_server_that_does_not_take_the_request_is_silence(colour: Colour, timeout: Any) -> None:
+    with Server(Reply(has_head=False, end="hold"), reads_body=False) as server:
+        started = time.monotonic()
+        outcome = ask(colour, "openai", server.url, "x" * (20 << 20), timeout=timeout)
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock in ("idle", "first_event")
+    assert outcome.error.sent
+    assert time.monotonic() - started < 2.0
+
+
+@both
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("nan"), float("inf"), 1e12, "5", Timeouts(idle=0), Timeouts(total=-1.0)]
+)
+def test_timeout_that_is_no_time_is_refused(colour: Colour, timeout: Any) -> None:
+    with pytest.raises(UsageError, match="positive number of seconds"):
+        (Client if colour == "sync" else AsyncClient)("yqcloud", timeout=timeout)
+
+
+async def in_time(client: AsyncClient) -> None:
+    async with asyncio.timeout(TICK), client.chat.completions.stream("Hello", model="m") as stream:
+        async for _ in stream:
+            pass
+
+
+def test_a_users_own_timeout_ends_a_stream() -> None:
+    async def main(server: Server) -> None:
+        async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:
+            with pytest.raises(TimeoutError):
+                await in_time(client)
+            assert await asyncio.to_thread(server.all_closed)
+
+    with Server(unfinished("openai", "Hel", end="hold")) as server:
+        asyncio.run(main(server))
+
+
+@both
+@pytest.mark.parametrize("limits", [{"idle": TICK}, {"first_event": TICK}, {"total": TICK}], ids=str)
+def test_a_refusal_whose_body_stalls_is_the_refusal(colour: Colour, limits: dict[str, float]) -> None:
+    reply = Reply([b'{"error": "no'], status=401, end="hold")
+
+    with Server(reply) as server:
+        outcome = ask(colour, "openai", server.url, timeout=clocks(**limits))
+
+    assert isinstance(outcome.error, AuthError)
+    assert outcome.error.body == b'{"error": "no'

@@ -1,0 +1,288 @@
+"""Many calls at once, cookies that stay with their conversation, and set-up requests that go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from g4fsdk import (
+    AsyncClient,
+    AuthError,
+    BlockedError,
+    Client,
+    EmptyAnswerError,
+    G4FError,
+    IncompleteStreamError,
+    ProtocolError,
+    ProviderError,
+    StatusError,
+)
+from tests.support.loopback import Received, Reply, Server
+from tests.support.loopback_clients import (
+    CHALLENGE,
+    COLOURS,
+    QUICK,
+    Colour,
+    answer,
+    as_json,
+    ask,
+    base_url,
+    both,
+    both_outcomes,
+    complete,
+    document,
+    every_provider,
+    failure,
+    media,
+    set_up,
+)
+
+# ---- many at once
+
+
+def parrot(request: Received) -> Reply:
+    """Answer with the question, in tokens of three letters."""
+    question = json.loads(request.body)["messages"][-1]["content"]
+    return answer("openai", *(question[at : at + 3] for at in range(0, len(question), 3)))
+
+
+def questions(first: int, count: int) -> list[str]:
+    return [f"question number {number} " * 3 for number in range(first, first + count)]
+
+
+def test_sixteen_threads_share_a_client() -> None:
+    with Server(parrot) as server, Client("openai", base_url=f"{server.url}/v1", model="m") as client:
+
+        def twenty(thread: int) -> list[str]:
+            texts = []
+            for question in questions(thread * 20, 20):
+                with client.chat.completions.stream(question) as stream:
+                    texts.append("".join(stream.text_stream))
+            return texts
+
+        with ThreadPoolExecutor(16) as pool:
+            texts = [text for texts in pool.map(twenty, range(16)) for text in texts]
+
+    assert texts == questions(0, 320)
+    assert len(server.requests) == 320
+    assert server.connections <= 16
+
+
+def test_two_hundred_streams_share_an_async_client() -> None:
+    async def main(url: str) -> list[str]:
+        async with AsyncClient("openai", base_url=f"{url}/v1", model="m") as client:
+
+            async def one(question: str) -> str:
+                async with client.chat.completions.stream(question) as stream:
+                    return "".join([text async for text in stream.text_stream])
+
+            return await asyncio.gather(*(one(question) for question in questions(0, 200)))
+
+    with Server(parrot) as server:
+        assert asyncio.run(main(server.url)) == questions(0, 200)
+
+
+def test_streams_read_in_turn_do_not_mix() -> None:
+    """Two answers open at once on one client, a chunk of each by turns."""
+    with (
+        Server(parrot) as server,
+        Client("openai", base_url=f"{server.url}/v1", model="m") as client,
+        client.chat.completions.stream("aaaaaa") as first,
+        client.chat.completions.stream("bbbbbb") as second,
+    ):
+        pairs = list(zip(first.text_stream, second.text_stream, strict=True))
+
+    assert pairs == [("aaa", "bbb")] * 2
+
+
+# ---- cookies
+
+
+class ChatUI:
+    """Gives every conversation a session of its own, and knows nobody without it."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.cookies: list[tuple[str, str | None]] = []
+
+    def __call__(self, request: Received) -> Reply:
+        _, page = set_up("cohere-c4ai")
+        cookie = request.headers.get("cookie")
+        self.cookies.append((request.target.partition("?")[0], cookie))
+        if request.target == "/conversation":
+            self.made += 1
+            headers = [
+                ("Set-Cookie", f"hf-chat=session-{self.made}; Path=/; HttpOnly; Secure; SameSite=None"),
+                ("Set-Cookie", "lang=en; Path=/"),
+            ]
+            return Reply([as_json({"conversationId": f"{self.made:024}"})], headers=headers, framing="length")
+        reply = page if "__data" in request.target else answer("cohere-c4ai", "Hello")
+        refreshed = ("Set-Cookie", "hf-chat=refreshed-and-not-asked-for; Path=/")
+        return Reply(reply.pieces, headers=[*media("cohere-c4ai").items(), refreshed], framing="length")
+
+
+@both
+def test_each_conversation_has_its_own_cookies(colour: Colour) -> None:
+    chat_ui = ChatUI()
+    with Server(chat_ui) as server:
+        if colour == "sync":
+            with Client("cohere-c4ai", base_url=server.url) as client:
+                for _ in range(2):
+                    client.chat.completions.create("Hello")
+        else:
+            asyncio.run(two_conversations(server.url))
+
+    own = {f"/conversation/{number:024}": f"hf-chat=session-{number}; lang=en" for number in (1, 2)}
+    created = [cookie for path, cookie in chat_ui.cookies if path == "/conversation"]
+    assert created == [None, None]
+    for path, cookie in chat_ui.cookies:
+        if path != "/conversation":
+            assert cookie == own[path.removesuffix("/__data.json")]
+
+
+async def two_conversations(url: str) -> None:
+    async with AsyncClient("cohere-c4ai", base_url=url) as client:
+        for _ in range(2):
+            await client.chat.completions.create("Hello")
+
+
+@both
+def test_conversation_goes_on_in_another_client_with_its_cookie(colour: Colour) -> None:
+    chat_ui = ChatUI()
+    with Server(chat_ui) as server:
+        first = complete(colour, "cohere-c4ai", server.url)
+        handle = json.loads(json.dumps(first.conversation.to_dict()))
+        second = complete(colour, "cohere-c4ai", server.url, call={"conversation": handle})
+
+    assert second.text == "Hello"
+    assert chat_ui.made == 1
+    assert len(second.conversation.messages) == 4
+    assert chat_ui.cookies[-1][1] == "hf-chat=session-1; lang=en"
+
+
+@every_provider
+@both
+def test_cookies_of_a_service_are_not_sent_back(provider: str, colour: Colour) -> None:
+    if provider == "cohere-c4ai":
+        return  # its conversations live by them
+    reply = answer(provider, "Hello")
+    reply.headers = {**media(provider), "Set-Cookie": "track=me; Path=/"}
+    with Server(reply) as server:
+        if colour == "sync":
+            with Client(
+                provider, base_url=base_url(provider, server.url), model=model_of(provider)
+            ) as client:
+                for _ in range(2):
+                    client.chat.completions.create("Hello", stream=True).close()
+        else:
+            asyncio.run(two_calls(provider, server.url))
+
+    assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
+async def two_calls(provider: str, url: str) -> None:
+    async with AsyncClient(provider, base_url=base_url(provider, url), model=model_of(provider)) as client:
+        for _ in range(2):
+            await (await client.chat.completions.create("Hello", stream=True)).close()
+
+
+def model_of(provider: str) -> str | None:
+    return "gpt-4o" if provider == "openai" else None
+
+
+# ---- set-up requests that go wrong
+
+CREATED, PAGE = set_up("cohere-c4ai")
+NODE = {"type": "error", "error": {"message": "Conversation not found."}, "status": 404}
+HTML = Reply([b"<!DOCTYPE html><html><title>chat-ui</title></html>"], framing="length")
+
+
+def page(value: Any) -> Reply:
+    return Reply([value if isinstance(value, bytes) else as_json(value) + b"\n"], framing="length")
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        pytest.param([HTML], ProtocolError, id="an HTML page in place of the new conversation"),
+        pytest.param([page(CHALLENGE)], BlockedError, id="a challenge there"),
+        pytest.param([Reply([CHALLENGE], 403, framing="length")], BlockedError, id="a challenge under 403"),
+        pytest.param([page({"error": "You have to be logged in."})], ProviderError, id="an error under 200"),
+        pytest.param([page({})], ProtocolError, id="no id"),
+        pytest.param([page({"conversationId": 5})], ProtocolError, id="an id that is no text"),
+        pytest.param([page(b"")], ProtocolError, id="nothing"),
+        pytest.param([page(b"{")], ProtocolError, id="half a document"),
+        pytest.param([CREATED, HTML], ProtocolError, id="an HTML page in place of the page data"),
+        pytest.param(
+            [CREATED, Reply([CHALLENGE], framing="length")], BlockedError, id="a challenge there too"
+        ),
+        pytest.param([CREATED, page(b"")], ProtocolError, id="no page data"),
+        pytest.param([CREATED, page({"type": "redirect", "location": "/login"})], AuthError, id="a login"),
+        pytest.param([CREATED, page({"type": "data", "nodes": [NODE]})], StatusError, id="an error node"),
+        pytest.param([CREATED, page({"type": "data", "nodes": []})], ProtocolError, id="no nodes"),
+        pytest.param([CREATED, Reply(status=401, framing="length")], AuthError, id="a refusal"),
+        pytest.param([CREATED, Reply([b"x" * (17 << 20)], framing="length")], ProtocolError, id="too much"),
+        pytest.param([CREATED, Reply([b" " * (17 << 20)], gzip=True)], ProtocolError, id="too much, packed"),
+        pytest.param([CREATED, PAGE, page(b"")], EmptyAnswerError, id="an empty answer"),
+        pytest.param([CREATED, PAGE, page(failure("cohere-c4ai"))], ProviderError, id="a failed answer"),
+    ],
+)
+def test_set_up_that_goes_wrong(script: list[Reply], kind: type[G4FError]) -> None:
+    outcome = both_outcomes("cohere-c4ai", lambda: list(script), retries=QUICK)
+
+    assert type(outcome.error) is kind or (kind is StatusError and isinstance(outcome.error, kind))
+    assert outcome.error.provider == "cohere-c4ai"
+    assert (outcome.error.conversation is not None) == (len(script) > 1)
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+@pytest.mark.parametrize("end", ["fin", "rst"])
+def test_set_up_that_breaks_off_is_asked_again(framing: Any, end: Any) -> None:
+    broken = Reply(PAGE.pieces, framing=framing, end=end)
+
+    outcome = both_outcomes("cohere-c4ai", lambda: [CREATED, *[broken] * 3], retries=QUICK)
+
+    assert isinstance(outcome.error, IncompleteStreamError)
+    assert outcome.error.conversation is not None
+
+
+# ---- huge answers
+
+
+@pytest.mark.parametrize("provider", ["openai", "amigo"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_document_over_the_limit_is_an_error(provider: str, packed: bool) -> None:
+    body = document(provider, "x" * (17 << 20)).body
+    data = gzip.compress(body, 1) if packed else body
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    outcomes = []
+    for colour in COLOURS:
+        with Server(Reply([data], headers=headers, framing="length")) as server:
+            outcomes.append(complete(colour, provider, server.url))
+
+    assert [type(error) for error in outcomes] == [ProtocolError] * 2
+    assert str(outcomes[0]) == str(outcomes[1])
+    assert "16777216" in str(outcomes[0])
+
+
+@both
+def test_large_document_arrives_whole(colour: Colour) -> None:
+    text = "Привет, 世界! " * 100_000
+    with Server(document("openai", text)) as server:
+        completion = complete(colour, "openai", server.url)
+
+    assert completion.text == text
+
+
+@both
+def test_event_over_the_limit_is_an_error(colour: Colour) -> None:
+    with Server(answer("openai", "Hel", "x" * (17 << 20))) as server:
+        outcome = ask(colour, "openai", server.url)
+
+    assert type(outcome.error) is ProtocolError
+    assert outcome.text == outcome.error.partial == "Hel"

@@ -1,0 +1,63 @@
+"""Streams read in several ways at once: every event is given once, and one request is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from g4fsdk import (
+    AsyncClient,
+    Client,
+    Event,
+    Finish,
+    TextDelta,
+    UsageError,
+)
+from g4fsdk.testing import Replay
+
+QUESTION = Path(__file__).parents[2] / "cassettes" / "yqcloud" / "normal.yaml"
+
+
+def test_an_event_is_given_once_whoever_asks() -> None:
+    with (
+        Client("yqcloud", transport=Replay(QUESTION)) as client,
+        client.chat.completions.stream("Question.") as stream,
+    ):
+        first = next(stream)
+        second = next(stream.text_stream)
+        whole = stream.get_final_completion()
+
+        assert isinstance(first, TextDelta)
+        assert whole.text.startswith(first.text + second)
+        assert [*stream] == []
+        assert [*stream.text_stream] == []
+
+
+async def test_an_event_is_given_once_whoever_awaits_it() -> None:
+    client = AsyncClient("yqcloud", transport=Replay(QUESTION))
+    async with client.chat.completions.stream("Question.") as stream:
+        first = await anext(stream)
+        second = await anext(stream.text_stream)
+        whole = await stream.get_final_completion()
+
+        assert isinstance(first, TextDelta)
+        assert whole.text.startswith(first.text + second)
+        assert [event async for event in stream] == []
+        assert [text async for text in stream.text_stream] == []
+
+
+async def test_two_tasks_that_open_a_stream_send_one_request() -> None:
+    player = Replay(QUESTION, pace="recorded")
+    async with AsyncClient("yqcloud", transport=player) as client:
+        stream = client.chat.completions.stream("Question.")
+
+        async def read() -> list[Event]:
+            return [event async for event in stream]
+
+        events, refused = await asyncio.gather(read(), read(), return_exceptions=True)
+        await stream.close()
+
+    assert isinstance(events, list)
+    assert Finish("stop") in events
+    assert isinstance(refused, UsageError)
+    player.assert_all_played()

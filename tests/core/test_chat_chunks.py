@@ -1,0 +1,779 @@
+"""Chat completion chunks as some fifty services send them. Each row was seen on a wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from g4fsdk import (
+    EmptyAnswerError,
+    Event,
+    Finish,
+    G4FError,
+    Image,
+    ImageEvent,
+    IncompleteStreamError,
+    ProtocolError,
+    ProviderError,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.decoding.images import ImageDecoder
+from g4fsdk._core.model.completions import ToolCall
+from g4fsdk.parsers import DocumentParser, SSEParser
+from tests.support.wire import Seen, chunk, run, sse
+
+STOP = chunk({}, "stop")
+
+
+def said(*chunks: Any, n: int = 1, done: bool = True) -> list[Event]:
+    seen = stream(*chunks, n=n, done=done)
+    assert seen.error is None
+    return seen.events
+
+
+def stream(*chunks: Any, n: int = 1, done: bool = True) -> Seen:
+    return run(SSEParser(ChatChunkDecoder(n=n)), [sse(*chunks, done=done)])
+
+
+def document(value: Any, *, n: int = 1) -> Seen:
+    return run(DocumentParser(ChatChunkDecoder(n=n)), [json.dumps(value).encode()])
+
+
+def hi(**more: Any) -> dict[str, Any]:
+    return chunk({"content": "Hi"}, **more)
+
+
+# --- The shape of a chunk ---
+
+HI = [TextDelta("Hi"), Finish("stop")]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([chunk({"role": "assistant", "content": ""}), hi(), STOP], id="role with empty content"),
+        pytest.param(
+            [chunk({"role": "assistant", "content": None}), hi(), STOP], id="role with null content"
+        ),
+        pytest.param([chunk({"role": "assistant"}), hi(), STOP], id="role alone"),
+        pytest.param([chunk({"role": "assistant", "content": "Hi"}), STOP], id="role with text"),
+        pytest.param([chunk({"role": None, "content": "Hi"}), STOP], id="role null"),
+        pytest.param([{"choices": [], "id": "", "created": 0}, hi(), STOP], id="choices empty at first"),
+        pytest.param([{"id": "x"}, hi(), STOP], id="choices missing"),
+        pytest.param([{"choices": None}, hi(), STOP], id="choices null"),
+        pytest.param([{"choices": [{"content_filter_results": {}}]}, hi(), STOP], id="no delta"),
+        pytest.param([chunk(None), hi(), STOP], id="delta null"),
+        pytest.param([chunk({}), hi(), STOP], id="delta empty"),
+        pytest.param(
+            [chunk({"content": None, "refusal": None, "tool_calls": None}), hi(), STOP], id="keys null"
+        ),
+        pytest.param([chunk({"tool_calls": [], "content": "Hi"}), STOP], id="no tool calls"),
+        pytest.param([hi(), chunk({"content": ""}, "stop")], id="empty text in the finishing chunk"),
+        pytest.param([chunk({"content": "Hi"}, "stop")], id="text in the finishing chunk"),
+        pytest.param([hi(), STOP, STOP], id="finish twice"),
+        pytest.param([hi(), STOP, chunk({}, "length")], id="finish twice, differently"),
+        pytest.param([hi(), chunk({}, "stop"), chunk({}, None)], id="an empty delta after the finish"),
+        pytest.param([hi(), {"choices": [{"delta": {}}], "finish_reason": "stop"}], id="finish at the top"),
+        pytest.param([hi(), {"finish_reason": "stop"}], id="finish at the top, no choices"),
+        pytest.param([hi(finish_reason=None), STOP | {"finish_reason": "stop"}], id="finish at both places"),
+        pytest.param([hi(error=None), STOP], id="error null"),
+        pytest.param([hi(error={}), STOP], id="error empty"),
+        pytest.param([hi(usage=None), STOP], id="usage null"),
+        pytest.param([hi(p="abc", obfuscation="x", x_groq={"id": "1"}), STOP], id="unknown keys"),
+        pytest.param(
+            [{"choices": [{"delta": {"content": "Hi"}, "text": "Hi"}]}, STOP], id="text beside delta"
+        ),
+        pytest.param([{"choices": [{"text": "Hi"}]}, STOP], id="text in place of delta"),
+        pytest.param(
+            [{"choices": [{"delta": {"content": "Hi"}, "message": {"content": "Hi"}}]}, STOP],
+            id="message beside delta",
+        ),
+        pytest.param(
+            [hi(), {"choices": [{"delta": {}, "message": {"content": "Hi"}, "finish_reason": "stop"}]}],
+            id="the whole message repeated at the end",
+        ),
+        pytest.param(
+            [{"choices": [{"index": i, "delta": {"content": c}}]} for i, c in ((1, "H"), (2, "i"))]
+            + [{"choices": [{"index": 3, "delta": {}, "finish_reason": "stop"}]}],
+            id="index counts the tokens",
+        ),
+        pytest.param([{"choices": ["odd", 7]}, hi(), STOP], id="choices that are none"),
+        pytest.param([{"choices": [{"delta": {"content": 7}}]}, hi(), STOP], id="content of another type"),
+        pytest.param([hi(citations=[1], choices_extra=1), STOP], id="search results"),
+        pytest.param(
+            [{"choices": [{"delta": {"content": "Hi"}, "finish_reason": 7}]}, STOP], id="finish is a number"
+        ),
+        pytest.param(
+            [{"choices": [{"delta": {"content": "Hi"}, "finish_reason": ""}]}, STOP], id="finish is empty"
+        ),
+    ],
+)
+def test_the_same_answer_in_many_shapes(chunks: list[Any]) -> None:
+    seen = stream(*chunks)
+
+    assert seen.error is None
+    assert (seen.text, seen.of(Finish)) == ("Hi", [Finish("stop")])
+    assert {type(event) for event in seen.events} == {TextDelta, Finish}
+    assert seen.events == HI or len(seen.events) == 3
+
+
+@pytest.mark.parametrize(
+    "reason", ["length", "eos", "eos_token", "end_turn", "function_call", "content_filter"]
+)
+def test_a_finish_reason_is_given_as_sent(reason: str) -> None:
+    assert said(hi(), chunk({}, reason)) == [TextDelta("Hi"), Finish(reason)]
+
+
+def test_no_finish_reason_is_ever_invented() -> None:
+    assert said(hi()) == [TextDelta("Hi"), Finish(None)]
+
+
+def test_a_finish_reason_ends_an_answer_without_done() -> None:
+    assert said(hi(), STOP, done=False) == HI
+
+
+def test_neither_done_nor_finish_reason_is_incomplete() -> None:
+    seen = stream(hi(), done=False)
+
+    assert type(seen.error) is IncompleteStreamError
+    assert "[DONE]" in seen.error.message
+
+
+def test_a_server_without_end_marker_ends_with_its_body_where_one_says_so() -> None:
+    seen = run(SSEParser(ChatChunkDecoder(ends_at_eof=True)), [sse(hi(), done=False)])
+
+    assert seen.error is None
+    assert seen.events == [TextDelta("Hi"), Finish(None)]
+
+
+def test_nan_in_json_is_no_error() -> None:
+    assert said('{"choices":[{"delta":{"content":"Hi"},"logprob":NaN}],"x":-Infinity}', STOP) == HI
+
+
+@pytest.mark.parametrize("payload", ["1", "null", '"text"', "[]", "true", "{", "[DONE", '{"a":1} x'])
+def test_an_event_that_is_no_object_is_nonsense(payload: str) -> None:
+    seen = stream(hi(), payload)
+
+    assert type(seen.error) is ProtocolError
+    assert seen.error.partial == "Hi"
+
+
+def test_done_may_have_blank_space_around() -> None:
+    wire = sse(hi(), done=False) + b"data:  [DONE] \n\n"
+
+    assert run(SSEParser(), [wire]).events == [TextDelta("Hi"), Finish(None)]
+
+
+def test_an_answer_that_is_only_a_finish_reason_is_no_error() -> None:
+    seen = stream(chunk({}, "length"))
+
+    assert seen.error is None
+    assert seen.events == [Finish("length")]
+
+
+# --- Reasoning, refusals, content in parts ---
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        pytest.param({"reasoning_content": "hm"}, [ReasoningDelta("hm")], id="reasoning_content"),
+        pytest.param({"reasoning": "hm"}, [ReasoningDelta("hm")], id="reasoning"),
+        pytest.param(
+            {"reasoning": "hm", "reasoning_details": [{"text": "hm"}]},
+            [ReasoningDelta("hm")],
+            id="with details",
+        ),
+        pytest.param(
+            {"reasoning": "hm", "reasoning_content": "hm"}, [ReasoningDelta("hm")], id="under two keys"
+        ),
+        pytest.param(
+            {"reasoning_content": None, "reasoning": "hm"}, [ReasoningDelta("hm")], id="one is null"
+        ),
+        pytest.param({"reasoning_content": "", "content": "a"}, [TextDelta("a")], id="empty"),
+        pytest.param(
+            {"reasoning": "hm", "content": "a"}, [ReasoningDelta("hm"), TextDelta("a")], id="and text"
+        ),
+        pytest.param(
+            {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+            [ReasoningDelta("hm")],
+            id="Mistral",
+        ),
+        pytest.param(
+            {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}]},
+            [ReasoningDelta("hm"), TextDelta("a")],
+            id="thinking as text, and text",
+        ),
+        pytest.param(
+            {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]},
+            [ReasoningDelta("hm")],
+            id="Databricks",
+        ),
+        pytest.param({"content": [{"type": "thinking", "thinking": []}]}, [], id="no thoughts"),
+        pytest.param({"content": [{"type": "odd"}, 7, None]}, [], id="unknown parts"),
+        pytest.param({"content": []}, [], id="no parts"),
+        pytest.param({"refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
+        pytest.param({"refusal": "", "content": ""}, [], id="empty refusal"),
+        pytest.param(
+            {"content": "<think>hm</think>a"}, [TextDelta("<think>hm</think>a")], id="inline thoughts"
+        ),
+    ],
+)
+def test_what_a_delta_says(delta: Any, expected: list[Event]) -> None:
+    assert said(chunk(delta), chunk({}, "stop")) == [*expected, Finish("stop")]
+
+
+def test_a_refusal_is_an_answer() -> None:
+    seen = stream(chunk({"refusal": "I can"}), chunk({"refusal": "not."}), done=True)
+
+    assert seen.error is None
+    assert seen.answer.choices[0].message().refusal == "I cannot."
+
+
+def test_reasoning_alone_is_no_answer_unless_it_finished() -> None:
+    assert type(stream(chunk({"reasoning": "hm"})).error) is EmptyAnswerError
+    assert stream(chunk({"reasoning": "hm"}), chunk({}, "length")).error is None
+
+
+# --- Tool calls ---
+
+
+def call(index: Any = ..., **more: Any) -> dict[str, Any]:
+    function = {key: more.pop(key) for key in ("name", "arguments") if key in more}
+    return ({} if index is ... else {"index": index}) | ({"function": function} if function else {}) | more
+
+
+A = ("a", "add", '{"x":1}')
+B = ("b", "sub", '{"y":2}')
+
+
+@pytest.mark.parametrize(
+    ("deltas", "expected"),
+    [
+        pytest.param(
+            [
+                [call(0, id="a", name="add", arguments="")],
+                [call(0, arguments='{"x"')],
+                [call(0, arguments=":1}")],
+            ],
+            [A],
+            id="in pieces",
+        ),
+        pytest.param([[call(0, id="a", name="add", arguments='{"x":1}')]], [A], id="whole"),
+        pytest.param(
+            [
+                [call(0, id="a", name="add", arguments="", type="function")],
+                [call(0, id=None, name=None, arguments='{"x":1}', type=None)],
+            ],
+            [A],
+            id="null on the next piece",
+        ),
+        pytest.param(
+            [[call(0, id="a", name="add", arguments="")], [call(0, id="", name="", arguments='{"x":1}')]],
+            [A],
+            id="empty on the next piece",
+        ),
+        pytest.param([[call(id="a", name="add", arguments='{"x":1}')]], [A], id="no index"),
+        pytest.param([[call(None, id="a", name="add", arguments='{"x":1}')]], [A], id="index null"),
+        pytest.param(
+            [[call(id="a", name="add", arguments='{"x":1}'), call(id="b", name="sub", arguments='{"y":2}')]],
+            [A, B],
+            id="several in one chunk, no index",
+        ),
+        pytest.param(
+            [
+                [call(id="a", name="add", arguments='{"x":1}')],
+                [call(id="b", name="sub", arguments='{"y":2}')],
+            ],
+            [A, B],
+            id="one after the other, no index",
+        ),
+        pytest.param(
+            [
+                [
+                    call(0, id="a", name="add", arguments='{"x":1}'),
+                    call(1, id="b", name="sub", arguments='{"y":2}'),
+                ]
+            ],
+            [A, B],
+            id="several in one chunk",
+        ),
+        pytest.param(
+            [
+                [call(0, id="a", name="add", arguments=""), call(1, id="b", name="sub", arguments="")],
+                [call(1, arguments='{"y":2}'), call(0, arguments='{"x":1}')],
+            ],
+            [A, B],
+            id="interleaved",
+        ),
+        pytest.param(
+            [[call(id="a", name="add", arguments='{"x"')], [call(id="a", arguments=":1}")]],
+            [A],
+            id="by id alone",
+        ),
+        pytest.param(
+            [[call(id="a", name="add", arguments='{"x"')], [call(arguments=":1}")]],
+            [A],
+            id="no index, no id again",
+        ),
+        pytest.param([[call(0, id="a", name="add", arguments={"x": 1})]], [A], id="arguments as an object"),
+        pytest.param([[call(0, id="a", name="add")]], [("a", "add", "")], id="no arguments"),
+        pytest.param([[call(0, id="", name="add", arguments="{}")]], [(None, "add", "{}")], id="empty id"),
+        pytest.param(
+            [[call(0, id="a", function=None), call(0, name="add")]], [("a", "add", "")], id="function null"
+        ),
+        pytest.param(
+            [[7, None, call(0, id="a", name="add", arguments="")]], [("a", "add", "")], id="rubbish in it"
+        ),
+        pytest.param(
+            [[call(name="add", arguments="{}"), call(name="sub", arguments="{}")]],
+            [(None, "add", "{}"), (None, "sub", "{}")],
+            id="several in one chunk, neither index nor id",
+        ),
+        pytest.param(
+            [
+                [call(0, id="a", name="add", arguments='{"x":1}')],
+                [call(0, id="b", name="sub", arguments='{"y":2}')],
+            ],
+            [A, B],
+            id="two calls under one index",
+        ),
+    ],
+)
+def test_tool_calls_are_put_together(deltas: list[Any], expected: list[tuple[Any, ...]]) -> None:
+    seen = stream(*(chunk({"tool_calls": calls}) for calls in deltas), chunk({}, "tool_calls"))
+
+    assert seen.error is None
+    assert calls_of(seen) == expected
+    assert {event.index for event in seen.of(ToolCallDelta)} == {*range(len(expected))}
+
+
+def calls_of(seen: Seen) -> list[tuple[Any, ...]]:
+    calls: list[ToolCall] = seen.answer.choices[0].message().tool_calls or []
+    return [(found.id, found.function.name, found.function.arguments) for found in calls]
+
+
+def test_tool_calls_are_an_answer_whatever_the_finish_reason() -> None:
+    for reason in ("stop", "tool_calls", None):
+        assert calls_of(stream(chunk({"tool_calls": [call(0, id="a", name="add")]}), chunk({}, reason))) == [
+            ("a", "add", "")
+        ]
+
+
+def test_the_old_function_call_is_a_tool_call() -> None:
+    seen = stream(
+        chunk({"function_call": {"name": "add", "arguments": ""}}),
+        chunk({"function_call": {"arguments": '{"x":1}'}}),
+        chunk({}, "function_call"),
+    )
+
+    assert calls_of(seen) == [(None, "add", '{"x":1}')]
+
+
+def test_the_last_piece_of_a_tool_call_may_come_with_the_finish() -> None:
+    seen = stream(
+        chunk({"tool_calls": [call(0, id="a", name="add", arguments='{"x"')]}),
+        chunk({"tool_calls": [call(0, arguments=":1}")]}, "tool_calls"),
+    )
+
+    assert calls_of(seen) == [A]
+
+
+def test_a_second_tool_call_after_the_finish_is_not_lost() -> None:
+    seen = stream(
+        chunk({"tool_calls": [call(0, id="a", name="add", arguments='{"x":1}')]}, "tool_calls"),
+        chunk({"tool_calls": [call(1, id="b", name="sub", arguments='{"y":2}')]}),
+    )
+
+    assert calls_of(seen) == [A, B]
+
+
+# --- Usage ---
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([hi(), STOP, {"choices": [], "usage": USAGE}], id="its own chunk, no choices"),
+        pytest.param([hi(), STOP, chunk({}, usage=USAGE)], id="its own chunk, empty delta"),
+        pytest.param([hi(), chunk({}, "stop", usage=USAGE)], id="in the finishing chunk"),
+        pytest.param([hi(usage=None), STOP, {"usage": USAGE}], id="without choices"),
+        pytest.param([hi(), chunk({}, "stop", x_groq={"id": "x", "usage": USAGE})], id="Groq"),
+        pytest.param([hi(), chunk({}, "stop", usage=USAGE, x_groq={"usage": USAGE})], id="Groq, both places"),
+        pytest.param([hi(usage={"prompt_tokens": 3}), chunk({}, "stop", usage=USAGE)], id="cumulative"),
+        pytest.param([hi(), STOP, {"choices": [], "usage": USAGE | {"queue_time": 0.1}}], id="more keys"),
+        pytest.param(
+            [hi(), STOP, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}],
+            id="no total",
+        ),
+        pytest.param(
+            [hi(), STOP, {"choices": [], "usage": USAGE | {"completion_tokens_details": None}}],
+            id="null details",
+        ),
+    ],
+)
+def test_usage_is_found_wherever_it_is(chunks: list[Any]) -> None:
+    seen = stream(*chunks)
+
+    assert seen.error is None
+    assert seen.of(Usage)[-1] == seen.answer.usage == Usage(3, 2, 5)
+
+
+def test_usage_alone_is_no_answer() -> None:
+    assert type(stream({"choices": [], "usage": USAGE}).error) is EmptyAnswerError
+
+
+def test_usage_may_be_fractional_or_null() -> None:
+    assert said(hi(usage={"prompt_tokens": None, "total_tokens": 5.0}), STOP)[1] == Usage(0, 0, 5)
+
+
+@pytest.mark.parametrize("usage", [{}, {"queue_time": 1}])
+def test_usage_without_counts_is_none(usage: dict[str, Any]) -> None:
+    assert stream(hi(usage=usage), STOP).of(Usage) == []
+
+
+@pytest.mark.parametrize("beat", ["", " ", "\t"])
+def test_an_event_of_nothing_is_a_keep_alive(beat: str) -> None:
+    assert said(hi(), beat, STOP) == [TextDelta("Hi"), Finish("stop")]
+
+
+# --- Several answers ---
+
+
+def of(choice: int, content: str | None = None, finish: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": choice, "delta": {"content": content}, "finish_reason": finish}]}
+
+
+def test_several_answers_are_told_apart_by_their_index() -> None:
+    events = said(
+        of(0, "a"), of(1, "x"), of(0, "b"), of(1, "y"), of(0, None, "stop"), of(1, None, "length"), n=2
+    )
+
+    assert events == [
+        *(TextDelta("a", 0), TextDelta("x", 1), TextDelta("b", 0), TextDelta("y", 1)),
+        *(Finish("stop", 0), Finish("length", 1)),
+    ]
+
+
+def test_several_answers_may_share_a_chunk() -> None:
+    both = {"choices": [of(1, "x")["choices"][0], of(0, "a")["choices"][0]]}
+
+    assert said(both, of(0, None, "stop"), of(1, None, "stop"), n=2)[:2] == [
+        TextDelta("x", 1),
+        TextDelta("a", 0),
+    ]
+
+
+def test_an_answer_is_incomplete_while_one_of_several_has_no_end() -> None:
+    seen = stream(of(0, "a"), of(1, "x"), of(0, None, "stop"), n=2, done=False)
+
+    assert type(seen.error) is IncompleteStreamError
+    assert seen.error.partial == "a"
+
+
+def test_each_answer_joins_its_own_halves() -> None:
+    events = said(
+        '{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}',
+        '{"choices":[{"index":1,"delta":{"content":"x\\ud83d"}}]}',
+        '{"choices":[{"index":0,"delta":{"content":"\\ude00"}}]}',
+        '{"choices":[{"index":1,"delta":{"content":"\\ude00"}}]}',
+        n=2,
+    )
+
+    text = {
+        choice: "".join(e.text for e in events if isinstance(e, TextDelta) and e.choice == choice)
+        for choice in (0, 1)
+    }
+    assert text == {0: "😀", 1: "x😀"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (
+            '{"reasoning_content":"a\\ud83d"}',
+            '{"reasoning_content":"\\ude00b"}',
+            [ReasoningDelta("a"), ReasoningDelta("😀b")],
+        ),
+        ('{"refusal":"\\ud83d"}', '{"refusal":"\\ude00"}', [RefusalDelta("😀")]),
+        ('{"refusal":"a\\ud83d"}', "{}", [RefusalDelta("a"), RefusalDelta("\ufffd")]),
+        (
+            '{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"\\ud83d"}}]}',
+            '{"tool_calls":[{"index":0,"function":{"arguments":"\\ude00"}}]}',
+            [ToolCallDelta(0, "c", "f"), ToolCallDelta(0, arguments="😀")],
+        ),
+        (
+            '{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"x\\ud83d"}}]}',
+            "{}",
+            [ToolCallDelta(0, "c", "f", "x"), ToolCallDelta(0, arguments="\ufffd")],
+        ),
+    ],
+)
+def test_halves_are_joined_in_all_that_is_said(first: str, second: str, expected: list[Event]) -> None:
+    wire = '{"choices":[{"delta":%s}]}'
+
+    events = stream(wire % first, wire % second).events
+
+    assert [event for event in events if not isinstance(event, Finish)] == expected
+
+
+def test_a_half_without_its_other_is_replaced_in_every_answer() -> None:
+    events = said(
+        '{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}',
+        '{"choices":[{"index":1,"delta":{"content":"b\\ud83d"}}]}',
+        n=2,
+    )
+
+    text = {
+        choice: "".join(e.text for e in events if isinstance(e, TextDelta) and e.choice == choice)
+        for choice in (0, 1)
+    }
+    assert text == {0: "a\ufffd", 1: "b\ufffd"}
+
+
+# --- Failures inside a stream ---
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        pytest.param(
+            sse(hi(), {"error": {"message": "boom", "type": "server_error", "param": None, "code": None}}),
+            "server_error",
+            id="OpenAI",
+        ),
+        pytest.param(
+            sse(hi(), {"error": {"message": "boom"}}, {"choices": [], "usage": USAGE}), None, id="then usage"
+        ),
+        pytest.param(
+            sse(hi(), done=False)
+            + b'event: error\ndata: {"error":{"message":"boom","code":"tool_use_failed"}}\n\n',
+            "tool_use_failed",
+            id="Groq",
+        ),
+        pytest.param(
+            sse(hi(), done=False) + b'event: error\ndata: {"message":"boom","code":7}\n\n',
+            7,
+            id="named, not wrapped",
+        ),
+        pytest.param(
+            sse(hi(), chunk({}, "error", error={"message": "boom", "code": 502}, usage=USAGE)),
+            502,
+            id="OpenRouter",
+        ),
+        pytest.param(
+            sse(hi(), {"error": {"message": "boom"}, "model": "m", "provider": "p"}, done=False),
+            None,
+            id="g4f",
+        ),
+        pytest.param(sse(hi(), done=False) + b'error: {"message":"boom","code":500}\n', 500, id="llama.cpp"),
+        pytest.param(
+            sse(hi(), done=False) + b'error: {"error":{"message":"boom"}}', None, id="llama.cpp, wrapped"
+        ),
+        pytest.param(sse(hi(), {"error": "boom"}), None, id="text"),
+        pytest.param(sse(hi(), {"error": ["boom"]}), None, id="list"),
+        pytest.param(sse(hi(), {"detail": "boom"}, done=False), None, id="FastAPI"),
+        pytest.param(
+            sse(hi(), {"object": "error", "message": "boom", "code": 40303}, done=False), 40303, id="vLLM"
+        ),
+    ],
+)
+def test_a_failure_in_mid_stream_is_an_error(wire: bytes, code: Any) -> None:
+    seen = run(SSEParser(), [wire])
+
+    assert type(seen.error) is ProviderError
+    assert "boom" in seen.error.message
+    assert (seen.text, seen.error.partial, seen.error.code) == ("Hi", "Hi", code)
+    bytewise = run(SSEParser(), [wire[at : at + 1] for at in range(len(wire))])
+    assert bytewise.summary == seen.summary
+
+
+def test_a_failure_behind_the_end_does_not_undo_the_answer() -> None:
+    seen = run(SSEParser(), [sse(hi(), STOP), b'{"error":{"message":"billing failed"}}'])
+
+    assert seen.error is None
+
+
+# --- Answers that are not streamed ---
+
+
+def whole(message: Any, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "message": message, "finish_reason": "stop", **more}], "usage": USAGE}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        pytest.param({"content": "Hi"}, [TextDelta("Hi")], id="text"),
+        pytest.param({"content": [{"type": "text", "text": "Hi"}]}, [TextDelta("Hi")], id="list"),
+        pytest.param(
+            {"content": "Hi", "reasoning_content": "hm"},
+            [ReasoningDelta("hm"), TextDelta("Hi")],
+            id="reasoning_content",
+        ),
+        pytest.param(
+            {"content": "Hi", "reasoning": "hm"}, [ReasoningDelta("hm"), TextDelta("Hi")], id="reasoning"
+        ),
+        pytest.param({"content": None, "refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
+        pytest.param({"content": None}, [], id="content null and nothing else"),
+        pytest.param(
+            {"content": [{"type": "thinking", "thinking": ["hm", {"text": "!"}, {"odd": 1}, 7]}]},
+            [ReasoningDelta("hm!")],
+            id="odd thoughts",
+        ),
+        pytest.param(
+            {"tool_calls": [{"id": "a", "function": {"name": "add", "arguments": "{}"}}]},
+            [ToolCallDelta(0, "a", "add", "{}")],
+            id="tool call without content and index",
+        ),
+        pytest.param(
+            {
+                "content": "",
+                "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "add", "arguments": {"x": 1}}}
+                ],
+            },
+            [ToolCallDelta(0, "a", "add", '{"x":1}')],
+            id="arguments as an object",
+        ),
+        pytest.param(
+            {
+                "tool_calls": [
+                    {"id": "", "function": {"name": "add", "arguments": "{}"}},
+                    {"id": "", "function": {"name": "sub", "arguments": "{}"}},
+                ]
+            },
+            [ToolCallDelta(0, None, "add", "{}"), ToolCallDelta(1, None, "sub", "{}")],
+            id="two calls with empty ids",
+        ),
+    ],
+)
+def test_a_whole_message_says_the_same_as_its_deltas(message: Any, expected: list[Event]) -> None:
+    seen = document(whole(message))
+
+    assert seen.error is None
+    assert seen.events == [*expected, Finish("stop"), Usage(3, 2, 5)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        pytest.param({"finish_reason": "eos"}, "eos", id="as sent"),
+        pytest.param({"finish_reason": ""}, None, id="empty"),
+        pytest.param({"finish_reason": None}, None, id="null"),
+        pytest.param({}, None, id="missing"),
+    ],
+)
+def test_a_whole_answer_is_complete_whatever_its_finish_reason(
+    choice: dict[str, Any], reason: str | None
+) -> None:
+    seen = document({"choices": [{"message": {"content": "Hi"}, **choice}]})
+
+    assert seen.error is None
+    assert seen.events == [TextDelta("Hi"), Finish(reason)]
+
+
+def test_a_whole_text_completion_is_an_answer() -> None:
+    assert document({"choices": [{"text": "Hi", "finish_reason": "stop"}]}).events == HI
+
+
+def test_a_whole_answer_may_hold_several() -> None:
+    value = {
+        "choices": [
+            {"index": i, "message": {"content": c}, "finish_reason": "stop"} for i, c in ((0, "a"), (1, "b"))
+        ]
+    }
+
+    assert document(value, n=2).of(TextDelta) == [TextDelta("a"), TextDelta("b", 1)]
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_a_whole_answer_without_any_text_is_empty(text: str | None) -> None:
+    seen = document({"choices": [{"message": {"content": text}}]})
+
+    assert type(seen.error) is EmptyAnswerError
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        pytest.param({"error": {"message": "busy", "code": 429}}, ProviderError, "busy", id="OpenRouter"),
+        pytest.param({"choices": [], "error": "busy"}, ProviderError, "busy", id="beside choices"),
+        pytest.param({"message": "busy", "code": "x"}, ProviderError, "busy", id="message alone"),
+        pytest.param({"choices": "odd"}, ProtocolError, "odd", id="choices of another type"),
+        pytest.param({"choices": [7]}, (ProtocolError, EmptyAnswerError), "", id="a choice of another type"),
+        pytest.param("text", ProtocolError, "text", id="text"),
+        pytest.param(None, ProtocolError, "null", id="null"),
+    ],
+)
+def test_a_document_that_is_no_completion_is_an_error(value: Any, kind: type[G4FError], words: str) -> None:
+    seen = document(value)
+
+    assert isinstance(seen.error, kind)
+    assert words in seen.error.message
+    assert seen.events == []
+
+
+# --- Images ---
+
+
+@pytest.mark.parametrize(
+    ("value", "images"),
+    [
+        pytest.param(
+            {"data": [{"url": "https://x/a%20b?s=a%2Fb+c"}]}, [Image("https://x/a%20b?s=a%2Fb+c")], id="url"
+        ),
+        pytest.param({"data": [{"b64_json": "AAAA"}]}, [Image(None, "AAAA")], id="base64"),
+        pytest.param(
+            {"data": [{"url": "u", "b64_json": None, "revised_prompt": "r"}]},
+            [Image("u", None, "r")],
+            id="revised prompt",
+        ),
+        pytest.param({"data": [{"url": None, "b64_json": "AAAA"}]}, [Image(None, "AAAA")], id="url null"),
+        pytest.param({"data": [{"url": "", "b64_json": "AAAA"}]}, [Image(None, "AAAA")], id="url empty"),
+        pytest.param({"data": [{"url": "u"}, {"url": "v"}]}, [Image("u"), Image("v")], id="several"),
+        pytest.param(
+            {"data": [{"url": "u", "mime_type": "image/jpeg"}], "id": "x"}, [Image("u")], id="more keys"
+        ),
+        pytest.param({"images": [{"image": "AAAA"}]}, [Image(None, "AAAA")], id="Hyperbolic"),
+        pytest.param(
+            {"data": [{"url": "u"}, {}, None, {"url": ""}]}, [Image("u")], id="entries without an image"
+        ),
+    ],
+)
+def test_images_come_as_they_were_sent(value: Any, images: list[Image]) -> None:
+    seen = run(DocumentParser(ImageDecoder("a cat")), [b"\n  " + json.dumps(value).encode()])
+
+    assert seen.error is None
+    assert seen.events == [ImageEvent(tuple(images), "a cat")]
+    assert seen.of(ImageEvent)[0].urls == [image.url for image in images if image.url]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(b'{"data":[]}', ProtocolError, id="no image"),
+        pytest.param(b'{"data":null}', ProtocolError, id="null"),
+        pytest.param(b'{"data":[{"url":null}]}', ProtocolError, id="an image without anything"),
+        pytest.param(b"{}", ProtocolError, id="no data"),
+        pytest.param(b"[]", ProtocolError, id="a list"),
+        pytest.param(b'{"error":{"message":"no","code":"moderation"}}', ProviderError, id="refused"),
+        pytest.param(b"not json", ProtocolError, id="not JSON"),
+        pytest.param(b"", EmptyAnswerError, id="nothing"),
+        pytest.param(b'data: {"data":[{"url":"u"}]}\n\n', ProtocolError, id="an event stream"),
+    ],
+)
+def test_an_answer_without_an_image_is_an_error(body: bytes, kind: type[G4FError]) -> None:
+    seen = run(DocumentParser(ImageDecoder("a cat")), [body])
+
+    assert type(seen.error) is kind
+    assert seen.events == []
