@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._bench import Bench, Finding
-from g4fsdk._version import __version__
+from g4fsdk import __version__
 
 _PACKAGES = (
     *("msgspec", "requests", "urllib3", "httpx", "openai", "anthropic", "httpx2", "httpx-sse"),

@@ -48,7 +48,7 @@ CASSETTES = Path(__file__).parents[1] / "cassettes"
 
 def recorded(name: str) -> list[Answer]:
     """Return the answers in the cassette *name*, like `openai/hello`."""
-    from g4fsdk.testing._cassette.cassette import Cassette
+    from g4fsdk.testing import Cassette
 
     return answers(Cassette.load(CASSETTES / f"{name}.yaml"))
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import requests
 
 from benchmarks._bench import Bench
-from g4fsdk.testing import Cassette, Replay
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse, Replay
 
 _URL = "https://service.test/v1/chat/completions"
 _JSON = [("Content-Type", "application/json")]

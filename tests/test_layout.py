@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import pytest
 
 import g4fsdk
+from tests.support.imports import Arrow, Sources, arrows_of, prefixes
 
 ROOT = Path(g4fsdk.__file__).parent
 #: Folders and modules in the order in which they may import: themselves and what stands before them.
@@ -63,34 +64,9 @@ HARNESS_ADAPTERS = {
     "hypothesis": {"testing.strategies"},
     "vcr": set[str](),
 }
-Sources: TypeAlias = Mapping[str, str]
-#: Loaded when the module runs, for types alone, or only named in a string.
-Kind: TypeAlias = Literal["run", "types", "string"]
-Arrow: TypeAlias = tuple[str, Kind]  # what is imported, and how
 
 
 # --- The checks: from sources, by module name, to what is wrong with them ---
-
-
-def arrows_of(source: str) -> Iterator[Arrow]:
-    """Give what *source* imports anywhere, and the modules of ours that it names in a string."""
-    yield from _arrows(ast.parse(source).body, kind="run")
-
-
-def _arrows(nodes: list[Any], *, kind: Kind) -> Iterator[Arrow]:
-    for node in nodes:
-        match node:
-            case ast.Import(names=names):
-                yield from ((alias.name, kind) for alias in names)
-            case ast.ImportFrom(module=str(module), names=names):
-                yield from ((f"{module}.{alias.name}", kind) for alias in names)
-            case ast.Constant(value=str(text)) if re.fullmatch(r"g4fsdk(\.\w+)+", text):
-                yield text, "string"
-            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=orelse):
-                yield from _arrows(body, kind="types")
-                yield from _arrows(orelse, kind=kind)
-            case ast.AST():
-                yield from _arrows([*ast.iter_child_nodes(node)], kind=kind)
 
 
 def own_arrows(module: str, sources: Sources) -> Iterator[Arrow]:
@@ -102,13 +78,6 @@ def own_arrows(module: str, sources: Sources) -> Iterator[Arrow]:
         found = next((part for part in prefixes(home_of(inner)) if part in sources), module)
         if found != module:
             yield found, kind
-
-
-def prefixes(name: str) -> Iterator[str]:
-    """Give the dotted *name* and the names of what holds it, the longest first."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
 
 
 @cache

@@ -26,9 +26,10 @@ from g4fsdk.bench._contenders import (
 )
 from g4fsdk.bench._measure import generated, recorded
 from g4fsdk.bench._timing import alternate, slope
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
-from tests.cli.test_chat import CASSETTES, delta, openai_cassette
-from tests.cli.test_chat import run as command
+from g4fsdk.testing import Interaction, RecordedRequest, RecordedResponse
+from tests.support.command_line import delta, openai_cassette
+from tests.support.command_line import run as command
+from tests.support.players import FOLDER
 
 TINY = Scale(
     events=30,
@@ -181,9 +182,9 @@ def test_recorded_answers_are_found_and_played(name: str) -> None:
 
 def test_recordings_of_other_tools_are_read_by_their_bytes() -> None:
     from g4fsdk.bench._recorded import answers
-    from g4fsdk.testing._cassette.cassette import Cassette
+    from g4fsdk.testing import Cassette
 
-    cassette = Cassette.load(CASSETTES / "autonomous" / "normal.yaml")
+    cassette = Cassette.load(FOLDER / "autonomous" / "normal.yaml")
     known = answers(cassette)[0].play()
     cassette.metadata = {}
 
@@ -209,7 +210,7 @@ def test_a_cassette_without_an_answer_says_so() -> None:
 
 
 def test_bench_command() -> None:
-    result = command("bench", CASSETTES / "yqcloud" / "normal.yaml", "--seconds", 0.001)
+    result = command("bench", FOLDER / "yqcloud" / "normal.yaml", "--seconds", 0.001)
 
     assert result.exit_code == 0, result.output
     head, *rows = result.stdout.splitlines()

@@ -14,12 +14,10 @@ import pytest
 from g4fsdk import Client, Ids, Message
 from g4fsdk.cli._capture import run_program
 from g4fsdk.providers import OpenAI, Yqcloud
-from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing import Cassette, Recorder, ReplayServer
 from g4fsdk.testing._record import capture as _capture
 from g4fsdk.testing._record.capture import CAPTURE, CaptureRecorder, merged, transport_from_environment
-from g4fsdk.testing._record.recorder import Recorder
-from g4fsdk.testing._server.server import ReplayServer
-from tests.cli.test_chat import delta, openai_cassette, run
+from tests.support.command_line import delta, openai_cassette, run
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz"
 PROGRAM = """

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from g4fsdk import Client
-from g4fsdk.testing._cassette.cassette import Cassette
-from tests.cli.test_chat import CASSETTES, NORMAL, delta, openai_cassette, run
-from tests.cli.test_process import start
+from g4fsdk.testing import Cassette
+from tests.support.command_line import NORMAL, delta, openai_cassette, run, start
+from tests.support.players import FOLDER
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz"
 
@@ -25,7 +25,7 @@ def with_a_key() -> Cassette:
 
 
 def test_show_says_what_a_recording_holds() -> None:
-    lines = run("cassette", "show", CASSETTES / "openai" / "aimock-cut.yaml").stdout.splitlines()
+    lines = run("cassette", "show", FOLDER / "openai" / "aimock-cut.yaml").stdout.splitlines()
 
     assert lines[0].endswith("aimock-cut.yaml")
     assert "provider: openai" in lines
@@ -92,7 +92,7 @@ def test_serve_prints_its_address_and_runs_until_ctrl_c(tmp_path: Path, as_json:
 
 
 def test_a_folder_of_several_providers_has_only_a_root() -> None:
-    process = start("cassette", "serve", CASSETTES, "--json")
+    process = start("cassette", "serve", FOLDER, "--json")
     assert process.stdout is not None
 
     addresses = json.loads(process.stdout.readline())
@@ -119,7 +119,7 @@ def test_what_is_not_there_is_a_usage_error(words: list[str]) -> None:
 
 
 def test_a_host_that_is_no_name_is_one_line() -> None:
-    result = run("cassette", "serve", CASSETTES / "yqcloud", "--host", "a..b")
+    result = run("cassette", "serve", FOLDER / "yqcloud", "--host", "a..b")
 
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "no address to listen at: 'a..b'" in result.stderr

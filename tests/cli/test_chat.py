@@ -3,74 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from g4fsdk import Image, TextDelta
-from g4fsdk._core.model.completions import AssistantMessage, Choice, Completion
+from g4fsdk import Completion, Image, TextDelta
+from g4fsdk._core.model.completions import AssistantMessage, Choice
 from g4fsdk.cli import _chat, _output
-from g4fsdk.cli._app import app
 from g4fsdk.cli._prompt import read_prompt
 from g4fsdk.cli._show import Style, TextPrinter, show_completion
 from g4fsdk.cli._target import Target
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.values import (
-    End,
-    Interaction,
-    RecordedRequest,
-    RecordedResponse,
-)
-from g4fsdk.testing._server.server import ReplayServer
-
-CASSETTES = Path(__file__).parents[2] / "cassettes"
-NORMAL = CASSETTES / "yqcloud" / "normal.yaml"
-ANSWER = "Hello, this is the reference server.\n"
-ENVIRONMENT = {"G4FSDK_API_KEY": None, "OPENAI_API_KEY": None}
-Message = dict[str, Any]
-
-
-def run(*words: object, stdin: str | bytes | None = None) -> Result:
-    return CliRunner(env=ENVIRONMENT).invoke(app, [*map(str, words)], input=stdin)
-
-
-def replay(name: str, *words: object) -> Result:
-    return run("chat", "--replay", CASSETTES / f"{name}.yaml", "--pace", "instant", "--retries", 1, *words)
-
-
-def delta(**parts: object) -> Message:
-    return {"choices": [{"index": 0, "delta": parts}]}
-
-
-def openai_cassette(
-    *deltas: Message, user: str = "Hi", end: End = "complete", done: bool = True, **body: Any
-) -> Cassette:
-    """Return the recording of a streamed answer, one chunk an event."""
-    sent = {"model": "m", "messages": [{"role": "user", "content": user}], "stream": True, **body}
-    chunks = [f"data: {json.dumps(one)}\n\n".encode() for one in deltas] + [b"data: [DONE]\n\n"] * done
-    response = RecordedResponse(
-        200, "OK", [("Content-Type", "text/event-stream")], chunks, [0.0] * len(chunks), end
-    )
-    request = RecordedRequest(
-        "POST",
-        "http://model.test/v1/chat/completions",
-        [("Content-Type", "application/json")],
-        json.dumps(sent).encode(),
-    )
-    metadata = {"provider": "openai", "provenance": "written by a test", "ids_seed": 1, "call": sent}
-    return Cassette([Interaction(request, response)], metadata)
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Any:
-    def save(cassette: Cassette) -> Path:
-        path = tmp_path / "a.yaml"
-        cassette.save(path)
-        return path
-
-    return save
+from g4fsdk.testing import Cassette, ReplayServer
+from tests.support.command_line import ANSWER, delta, openai_cassette, replay, run
 
 
 def ask_server(cassette: Cassette, *words: object, stdin: str | bytes | None = None) -> Result:

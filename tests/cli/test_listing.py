@@ -15,10 +15,8 @@ from g4fsdk import __version__
 from g4fsdk.cli._app import app
 from g4fsdk.cli._output import write_table
 from g4fsdk.providers import PROVIDERS
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._server.server import ReplayServer
-from tests.cli.test_chat import run
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse, ReplayServer
+from tests.support.command_line import run
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
 IMAGES = "http://model.test/v1/images/generations"

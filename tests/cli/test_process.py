@@ -7,41 +7,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.test_chat import NORMAL, delta, openai_cassette
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
-    "PYTHONPATH": str(ROOT),
-    "PYTHONWARNINGS": "error",
-    "TERM": "xterm-256color",
-}
-
-
-def g4fsdk(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "g4fsdk.cli", *map(str, words)]
-    settings.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run(command, capture_output=True, encoding="utf-8", env=ENVIRONMENT, **settings)
-
-
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-
-
-def start(*words: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "g4fsdk.cli", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        env=ENVIRONMENT,
-    )
+from tests.support.command_line import ENVIRONMENT, NORMAL, delta, g4fsdk, openai_cassette, python, start
 
 
 def test_it_runs_as_a_module() -> None:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_chat import ANSWER, NORMAL, delta, openai_cassette, replay, run, saved
-
-__all__ = ["saved"]  # a fixture
+from tests.support.command_line import ANSWER, NORMAL, delta, openai_cassette, replay, run
 
 
 def test_a_recording_is_played_and_said_to_be_one() -> None:

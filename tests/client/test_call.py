@@ -10,6 +10,7 @@ import pytest
 
 from g4fsdk import (
     Chat,
+    Chunk,
     Client,
     Conversation,
     DeadlineError,
@@ -38,7 +39,7 @@ from g4fsdk._client.settings import (
     register_secrets,
 )
 from g4fsdk._client.task import Task, asks_next, failed
-from g4fsdk._core.model.completions import Chunk, ChunkChoice, Delta
+from g4fsdk._core.model.completions import ChunkChoice, Delta
 from g4fsdk._core.model.redact import (
     redact_headers,
     redact_text,

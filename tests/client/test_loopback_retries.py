@@ -22,11 +22,11 @@ from g4fsdk import (
     ProviderError,
     RateLimitError,
     Retries,
+    RetryEvent,
     StatusError,
     Timeouts,
     TransportError,
 )
-from g4fsdk._client.retries import RetryEvent
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import (
     KEY,

@@ -16,17 +16,12 @@ from g4fsdk import (
     ProviderError,
     RateLimitError,
     Retries,
+    RetryEvent,
     ServerError,
     TransportError,
     UsageError,
 )
-from g4fsdk._client.retries import (
-    AsyncRetrying,
-    RetryEvent,
-    Retrying,
-    is_retryable,
-    read_retries,
-)
+from g4fsdk._client.retries import AsyncRetrying, Retrying, is_retryable, read_retries
 
 
 def no_limit() -> float | None:

@@ -17,6 +17,7 @@ from g4fsdk import (
     ProviderError,
     Response,
     UsageError,
+    __version__,
 )
 from g4fsdk._core.flow.bodies import (
     base64_messages,
@@ -26,7 +27,6 @@ from g4fsdk._core.flow.bodies import (
     post_multipart,
     read_json,
 )
-from g4fsdk._version import __version__
 
 NASTY = 'Привет "you" \\ \r\n\u2028\0 世界 👩‍👩‍👧'
 

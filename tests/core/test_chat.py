@@ -18,10 +18,11 @@ from g4fsdk import (
     Message,
     Request,
     Response,
+    ToolCall,
     UsageError,
 )
 from g4fsdk._core.model.chat import SeededIds
-from g4fsdk._core.model.completions import AssistantMessage, Function, ToolCall
+from g4fsdk._core.model.completions import AssistantMessage, Function
 
 # --- Messages ---
 

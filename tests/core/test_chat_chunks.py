@@ -20,12 +20,12 @@ from g4fsdk import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
     Usage,
 )
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.images import ImageDecoder
-from g4fsdk._core.model.completions import ToolCall
 from g4fsdk.parsers import DocumentParser, SSEParser
 from tests.support.wire import Seen, chunk, run, sse
 

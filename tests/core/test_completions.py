@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from g4fsdk import (
+    Chunk,
+    Completion,
     Conversation,
     ConversationEvent,
     EmptyAnswerError,
@@ -20,18 +22,12 @@ from g4fsdk import (
     RefusalDelta,
     TextDelta,
     Title,
+    ToolCall,
     ToolCallDelta,
     Usage,
 )
 from g4fsdk._core.decoding.answer import Answer
-from g4fsdk._core.model.completions import (
-    AssistantMessage,
-    Chunk,
-    Completion,
-    Function,
-    ToolCall,
-    to_chunk,
-)
+from g4fsdk._core.model.completions import AssistantMessage, Function, to_chunk
 
 CONVERSATION = Conversation("yqcloud", "gpt-4", (Message("user", "Hi"),))
 

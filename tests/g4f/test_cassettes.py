@@ -20,8 +20,7 @@ from g4fsdk.g4f import (
     CohereForAI_C4AI_Command,
     Yqcloud,
 )
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._replay.replay import Replay
+from g4fsdk.testing import Cassette, Replay
 from tests.support.players import CASSETTES, QUICK, name_of, play_async
 
 CLASSES: dict[str, Any] = {

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from g4fsdk import Event, TextDelta
-from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing import Cassette
 from tests.support.players import CASSETTES, Outcome, name_of, play_async, play_pure, play_sync
 
 every = pytest.mark.parametrize("path", CASSETTES, ids=name_of)

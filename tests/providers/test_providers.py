@@ -32,12 +32,12 @@ from g4fsdk import (
     Stream,
     TextDelta,
     UsageError,
+    __version__,
     advance,
 )
 from g4fsdk import providers as g4f_providers
-from g4fsdk._core.flow.provider import KNOWN_OPTIONS, Provider
-from g4fsdk._version import __version__
-from g4fsdk.providers import PROVIDERS
+from g4fsdk._core.flow.provider import KNOWN_OPTIONS
+from g4fsdk.providers import PROVIDERS, Provider
 from tests.support.wire import answer_to, chunk, cut_at, request_of, sse, stream_of
 
 get = g4f_providers.get

@@ -18,7 +18,7 @@ from g4fsdk import (
 )
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.flow.provider import Flow
-from g4fsdk._core.framing.parser import Parser
+from g4fsdk.parsers import Parser
 
 T = TypeVar("T")
 

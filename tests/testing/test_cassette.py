@@ -19,9 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from vcr.serializers import yamlserializer
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import CassetteError
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing import Cassette, CassetteError, Interaction, RecordedRequest, RecordedResponse
 
 Test = TypeVar("Test", bound=Callable[..., None])
 URL = "http://chat.test/api"

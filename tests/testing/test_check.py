@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse, Recorder
 from g4fsdk.testing._checks.folder import PROVENANCES, Finding, check_folder
-from g4fsdk.testing._record.recorder import Recorder
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 SECRET = "canary-9f8e7d6c"

@@ -9,18 +9,20 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
-from g4fsdk.testing._cassette.values import (
-    End,
+from g4fsdk.testing import (
+    Cassette,
+    Fault,
     Interaction,
+    MismatchError,
     RecordedRequest,
     RecordedResponse,
+    Replay,
+    UnplayedError,
 )
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._cassette.wire_events import event_ends, wire_format
 from g4fsdk.testing._replay.clock import Clock
-from g4fsdk.testing._replay.faults import Fault, apply_faults
-from g4fsdk.testing._replay.replay import Replay
+from g4fsdk.testing._replay.faults import apply_faults
 
 URL = "http://chat.test/api"
 SSE = [b"data: one\n", b"\ndata: two\n\n: ping\n\nda", b"ta: [DONE]\n\n"]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import CassetteError
+from g4fsdk.testing import Cassette, CassetteError
 from g4fsdk.testing._imports.files import from_capture, from_har, import_file
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures"

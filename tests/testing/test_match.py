@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from g4fsdk.testing import RecordedRequest
 from g4fsdk.testing._cassette.match import match_key
-from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._replay.nearest import explain_mismatch
 
 URL = "https://chat.test/api"

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from g4fsdk.testing import Cassette
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
 from tests.support.plugin_project import PLUGIN, Project
 from tests.support.wire import chunk, sse
 

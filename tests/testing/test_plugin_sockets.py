@@ -16,7 +16,8 @@ import httpx
 import pytest
 import requests
 
-from g4fsdk.testing.plugin import SocketBlockedError, SocketGuard
+from g4fsdk.testing import SocketBlockedError
+from g4fsdk.testing.plugin import SocketGuard
 from tests.support.loopback import Reply, Server
 from tests.support.plugin_project import Project
 

@@ -17,7 +17,7 @@ from g4fsdk import (
     providers,
 )
 from g4fsdk.testing import Cassette, Recorder, Replay
-from tests.cli.test_chat import run
+from tests.support.command_line import run
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import document
 

@@ -20,22 +20,23 @@ import urllib3
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
-from g4fsdk.testing._cassette.errors import LeakError, MismatchError
-from g4fsdk.testing._cassette.values import (
-    End,
+from g4fsdk.testing import (
+    Cassette,
     Interaction,
+    LeakError,
+    MismatchError,
     RecordedRequest,
     RecordedResponse,
+    Recorder,
+    Replay,
+    ReplayServer,
 )
+from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._record.exchange import Tape
 from g4fsdk.testing._record.on_requests import TapedRaw
-from g4fsdk.testing._record.recorder import Recorder
 from g4fsdk.testing._replay.clock import Clock
-from g4fsdk.testing._replay.replay import Replay
 from g4fsdk.testing._secrets import scrub as _scrub
-from g4fsdk.testing._server.server import ReplayServer
 
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
 ENDS: list[End] = ["complete", "truncated", "reset", "timeout"]

@@ -20,16 +20,18 @@ from g4fsdk import (
     DeadlineError,
     Timeouts,
 )
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import CassetteError, MismatchError, UnplayedError
-from g4fsdk.testing._cassette.values import (
-    End,
+from g4fsdk.testing import (
+    Cassette,
+    CassetteError,
     Interaction,
+    MismatchError,
     RecordedRequest,
     RecordedResponse,
+    Replay,
+    UnplayedError,
 )
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay.clock import Clock
-from g4fsdk.testing._replay.replay import Replay
 
 URL = "http://chat.test/api"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]

@@ -14,14 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import LeakError
-from g4fsdk.testing._cassette.values import (
-    Headers,
-    Interaction,
-    RecordedRequest,
-    RecordedResponse,
-)
+from g4fsdk.testing import Cassette, Interaction, LeakError, RecordedRequest, RecordedResponse
+from g4fsdk.testing._cassette.values import Headers
 from g4fsdk.testing._secrets.names import PLACEHOLDER
 from g4fsdk.testing._secrets.scrub import Leak, Scrubber, find_leaks
 

@@ -15,19 +15,21 @@ import pytest
 import requests
 from urllib3.exceptions import HTTPError
 
-from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
-from g4fsdk.testing._cassette.values import (
-    End,
+from g4fsdk.testing import (
+    Cassette,
+    Fault,
     Interaction,
+    MismatchError,
     RecordedRequest,
     RecordedResponse,
+    Replay,
+    ReplayServer,
+    UnplayedError,
 )
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay import queue as _playlist
-from g4fsdk.testing._replay.faults import Fault
-from g4fsdk.testing._replay.replay import Replay
 from g4fsdk.testing._server import server as _server
-from g4fsdk.testing._server.server import ReplayServer, serve_forever
+from g4fsdk.testing._server.server import serve_forever
 
 HOST = "https://chat.test"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"x" * 20_000, b"data: [DONE]\n\n"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._cassette.services import base_url_of
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
 
 
 def cassette(*urls: str, **metadata: str) -> Cassette:

@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._cassette.shape import path_template, shape
-from g4fsdk.testing._cassette.values import (
-    End,
-    Interaction,
-    RecordedRequest,
-    RecordedResponse,
-)
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._checks.drift import Change, diff
 from g4fsdk.testing._imports.files import from_capture
 

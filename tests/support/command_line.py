@@ -1,0 +1,86 @@
+"""The command line, in this process and as one of its own; and recordings for it to play."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from g4fsdk.cli._app import app
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
+from g4fsdk.testing._cassette.values import End
+from tests.support.players import FOLDER
+
+NORMAL = FOLDER / "yqcloud" / "normal.yaml"
+ANSWER = "Hello, this is the reference server.\n"
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+    "PYTHONWARNINGS": "error",
+    "TERM": "xterm-256color",
+}
+Message = dict[str, Any]
+
+
+def run(*words: object, stdin: str | bytes | None = None) -> Result:
+    """Run a command in this process, without the keys that the machine may have."""
+    without_keys = {"G4FSDK_API_KEY": None, "OPENAI_API_KEY": None}
+    return CliRunner(env=without_keys).invoke(app, [*map(str, words)], input=stdin)
+
+
+def replay(name: str, *words: object) -> Result:
+    """Play a recording of ours, such as "yqcloud/normal", in this process."""
+    return run("chat", "--replay", FOLDER / f"{name}.yaml", "--pace", "instant", "--retries", 1, *words)
+
+
+def g4fsdk(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a process of its own, with nothing to read."""
+    command = [sys.executable, "-m", "g4fsdk.cli", *map(str, words)]
+    settings.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=ENVIRONMENT, **settings)
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "g4fsdk.cli", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        env=ENVIRONMENT,
+    )
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def delta(**parts: object) -> Message:
+    return {"choices": [{"index": 0, "delta": parts}]}
+
+
+def openai_cassette(
+    *deltas: Message, user: str = "Hi", end: End = "complete", done: bool = True, **body: Any
+) -> Cassette:
+    """Return the recording of a streamed answer, one chunk an event."""
+    sent = {"model": "m", "messages": [{"role": "user", "content": user}], "stream": True, **body}
+    chunks = [f"data: {json.dumps(one)}\n\n".encode() for one in deltas] + [b"data: [DONE]\n\n"] * done
+    response = RecordedResponse(
+        200, "OK", [("Content-Type", "text/event-stream")], chunks, [0.0] * len(chunks), end
+    )
+    request = RecordedRequest(
+        "POST",
+        "http://model.test/v1/chat/completions",
+        [("Content-Type", "application/json")],
+        json.dumps(sent).encode(),
+    )
+    metadata = {"provider": "openai", "provenance": "written by a test", "ids_seed": 1, "call": sent}
+    return Cassette([Interaction(request, response)], metadata)
