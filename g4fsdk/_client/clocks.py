@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from threading import TIMEOUT_MAX
 
-from g4fsdk._core.model.errors import Clock, DeadlineError
+from g4fsdk._core.model.errors import Clock, DeadlineError, UsageError
 
 # The last chunk of the body may still come behind the end marker, mostly in the same packet: how long both
 # clients wait for that, and how much they read of it.
@@ -34,6 +35,27 @@ class Timeouts:
     first_event: float | None = 60.0
     idle: float | None = 60.0
     total: float | None = None
+
+
+def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
+    """Return *timeout* as clocks: a number is the limit of each clock but the total, None is no limit.
+
+    Raises:
+        UsageError: A limit that is no time to wait.
+    """
+    if timeout is None:
+        return Timeouts(None, None, None, None)
+    if isinstance(timeout, Timeouts):
+        for clock in fields(timeout):
+            _check_seconds(getattr(timeout, clock.name))
+        return timeout
+    _check_seconds(timeout)
+    return Timeouts(min(timeout, 10.0), timeout, timeout)
+
+
+def _check_seconds(seconds: object) -> None:
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds <= TIMEOUT_MAX):
+        raise UsageError(f"a timeout is a positive number of seconds, or None for no limit, not {seconds!r}")
 
 
 class Clocks:
@@ -99,13 +121,12 @@ class Clocks:
     def expired(self, clock: Clock) -> DeadlineError:
         """Return the error for *clock*."""
         seconds = getattr(self.timeouts, clock)
-        error = DeadlineError(
+        return DeadlineError(
             f"nothing came in time: the {clock} clock of {seconds} s ran out; {_ADVICE[clock]}",
             clock=clock,
             sent=clock != "connect",
+            retryable=clock == "connect",
         )
-        error.retryable = clock == "connect"
-        return error
 
 
 def _after(now: float, seconds: float | None) -> float | None:

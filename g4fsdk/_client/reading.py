@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
+
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.task import Task
 from g4fsdk._core.flow.provider import Stream
-from g4fsdk._core.model.completions import Completion
-from g4fsdk._core.model.errors import (
-    DeadlineError,
-    G4FError,
-    StatusError,
-    UsageError,
-)
+from g4fsdk._core.model.completions import Chunk, ChunkChoice, Completion, Delta, to_chunk
+from g4fsdk._core.model.errors import DeadlineError, G4FError, StatusError, UsageError
+from g4fsdk._core.model.events import Event, TextDelta
 from g4fsdk._core.model.http import Response
 
+T = TypeVar("T")
+#: What a stream gives its caller: made for a model's name, takes events and returns the items they become.
+View: TypeAlias = Callable[[str], Callable[[list[Event]], Iterable[T]]]
 
-class Reading:
-    """A stream with the parser that fits its head, and how it ended."""
 
-    def __init__(self, task: Task, stream: Stream, head: Response, clocks: Clocks) -> None:
+def as_events(model: str) -> Callable[[list[Event]], Iterable[Event]]:
+    """View a stream as its events."""
+    return iter
+
+
+def as_chunks(model: str) -> Callable[[list[Event]], Iterable[Chunk]]:
+    """View a stream as OpenAI-shaped chunks."""
+    return partial(_chunks, model=model)
+
+
+def _chunks(events: Iterable[Event], model: str) -> list[Chunk]:
+    chunks = []
+    for event in events:
+        if type(event) is TextDelta:  # nearly all of them
+            chunks.append(Chunk([ChunkChoice(Delta(event.text), event.choice)], model))
+        else:
+            chunk = to_chunk(event, model)
+            if chunk is not None:
+                chunks.append(chunk)
+    return chunks
+
+
+class Reading(Generic[T]):
+    """A stream with the parser that fits its head, what its events become, and how it ended."""
+
+    def __init__(self, task: Task, stream: Stream, head: Response, clocks: Clocks, view: View[T]) -> None:
         self.clocks = clocks
-        self.model = stream.model
         self.parser = stream.accept(head)
-        self.is_over = False
+        self.items_of = view(stream.model)
         self._task = task
-        self._request = stream.request
+        self._stream = stream
+        self._is_over = False
         self._error: G4FError | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more of the body is wanted."""
+        return not (self._is_over or self.parser.done)
+
+    def end(self) -> list[Event]:
+        """Say that the body is over; return what that completes. Raises G4FError when it is too early."""
+        if self._is_over:
+            return []
+        events = self.parser.close()
+        self._is_over = True
+        return events
 
     def failed(self, error: G4FError, cause: Exception) -> G4FError:
         """Return what ended the stream, with everything on it that is known of the stream.
@@ -34,11 +73,13 @@ class Reading:
         """
         if error is not cause or isinstance(error, DeadlineError):
             cut = self.parser.cut(error.message)
-            error.events = cut.events
             # A status that refused was the answer; else the clock that ran out says more than the break.
-            error = error if isinstance(error, DeadlineError) and not isinstance(cut, StatusError) else cut
+            if isinstance(error, DeadlineError) and not isinstance(cut, StatusError):
+                error.events = cut.events
+            else:
+                error = cut
         self.parser.mark(error)
-        self._task.blame(error, self._request)
+        self._task.blame(error, self._stream.request)
         self._error = error
         return error
 
@@ -46,6 +87,6 @@ class Reading:
         """Return the whole answer. Raises what the stream ended with, or UsageError when nobody read on."""
         if self._error is not None:
             raise self._error
-        if not self.is_over:
+        if not self._is_over:
             raise UsageError("the stream was closed before its end, so there is no complete answer")
-        return self.parser.answer.completion(self._task.provider.name, self.model)
+        return self.parser.answer.completion(self._task.provider.name, self._stream.model)

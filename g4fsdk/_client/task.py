@@ -1,78 +1,156 @@
-"""One provider's part of a call, and what its errors are told."""
+"""One provider's part of a call: starts its flow once a try, and completes its errors."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from g4fsdk._client.redirects import addressed
+from g4fsdk._client.sending import addressed
 from g4fsdk._core.flow.provider import Flow, Provider, Stream
-from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.completions import Model
-from g4fsdk._core.model.errors import (
-    DeadlineError,
-    G4FError,
-    ProtocolError,
-    StatusError,
-    UsageError,
-)
-from g4fsdk._core.model.http import Request
+from g4fsdk._core.model.chat import Chat, Conversation, Ids, Message
+from g4fsdk._core.model.completions import Model, ModelList
+from g4fsdk._core.model.errors import DeadlineError, G4FError, UsageError
+from g4fsdk._core.model.http import Request, Response
 from g4fsdk._core.model.redact import redact_text, secrets_of
 
 logger = logging.getLogger("g4fsdk")
 
-
-def no_flow(provider: Provider, attempt: int, handle: Conversation | None) -> Flow:
-    raise NotImplementedError("a list of models is one request")
-
-
-Start: TypeAlias = Callable[[Provider, int, Conversation | None], Flow]
+#: Told what a provider is asked: the arguments of `create` or `generate`, and the ids they go out with.
+Note: TypeAlias = Callable[[Provider, Mapping[str, Any], Ids], None]
 
 
 class Task:
-    """One provider's part of a call: starts its flow once an attempt, and completes its errors."""
+    """One provider, the handle to go on with, and the secrets that no error may show."""
 
     def __init__(
-        self, provider: Provider, start: Start, conversation: Conversation | None, secrets: frozenset[str]
+        self, provider: Provider, secrets: frozenset[str], conversation: Conversation | None = None
     ) -> None:
         self.provider = provider
-        self._start = start
-        self._conversation = conversation
         self._secrets = secrets | ({provider.api_key} if provider.api_key else set())
+        self._conversation = conversation
         self._attempts = count()
 
     def start(self) -> Flow:
-        """Start the next attempt; it goes on with the conversation that a failed one had made."""
-        return self._start(self.provider, next(self._attempts), self._conversation)
+        """Start the next try; it goes on with the conversation that a failed one had made."""
+        raise NotImplementedError
 
     def blame(self, error: G4FError, step: Request | Stream | None) -> None:
         """Say on *error* who was asked what, and take every secret out of it."""
         if isinstance(step, Stream):
             step.parser.mark(error)
-        request = step.request if isinstance(step, Stream) else step
-        error.provider = error.provider or self.provider.name
-        error.conversation = error.conversation or self._conversation
+            step = step.request
+        error.asked(self.provider.name, step and step.redacted(), self._conversation)
         self._conversation = error.conversation
-        secrets = self._secrets
-        if request is not None:
-            error.request = request.redacted()
-            secrets |= secrets_of(addressed(request).headers, request.url)
-        error.message = redact_text(error.message, secrets)
-        error.args = (error.message,)
-        if isinstance(error, StatusError):
-            error.body = _redact_bytes(error.body, secrets)
-            error.headers = {name: redact_text(value, secrets) for name, value in error.headers.items()}
-        if isinstance(error, ProtocolError):
-            error.excerpt = _redact_bytes(error.excerpt, secrets)
+        sent = secrets_of(addressed(step).headers, step.url) if step else frozenset()
+        error.edit(partial(redact_text, secrets=self._secrets | sent))
 
-    def models(self, names: Iterable[str]) -> list[Model]:
+
+@dataclass(frozen=True, slots=True)
+class ChatCall:
+    """What one call of `create` or `stream` asks, of whatever provider."""
+
+    messages: tuple[Message, ...]
+    model: str
+    stream: bool
+    options: Mapping[str, Any]
+    ids: Ids
+    ignore_unsupported: bool
+    note: Note | None
+
+    def tell(self, provider: Provider, conversation: Conversation | None) -> None:
+        """Tell what *provider* is about to be asked, where somebody wants to know."""
+        if self.note is None:
+            return
+        said = {"messages": self.messages, "model": self.model or provider.model, "stream": self.stream}
+        lenient = {"ignore_unsupported": True} if self.ignore_unsupported else {}
+        self.note(provider, {**said, **self.options, **lenient, "conversation": conversation}, self.ids)
+
+
+class ChatTask(Task):
+    """Asks a provider for an answer."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        secrets: frozenset[str],
+        conversation: Conversation | None,
+        call: ChatCall,
+    ) -> None:
+        super().__init__(provider, secrets, conversation)
+        self._call = call
+
+    def start(self) -> Flow:
+        call, handle = self._call, self._conversation
+        call.tell(self.provider, handle)
+        chat = Chat(
+            call.messages,
+            call.model,
+            call.stream,
+            call.options,
+            handle,
+            call.ids,
+            call.ignore_unsupported,
+            next(self._attempts),
+        )
+        return self.provider.chat(chat)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCall:
+    """What one call of `generate` asks, of whatever provider."""
+
+    prompt: str
+    model: str
+    options: Mapping[str, Any]
+    ids: Ids
+    note: Note | None
+
+    def tell(self, provider: Provider, ids: Ids) -> None:
+        """Tell what *provider* is about to be asked, where somebody wants to know."""
+        if self.note is not None:
+            said = {"prompt": self.prompt, "model": self.model or provider.model, **self.options}
+            self.note(provider, said, ids)
+
+
+class ImageTask(Task):
+    """Asks a provider for images."""
+
+    def __init__(self, provider: Provider, secrets: frozenset[str], call: ImageCall) -> None:
+        super().__init__(provider, secrets)
+        self._call = call
+
+    def start(self) -> Flow:
+        call, ids = self._call, self._call.ids.child(next(self._attempts))
+        call.tell(self.provider, ids)
+        return self.provider.image(call.prompt, call.model, call.options, ids)
+
+
+class ModelsTask(Task):
+    """Asks a provider for its models: one request, whose whole answer is the list."""
+
+    @property
+    def fixed(self) -> ModelList | None:
+        """The list where the provider has one of its own, and nobody needs to be asked."""
+        provider = self.provider
+        if provider.list_models() is not None:
+            return None
+        return self._listed([*provider.models, *provider.image_models])
+
+    def request(self) -> Request:
+        request = self.provider.list_models()
+        assert request is not None  # else the list is fixed
+        return request
+
+    def read(self, response: Response) -> ModelList:
+        """Return the models in *response*. Raises G4FError when they are not there."""
+        return self._listed(self.provider.read_models(response))
+
+    def _listed(self, names: Sequence[str]) -> ModelList:
         return [Model(id=name, owned_by=self.provider.name) for name in names]
-
-
-def _redact_bytes(data: bytes, secrets: Iterable[str]) -> bytes:
-    return redact_text(data.decode("latin-1"), secrets).encode("latin-1")
 
 
 def failed(errors: Sequence[G4FError]) -> G4FError:
@@ -80,8 +158,7 @@ def failed(errors: Sequence[G4FError]) -> G4FError:
     last = errors[-1]
     last.errors = tuple(errors)
     if len(errors) > 1:
-        last.message += "; before that: " + "; ".join(str(error) for error in errors[:-1])
-        last.args = (last.message,)
+        last.reword(last.message + "; before that: " + "; ".join(str(error) for error in errors[:-1]))
     return last
 
 

@@ -20,7 +20,7 @@ from g4fsdk import (
     advance,
     providers,
 )
-from g4fsdk._client.settings import as_events
+from g4fsdk._client.reading import as_events
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import RecordedResponse
 from g4fsdk.testing._replay.replay import Replay
@@ -94,9 +94,9 @@ def play_sync(cassette: Cassette, **replay: Any) -> Outcome:
     ids = Ids.seeded(said["ids_seed"])
     with Client(said["provider"], transport=player, ids=ids, retries=QUICK) as client:
         try:
-            opened = client._open(_tasks(client, said["call"]))
-            for batch in opened.batches():
-                events += batch
+            opened = client._open(_tasks(client, said["call"]), as_events)
+            for event in opened.items:
+                events.append(event)  # noqa: PERF402  # those before an error count
         except G4FError as error:
             return Outcome.failed(events, error)
     player.assert_all_played()

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar, overload
 
 import anyio
 
-from g4fsdk._client.asynchronous.http import AsyncTransport, Connections
+from g4fsdk._client.asynchronous.http import AdapterMaker, Connections
 from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
 from g4fsdk._client.clocks import Clocks, Timeouts
-from g4fsdk._client.reading import Reading
-from g4fsdk._client.retries import AsyncRetrying, Retries, is_retryable
-from g4fsdk._client.settings import (
-    ConversationLike,
-    ProviderLike,
-    Settings,
-    View,
-    as_chunks,
-    as_events,
-    register_secrets,
-)
-from g4fsdk._client.task import Task, asks_next, failed
-from g4fsdk._client.transport import of_environment
+from g4fsdk._client.reading import Reading, View, as_chunks, as_events
+from g4fsdk._client.retries import AsyncRetrying, Retries
+from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
+from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
+from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.provider import Flow, Stream, advance
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
@@ -67,10 +58,10 @@ class AsyncClient:
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
         http_client: Any = None,
-        transport: AsyncTransport | None = None,
+        transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
     ) -> None:
-        transport = of_environment(transport, http_client)
+        found = read_transport(transport, proxy, http_client, name="http_client", method="httpx_transport")
         self._settings = Settings.read(
             provider,
             model=model,
@@ -81,11 +72,10 @@ class AsyncClient:
             timeout=timeout,
             retries=retries,
             ids=ids,
-            transport=transport,
+            transport=found,
         )
-        self._connections = Connections(http_client, transport, proxy)
+        self._connections = Connections(http_client, found, proxy)
         self._is_closed = False
-        register_secrets(transport, self._settings)
         self.chat = Chats(self)
         self.images = Images(self)
         self.models = Models(self)
@@ -107,29 +97,15 @@ class AsyncClient:
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return await self._retrying(partial(self._attempt, view=view), task, clocks)
+                return await self._retrying(clocks)(self._attempt, task, clocks, view)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
-    async def _retrying(
-        self, attempt: Callable[[Task, Clocks], Awaitable[T]], task: Task, clocks: Clocks
-    ) -> T:
-        try:
-            return await attempt(task, clocks)
-        except G4FError as error:
-            if not is_retryable(error):
-                raise
-            failures = [error]  # only now is there something for tenacity to do
-
-        async def again() -> T:
-            if failures:
-                raise failures.pop()
-            return await attempt(task, clocks)
-
+    def _retrying(self, clocks: Clocks) -> AsyncRetrying:
         policy = self._settings.retries.policy(clocks.total_left)
-        return await AsyncRetrying(**policy, sleep=anyio.sleep)(again)
+        return AsyncRetrying(**policy, sleep=anyio.sleep)
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -143,7 +119,7 @@ class AsyncClient:
         except G4FError as error:
             task.blame(error, step)
             raise
-        return await OpenStream(Reading(task, step, answer.head, clocks), answer, view).start()
+        return await OpenStream(Reading(task, step, answer.head, clocks, view), answer).begun()
 
     async def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:
@@ -279,20 +255,17 @@ class Models:
         Raises:
             G4FError: The service did not answer with a list of models.
         """
-        task, fixed = self._client._settings.models_task()
-        if fixed is not None:
+        task = self._client._settings.models_task()
+        if (fixed := task.fixed) is not None:
             return fixed
         clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
-        return await self._client._retrying(self._ask, task, clocks)
+        return await self._client._retrying(clocks)(self._ask, task, clocks)
 
-    async def _ask(self, task: Task, clocks: Clocks) -> ModelList:
-        request = task.provider.list_models()
-        assert request is not None
+    async def _ask(self, task: ModelsTask, clocks: Clocks) -> ModelList:
+        request = task.request()
         try:
             clocks.start_attempt()
-            return task.models(
-                task.provider.read_models(await self._client._connections.fetch(request, clocks))
-            )
+            return task.read(await self._client._connections.fetch(request, clocks))
         except G4FError as error:
             task.blame(error, request)
             raise

@@ -16,16 +16,17 @@ import httpx
 from anyio.lowlevel import current_token
 
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
-from g4fsdk._client.failures import (
-    checked,
+from g4fsdk._client.inflate import CodingError, Inflater
+from g4fsdk._client.sending import (
+    MAX_REDIRECTS,
+    WholeAnswer,
+    addressed,
+    redirected,
     too_many_redirects,
-    two_transports,
     unanswered,
     unsendable,
 )
-from g4fsdk._client.inflate import CodingError, Inflater
-from g4fsdk._client.redirects import MAX_REDIRECTS, addressed, redirected
-from g4fsdk._client.whole import WholeAnswer
+from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.errors import (
     Clock,
     G4FError,
@@ -50,12 +51,8 @@ _CONNECT_CLOCK = ("ConnectTimeout", "PoolTimeout")
 _IDLE_CLOCK = ("ReadTimeout", "WriteTimeout")
 
 
-class AsyncTransport(Protocol):
-    """What `transport=` takes: a Recorder, a Replay, or anything that makes an httpx transport.
-
-    Where its attribute `wraps` is true, the transport sends through the one it is made with: all that the
-    client would do without it.
-    """
+class AdapterMaker(Protocol):
+    """The least that `transport=` takes: what makes an httpx transport."""
 
     def httpx_transport(self) -> Any: ...
 
@@ -63,11 +60,9 @@ class AsyncTransport(Protocol):
 class Connections:
     """Sends requests through one httpx client. *http_client* is the caller's own, who closes it."""
 
-    def __init__(self, http_client: Any, transport: AsyncTransport | None, proxy: str | None) -> None:
-        if http_client is not None and (transport is not None or proxy):
-            raise two_transports("http_client")
-        checked(http_client, "aclose", "http_client= takes an httpx.AsyncClient")
-        checked(transport, "httpx_transport", "transport= takes a Recorder or Replay of g4fsdk.testing")
+    def __init__(self, http_client: Any, transport: Transport | None, proxy: str | None) -> None:
+        if http_client is not None and not hasattr(http_client, "aclose"):
+            raise UsageError(f"http_client= takes an httpx.AsyncClient, not {type(http_client).__name__}")
         self._owns = http_client is None
         self._theirs: Any = http_client
         self._here = threading.local()  # our own client and its loop: a thread runs one loop at a time
@@ -101,9 +96,7 @@ class Connections:
         answer = await self.send(request, clocks, repeatable=True)
         whole = WholeAnswer(answer.head)
         try:
-            async for data in answer.timed(clocks):
-                whole.add(data)
-            async for data in answer.rest():
+            while (data := await answer.piece(clocks)) is not None:
                 whole.add(data)
         except self.failures as cause:
             error = whole.cut(answer.broken(cause, clocks))
@@ -158,20 +151,22 @@ class Answer:
         inflater = Inflater.of(self.head.header("content-encoding"))
         self._pieces = _pieces(answer) if inflater is None else _inflated(answer.aiter_raw(), inflater)
 
-    async def timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
-        """Give the pieces of the body while more than the idle clock runs."""
-        while not clocks.is_idle_only:
-            seconds, self._clock = clocks.left(None)
-            with anyio.fail_after(seconds):
-                data = await anext(self._pieces, None)
-            if data is None:
-                return
-            yield data
-        self._clock = "idle"
+    async def piece(self, clocks: Clocks) -> bytes | None:
+        """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
+        seconds, self._clock = clocks.left(None)
+        with anyio.fail_after(seconds):
+            return await anext(self._pieces, None)
 
-    def rest(self) -> AsyncIterator[bytes]:
-        """Give the other pieces, with nothing in between: this is the hot path."""
+    def pieces(self, clocks: Clocks) -> AsyncIterator[bytes]:
+        """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
+        if not clocks.is_idle_only:
+            return self._timed(clocks)
+        self._clock = "idle"
         return self._pieces
+
+    async def _timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
+        while (data := await self.piece(clocks)) is not None:
+            yield data
 
     def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
         """Return what *cause*, raised while reading, means."""
@@ -217,11 +212,11 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _own_client(transport: Any, proxy: str | None) -> httpx.AsyncClient:
+def _own_client(transport: Transport | None, proxy: str | None) -> httpx.AsyncClient:
     if transport is None:
         return _live(proxy, _LIMITS)
-    inner = [_Own(_live(proxy, NONE_KEPT))] if getattr(transport, "wraps", False) else []
-    return httpx.AsyncClient(transport=transport.httpx_transport(*inner), cookies=_no_cookies())
+    own = _Own(_live(proxy, NONE_KEPT)) if transport.wraps else None
+    return httpx.AsyncClient(transport=transport.httpx_transport(own), cookies=_no_cookies())
 
 
 def _live(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncClient:

@@ -7,7 +7,6 @@ from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._client.asynchronous.http import Answer
 from g4fsdk._client.reading import Reading
-from g4fsdk._client.settings import View
 from g4fsdk._core.model.completions import Chunk, Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.events import Event, TextDelta
@@ -16,13 +15,13 @@ T = TypeVar("T")
 
 
 class OpenStream(Generic[T]):
-    """A stream that has begun, and gives its items: what a view makes of its events."""
+    """A stream that gives its items once it has begun: what a view makes of its events."""
 
-    def __init__(self, reading: Reading, answer: Answer, view: View[T]) -> None:
+    def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
-        self.items = _read(reading, answer, view)
+        self.items = _read(reading, answer)
 
-    async def start(self) -> Self:
+    async def begun(self) -> Self:
         """Wait for the first event."""
         await anext(self.items, None)
         return self
@@ -41,36 +40,27 @@ class OpenStream(Generic[T]):
 _BEGUN: Any = None
 
 
-async def _read(reading: Reading, answer: Answer, view: View[T]) -> AsyncGenerator[T, None]:
-    """Give what *view* makes of the events of *answer*, and _BEGUN before the first.
+async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
+    """Give _BEGUN once there is an event, then what the events become.
 
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     There is no other between the caller and the library: each would cost as much as the parsing.
     """
-    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
-    items_of = view(reading.model)
+    parser, clocks, feed, items_of = reading.parser, reading.clocks, reading.parser.feed, reading.items_of
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
-        async for data in answer.timed(clocks):
-            if events := feed(data):
-                if clocks.first_event_came():
-                    yield _BEGUN
-                for item in items_of(events):
-                    yield item
-            if parser.done:
-                break
-        else:
-            async for data in answer.rest():
+        first = await _first(reading, answer)
+        yield _BEGUN
+        for item in items_of(first):
+            yield item
+        if reading.goes_on:
+            async for data in answer.pieces(clocks):
                 for item in items_of(feed(data)):
                     yield item
                 if parser.done:
                     break
-        events = parser.close()
-        if clocks.first_event_came():
-            yield _BEGUN
-        for item in items_of(events):
+        for item in items_of(reading.end()):
             yield item
-        reading.is_over = True
     except failures as cause:
         error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
         if error.events and clocks.first_event_came():
@@ -86,6 +76,16 @@ async def _read(reading: Reading, answer: Answer, view: View[T]) -> AsyncGenerat
                 await answer.drain()
         finally:
             await answer.aclose()
+
+
+async def _first(reading: Reading[T], answer: Answer) -> list[Event]:
+    """Read to the first events, and return them."""
+    events: list[Event] = []
+    while reading.goes_on and not events and (data := await answer.piece(reading.clocks)) is not None:
+        events = reading.parser.feed(data)
+    events = events or reading.end()
+    reading.clocks.first_event_came()
+    return events
 
 
 class AsyncChunkStream:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from g4fsdk._client.blocking.http import Connections, SyncTransport
+from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
 from g4fsdk._client.clocks import Clocks, Timeouts
-from g4fsdk._client.reading import Reading
-from g4fsdk._client.retries import Retries, Retrying, is_retryable
-from g4fsdk._client.settings import (
-    ConversationLike,
-    ProviderLike,
-    Settings,
-    register_secrets,
-)
-from g4fsdk._client.task import Task, asks_next, failed
-from g4fsdk._client.transport import of_environment
+from g4fsdk._client.reading import Reading, View, as_chunks, as_events
+from g4fsdk._client.retries import Retries, Retrying
+from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
+from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
+from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.provider import Flow, Stream, advance
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
@@ -65,10 +60,10 @@ class Client:
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
         session: requests.Session | None = None,
-        transport: SyncTransport | None = None,
+        transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
     ) -> None:
-        transport = of_environment(transport, session)
+        found = read_transport(transport, proxy, session, name="session", method="requests_adapter")
         self._settings = Settings.read(
             provider,
             model=model,
@@ -79,11 +74,10 @@ class Client:
             timeout=timeout,
             retries=retries,
             ids=ids,
-            transport=transport,
+            transport=found,
         )
-        self._connections = Connections(session, transport, proxy)
+        self._connections = Connections(session, found, proxy)
         self._is_closed = False
-        register_secrets(transport, self._settings)
         self.chat = Chats(self)
         self.images = Images(self)
         self.models = Models(self)
@@ -99,35 +93,23 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, tasks: Sequence[Task]) -> OpenStream:
+    def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
         clocks = self._settings.clocks(is_closed=self._is_closed)
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return self._retrying(self._attempt, task, clocks)
+                return self._retrying(clocks)(self._attempt, task, clocks, view)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
-    def _retrying(self, attempt: Callable[[Task, Clocks], T], task: Task, clocks: Clocks) -> T:
-        try:
-            return attempt(task, clocks)
-        except G4FError as error:
-            if not is_retryable(error):
-                raise
-            failures = [error]  # only now is there something for tenacity to do
-
-        def again() -> T:
-            if failures:
-                raise failures.pop()
-            return attempt(task, clocks)
-
+    def _retrying(self, clocks: Clocks) -> Retrying:
         policy = self._settings.retries.policy(clocks.total_left)
-        return Retrying(**policy, sleep=time.sleep)(again)
+        return Retrying(**policy, sleep=time.sleep)
 
-    def _attempt(self, task: Task, clocks: Clocks) -> OpenStream:
+    def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
         try:
             clocks.start_attempt()
@@ -139,7 +121,7 @@ class Client:
         except G4FError as error:
             task.blame(error, step)
             raise
-        return OpenStream(Reading(task, step, answer.head, clocks), answer)
+        return OpenStream(Reading(task, step, answer.head, clocks, view), answer)
 
     def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:
@@ -213,17 +195,17 @@ class Completions:
         Raises:
             G4FError: There is no complete answer; `error.partial` has the text that did arrive.
         """
-        opened = self._client._open(
-            self._client._settings.chat_tasks(
-                messages,
-                model,
-                stream=stream,
-                conversation=conversation,
-                ignore_unsupported=ignore_unsupported,
-                options=options,
-            )
+        tasks = self._client._settings.chat_tasks(
+            messages,
+            model,
+            stream=stream,
+            conversation=conversation,
+            ignore_unsupported=ignore_unsupported,
+            options=options,
         )
-        return ChunkStream(opened) if stream else opened.completion()
+        if stream:
+            return ChunkStream(self._client._open(tasks, as_chunks))
+        return self._client._open(tasks, as_events).completion()
 
     def stream(
         self,
@@ -247,7 +229,7 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        return ChatStream(lambda: self._client._open(tasks))
+        return ChatStream(lambda: self._client._open(tasks, as_events))
 
 
 class Images:
@@ -258,8 +240,8 @@ class Images:
 
     def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
         """Return the images made for *prompt*. Raises G4FError when there is none."""
-        opened = self._client._open(self._client._settings.image_tasks(prompt, model, options))
-        return ImagesResponse(data=opened.completion().images)
+        tasks = self._client._settings.image_tasks(prompt, model, options)
+        return ImagesResponse(data=self._client._open(tasks, as_events).completion().images)
 
 
 class Models:
@@ -274,18 +256,17 @@ class Models:
         Raises:
             G4FError: The service did not answer with a list of models.
         """
-        task, fixed = self._client._settings.models_task()
-        if fixed is not None:
+        task = self._client._settings.models_task()
+        if (fixed := task.fixed) is not None:
             return fixed
         clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
-        return self._client._retrying(self._ask, task, clocks)
+        return self._client._retrying(clocks)(self._ask, task, clocks)
 
-    def _ask(self, task: Task, clocks: Clocks) -> ModelList:
-        request = task.provider.list_models()
-        assert request is not None
+    def _ask(self, task: ModelsTask, clocks: Clocks) -> ModelList:
+        request = task.request()
         try:
             clocks.start_attempt()
-            return task.models(task.provider.read_models(self._client._connections.fetch(request, clocks)))
+            return task.read(self._client._connections.fetch(request, clocks))
         except G4FError as error:
             task.blame(error, request)
             raise

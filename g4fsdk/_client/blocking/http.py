@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, Protocol
@@ -20,17 +21,18 @@ from g4fsdk._client.blocking.connections import (
     socket_of,
 )
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
-from g4fsdk._client.failures import (
-    checked,
+from g4fsdk._client.inflate import CodingError
+from g4fsdk._client.sending import (
+    MAX_REDIRECTS,
+    WholeAnswer,
+    addressed,
+    redirected,
     too_many_redirects,
-    two_transports,
     unanswered,
     unsendable,
 )
-from g4fsdk._client.inflate import CodingError
-from g4fsdk._client.redirects import MAX_REDIRECTS, addressed, redirected
-from g4fsdk._client.whole import WholeAnswer
-from g4fsdk._core.model.errors import Clock, G4FError, TransportError
+from g4fsdk._client.transport import Transport
+from g4fsdk._core.model.errors import Clock, G4FError, TransportError, UsageError
 from g4fsdk._core.model.http import Request, Response
 
 # A thread that finds the pool full opens a connection and throws it away afterwards.
@@ -55,11 +57,8 @@ _CONNECT_TIMEOUTS = (requests.exceptions.ConnectTimeout, low.ConnectTimeoutError
 _READ_TIMEOUTS = (requests.exceptions.ReadTimeout, low.ReadTimeoutError, TimeoutError)
 
 
-class SyncTransport(Protocol):
-    """What `transport=` takes: a Recorder, a Replay, or anything that makes a requests adapter.
-
-    Where its attribute `wraps` is true, the adapter sends through the one it is made with, the client's own.
-    """
+class AdapterMaker(Protocol):
+    """The least that `transport=` takes: what makes a requests adapter."""
 
     def requests_adapter(self) -> BaseAdapter: ...
 
@@ -68,12 +67,10 @@ class Connections:
     """Sends requests through one session. *session* is the caller's own, who closes it."""
 
     def __init__(
-        self, session: requests.Session | None, transport: SyncTransport | None, proxy: str | None
+        self, session: requests.Session | None, transport: Transport | None, proxy: str | None
     ) -> None:
-        if session is not None and (transport is not None or proxy):
-            raise two_transports("session")
-        checked(session, "merge_environment_settings", "session= takes a requests.Session")
-        checked(transport, "requests_adapter", "transport= takes a Recorder or Replay of g4fsdk.testing")
+        if session is not None and not hasattr(session, "merge_environment_settings"):
+            raise UsageError(f"session= takes a requests.Session, not {type(session).__name__}")
         self._owns = session is None
         self._session = _session(transport) if session is None else session
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -104,9 +101,7 @@ class Connections:
         answer = self.send(request, clocks, repeatable=True)
         whole = WholeAnswer(answer.head)
         try:
-            for data in answer.timed(clocks):
-                whole.add(data)
-            for data in answer.rest():
+            while (data := answer.piece(clocks)) is not None:
                 whole.add(data)
         except answer.failures as cause:
             error = whole.cut(answer.broken(cause, clocks))
@@ -166,20 +161,18 @@ class Answer:
         self._clock: Clock = "idle"
         self._pieces = pieces_of(self._raw, self.head.header("content-encoding"))
 
-    def timed(self, clocks: Clocks) -> Iterator[bytes]:
-        """Give the pieces of the body while more than the idle clock runs."""
-        while not clocks.is_idle_only:
-            seconds, self._clock = clocks.left()
-            self._set_timeout(seconds)
-            data = next(self._pieces, b"")
-            if not data:
-                return
-            yield data
+    def piece(self, clocks: Clocks) -> bytes | None:
+        """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
+        seconds, self._clock = clocks.left()
+        self._set_timeout(seconds)
+        return next(self._pieces, None)
+
+    def pieces(self, clocks: Clocks) -> Iterator[bytes]:
+        """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
+        if not clocks.is_idle_only:
+            return iter(partial(self.piece, clocks), None)
         self._clock = "idle"
         self._set_timeout(clocks.timeouts.idle)
-
-    def rest(self) -> Iterator[bytes]:
-        """Give the other pieces, with nothing in between: this is the hot path."""
         return self._pieces
 
     def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
@@ -211,7 +204,7 @@ class Answer:
             self._socket.settimeout(seconds)
 
 
-def _session(transport: SyncTransport | None) -> requests.Session:
+def _session(transport: Transport | None) -> requests.Session:
     session = _Session()
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
@@ -221,12 +214,11 @@ def _session(transport: SyncTransport | None) -> requests.Session:
     return session
 
 
-def _adapter(transport: Any) -> BaseAdapter:
-    if transport is None:
-        return _Adapter(pool_maxsize=_POOL_SIZE)
-    inner = [_Adapter(pool_maxsize=_POOL_SIZE)] if getattr(transport, "wraps", False) else []
-    theirs: BaseAdapter = transport.requests_adapter(*inner)
-    return theirs
+def _adapter(transport: Transport | None) -> BaseAdapter:
+    own = None if transport and not transport.wraps else _Adapter(pool_maxsize=_POOL_SIZE)
+    adapter: BaseAdapter | None = transport.requests_adapter(own) if transport else own
+    assert adapter is not None
+    return adapter
 
 
 class _Adapter(HTTPAdapter):

@@ -79,16 +79,15 @@ def status_error(response: Response) -> StatusError:
     """Return the error that says what *response*, whose status is no success, means."""
     message, code = dig(response.body)
     kind = _kind(response, code)
-    error = kind(
+    return kind(
         _sentence(response.status, message, _advice(kind, response)),
         status=response.status,
         headers=_shown(response.headers),
         body=response.body,
         code=code,
         retry_after=retry_after(response),
+        retryable=response.status in _RETRYABLE and kind is not BlockedError and code not in _QUOTA_CODES,
     )
-    error.retryable = response.status in _RETRYABLE and kind is not BlockedError and code not in _QUOTA_CODES
-    return error
 
 
 def _shown(headers: Headers) -> dict[str, str]:

@@ -124,8 +124,7 @@ class Parser:
 
     def mark(self, error: G4FError) -> None:
         """Put on *error* the text so far and the handle to go on with."""
-        error.partial = self.answer.partial
-        error.conversation = error.conversation or self.decoder.conversation
+        error.of_stream(self.answer.partial, self.decoder.conversation)
 
     def _fail(self, error: G4FError) -> None:
         self.mark(error)

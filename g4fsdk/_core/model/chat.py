@@ -92,6 +92,8 @@ def read_messages(messages: Messages) -> tuple[Message, ...]:
 
 
 def _read_message(message: Any) -> Message:
+    if isinstance(message, Message):
+        return message
     if isinstance(message, Mapping):
         return Message.from_mapping(message)
     if hasattr(message, "to_dict"):

@@ -18,7 +18,7 @@ G4FError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from g4fsdk._core.model.http import Request
@@ -47,7 +47,13 @@ class G4FError(Exception):
     """
 
     def __init__(
-        self, message: str, *, provider: str | None = None, code: str | int | None = None, partial: str = ""
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        code: str | int | None = None,
+        partial: str = "",
+        retryable: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -57,11 +63,31 @@ class G4FError(Exception):
         self.request: Request | None = None
         self.conversation: Conversation | None = None
         self.errors: tuple[G4FError, ...] = ()
-        self.retryable = False
+        self.retryable = retryable
         self.events: tuple[Event, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.message}" if self.provider else self.message
+
+    def reword(self, message: str) -> None:
+        """Say *message* in place of what is said so far."""
+        self.message = message
+        self.args = (message,)
+
+    def of_stream(self, partial: str, conversation: Conversation | None) -> None:
+        """Take what a stream holds so far: its text, and the handle to go on with where none is known yet."""
+        self.partial = partial
+        self.conversation = self.conversation or conversation
+
+    def asked(self, provider: str, request: Request | None, conversation: Conversation | None) -> None:
+        """Take who was asked what, and the handle to go on with, where they are not known yet."""
+        self.provider = self.provider or provider
+        self.request = request or self.request
+        self.conversation = self.conversation or conversation
+
+    def edit(self, edit: Callable[[str], str]) -> None:
+        """Put all that is said in the service's words through *edit*, which takes secrets out."""
+        self.reword(edit(self.message))
 
 
 class UsageError(G4FError):
@@ -74,16 +100,18 @@ class TransportError(G4FError):
     *sent* says whether the request may have reached the service.
     """
 
-    def __init__(self, message: str, *, sent: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, sent: bool = False, retryable: bool = False) -> None:
+        super().__init__(message, retryable=retryable)
         self.sent = sent
 
 
 class DeadlineError(TransportError):
     """A clock of `Timeouts` ran out: *clock* says which."""
 
-    def __init__(self, message: str, *, clock: Clock = "total", sent: bool = True) -> None:
-        super().__init__(message, sent=sent)
+    def __init__(
+        self, message: str, *, clock: Clock = "total", sent: bool = True, retryable: bool = False
+    ) -> None:
+        super().__init__(message, sent=sent, retryable=retryable)
         self.clock = clock
 
 
@@ -107,13 +135,19 @@ class StatusError(G4FError):
         body: bytes = b"",
         code: str | int | None = None,
         retry_after: float | None = None,
+        retryable: bool = False,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, retryable=retryable)
         self.status = status
         self.headers = dict(headers or {})
         self.body = body
         self.request_id = self.headers.get("x-request-id") or self.headers.get("request-id")
         self.retry_after = retry_after
+
+    def edit(self, edit: Callable[[str], str]) -> None:
+        super().edit(edit)
+        self.body = _edited(self.body, edit)
+        self.headers = {name: edit(value) for name, value in self.headers.items()}
 
 
 class AuthError(StatusError):
@@ -148,10 +182,16 @@ class ProtocolError(G4FError):
         excerpt: The bad part, at most 200 bytes.
     """
 
-    def __init__(self, message: str, *, offset: int = 0, excerpt: bytes = b"") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, offset: int = 0, excerpt: bytes = b"", retryable: bool = False
+    ) -> None:
+        super().__init__(message, retryable=retryable)
         self.offset = offset
         self.excerpt = excerpt[:MAX_EXCERPT]
+
+    def edit(self, edit: Callable[[str], str]) -> None:
+        super().edit(edit)
+        self.excerpt = _edited(self.excerpt, edit)
 
 
 class IncompleteStreamError(ProtocolError):
@@ -160,3 +200,7 @@ class IncompleteStreamError(ProtocolError):
 
 class EmptyAnswerError(ProtocolError):
     """The answer ended well and held nothing: no text, image, tool call, refusal or finish reason."""
+
+
+def _edited(data: bytes, edit: Callable[[str], str]) -> bytes:
+    return edit(data.decode("latin-1")).encode("latin-1")

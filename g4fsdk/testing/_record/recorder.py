@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._version import __version__
 from g4fsdk.testing._cassette.cassette import Cassette
@@ -33,7 +34,7 @@ _DICE = random.SystemRandom()
 MAX_SHOWN = 10  # leaks in one message
 
 
-class Recorder:
+class Recorder(Transport):
     """Records a session to the cassette at *path*, for any program on requests or httpx.
 
     The cassette is written when the `with` block is left, also by an exception, scrubbed of secrets, and

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
+from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.sources import Source, ids_of_client, load_sessions
 from g4fsdk.testing._replay.clock import Clock
@@ -42,7 +43,7 @@ def _damage(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
     return derive(cassette, faults)
 
 
-class Replay:
+class Replay(Transport):
     """Answers requests from a recording, for any program on requests or httpx.
 
     *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session. *pace* is
@@ -109,13 +110,13 @@ class Replay:
         """Remove *value* from requests before they are compared or shown in a message."""
         self._playlist.add_secret(value)
 
-    def requests_adapter(self) -> ReplayAdapter:
+    def requests_adapter(self, inner: object = None) -> ReplayAdapter:
         """Return an adapter to mount on a `requests.Session`."""
         from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
         return ReplayAdapter(self._playlist, self._factor, self._clock)
 
-    def httpx_transport(self) -> ReplayTransport:
+    def httpx_transport(self, inner: object = None) -> ReplayTransport:
         """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
         from g4fsdk.testing._replay.on_httpx import ReplayTransport
 

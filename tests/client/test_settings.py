@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -31,14 +32,12 @@ from g4fsdk import (
     advance,
     providers,
 )
+from g4fsdk._client.clocks import read_timeouts
 from g4fsdk._client.ids import SYSTEM_IDS, SystemIds
-from g4fsdk._client.settings import (
-    Settings,
-    chunks_of,
-    read_timeouts,
-    register_secrets,
-)
+from g4fsdk._client.reading import as_chunks
+from g4fsdk._client.settings import Settings
 from g4fsdk._client.task import Task, asks_next, failed
+from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.completions import ChunkChoice, Delta
 from g4fsdk._core.model.redact import (
     redact_headers,
@@ -162,8 +161,8 @@ def test_headers_reach_the_providers_that_the_model_chose() -> None:
 
 
 def test_models_are_listed_without_a_request_where_they_are_fixed() -> None:
-    _, fixed = settings("amigo").models_task()
-    _, unknown = settings("openai").models_task()
+    fixed = settings("amigo").models_task().fixed
+    unknown = settings("openai").models_task().fixed
 
     assert fixed is not None
     assert [model.id for model in fixed] == [*providers.Amigo.models, *providers.Amigo.image_models]
@@ -171,13 +170,6 @@ def test_models_are_listed_without_a_request_where_they_are_fixed() -> None:
     assert unknown is None
     with pytest.raises(UsageError, match="name a provider"):
         settings().models_task()
-
-
-def test_a_task_for_models_has_no_flow() -> None:
-    task, _ = settings("openai").models_task()
-
-    with pytest.raises(NotImplementedError):
-        task.start()
 
 
 @pytest.mark.parametrize(
@@ -306,7 +298,7 @@ def test_nonsense_that_echoes_the_key_is_not_quoted() -> None:
 
 
 def test_a_failure_before_any_request_names_its_provider() -> None:
-    task = Task(providers.get("yqcloud"), lambda *_: None, HANDLE, frozenset())  # type: ignore[arg-type]  # not called
+    task = Task(providers.get("yqcloud"), frozenset(), HANDLE)
     error = UsageError("no")
 
     task.blame(error, None)
@@ -477,7 +469,7 @@ def test_images_are_asked_of_every_provider_given() -> None:
 
 
 def test_events_become_chunks() -> None:
-    chunks = chunks_of([TextDelta("a"), FinalText("a"), Title("T")], "m")
+    chunks = [*as_chunks("m")([TextDelta("a"), FinalText("a"), Title("T")])]
 
     assert chunks == [
         Chunk([ChunkChoice(Delta("a"))], "m"),
@@ -485,40 +477,64 @@ def test_events_become_chunks() -> None:
     ]
 
 
+class Listener(Transport):
+    """A transport that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.secrets: list[str] = []
+        self.calls: list[dict[str, Any]] = []
+
+    def add_secret(self, value: str) -> None:
+        self.secrets.append(value)
+
+    def note_call(self, provider: providers.Provider, call: Mapping[str, Any], ids: Ids) -> None:
+        self.calls.append({**call})
+
+
 def test_a_recorder_is_told_the_keys() -> None:
-    class Recorder:
-        def __init__(self) -> None:
-            self.secrets: list[str] = []
+    recorder = Listener()
 
-        def add_secret(self, secret: str) -> None:
-            self.secrets.append(secret)
-
-    recorder = Recorder()
-
-    register_secrets(recorder, settings(["yqcloud", providers.get("openai", api_key=KEY)]))
-    register_secrets(recorder, settings("amigo", api_key="other-key"))
-    register_secrets(object(), settings("yqcloud"))
+    settings(["yqcloud", providers.get("openai", api_key=KEY)], transport=recorder)
+    settings("amigo", api_key="other-key", transport=recorder)
 
     assert recorder.secrets == [KEY, "other-key"]
 
 
 def test_a_recorder_is_told_all_that_makes_the_call_again() -> None:
-    class Recorder:
-        calls: ClassVar[list[dict[str, Any]]] = []
-
-        def note_call(self, provider: providers.Provider, call: dict[str, Any], ids: Ids) -> None:
-            self.calls.append(call)
-
-    found = settings(providers.get("yqcloud", model="gpt-4"), transport=Recorder())
+    recorder = Listener()
+    found = settings(providers.get("yqcloud", model="gpt-4"), transport=recorder)
     [task] = found.chat_tasks(
         "Hi", None, stream=True, conversation=None, ignore_unsupported=True, options={"seed": 1}
     )
     task.start()
 
-    [call] = Recorder.calls
+    [call] = recorder.calls
     assert call.pop("messages") == (Message("user", "Hi"),)
     assert call.pop("conversation") is None
     assert call == {"model": "gpt-4", "stream": True, "seed": 1, "ignore_unsupported": True}
+
+
+@pytest.mark.parametrize("messages", [[], "", [{"role": "user", "content": ""}]], ids=["none", "text", "one"])
+def test_what_the_caller_did_wrong_is_said_before_anybody_is_asked(messages: Any) -> None:
+    with Client(["yqcloud", "autonomous"]) as client, pytest.raises(UsageError) as caught:
+        client.chat.completions.create(messages)
+
+    assert (caught.value.provider, caught.value.errors) == (None, ())
+
+
+@pytest.mark.parametrize("place", ["nothing_here", "no.such.module:make", "g4fsdk:nothing", "json:"])
+def test_an_environment_that_names_no_transport_is_refused(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4FSDK_TRANSPORT", place)
+
+    with pytest.raises(UsageError, match=r"G4FSDK_TRANSPORT must be like package\.module:function"):
+        Client("yqcloud")
+
+
+def test_an_object_that_makes_no_adapter_is_no_transport() -> None:
+    with pytest.raises(UsageError, match=r"transport= takes a Recorder or Replay.*not object"):
+        Client("yqcloud", transport=object())  # type: ignore[arg-type]  # what a mistake looks like
 
 
 def test_an_echoed_key_is_not_quoted_from_a_stream() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from g4fsdk import Request, Response
-from g4fsdk._client.redirects import addressed, redirected
+from g4fsdk._client.sending import addressed, redirected
 
 POST = Request("POST", "https://x.example/v1/chat", {"Authorization": "Bearer key"}, b"body")
 GET = Request("GET", "https://x.example/v1/models", {"Authorization": "Bearer key"})

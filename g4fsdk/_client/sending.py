@@ -1,0 +1,128 @@
+"""What both clients decide about one request: where it goes, what no answer means, and a whole answer."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from g4fsdk._core.flow.provider import is_success
+from g4fsdk._core.framing.parser import MAX_BYTES
+from g4fsdk._core.model.errors import (
+    DeadlineError,
+    G4FError,
+    IncompleteStreamError,
+    ProtocolError,
+    TransportError,
+    UsageError,
+)
+from g4fsdk._core.model.http import Request, Response
+from g4fsdk._core.model.redact import redact_url
+
+MAX_REDIRECTS = 5
+_KEEP_METHOD = frozenset({307, 308})
+_GET_ONLY = frozenset({301, 302, 303})
+
+
+# --- Where it goes ---
+
+
+def addressed(request: Request) -> Request:
+    """Return *request* with the password in its address, if there is one, as a header instead.
+
+    A key wins over it. Left to the libraries, one would let the password win and log it, the other drop it.
+    """
+    parts = urlsplit(request.url)
+    userinfo, at, place = parts.netloc.rpartition("@")
+    if not at:
+        return request
+    headers = dict(request.headers)
+    if "authorization" not in {name.lower() for name in headers}:
+        headers["Authorization"] = f"Basic {b64encode(unquote(userinfo).encode()).decode()}"
+    return replace(request, url=parts._replace(netloc=place).geturl(), headers=headers)
+
+
+def redirected(request: Request, response: Response) -> Request | None:
+    """Return *request* at its new place, or None when it may not or cannot follow.
+
+    Followed are redirects within one host, from http to https included: key, cookies and body go along.
+    Another host is refused, and so is one that would turn a POST into a GET.
+
+    Source: RFC 9110, 15.4.
+    """
+    location = response.header("location")
+    follows = response.status in _KEEP_METHOD or (response.status in _GET_ONLY and request.method == "GET")
+    if not location or not follows:
+        return None
+    try:
+        target = urljoin(request.url, location)
+        same = _same_service(urlsplit(request.url), urlsplit(target))
+    except ValueError:
+        return None
+    return replace(request, url=target) if same else None
+
+
+def _same_service(old: SplitResult, new: SplitResult) -> bool:
+    if old.hostname != new.hostname:
+        return False
+    if old.scheme == new.scheme:
+        return _port(old) == _port(new)
+    return (old.scheme, new.scheme) == ("http", "https") and (_port(old), _port(new)) == (80, 443)
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+# --- No answer; which classes of a library mean it, each shell knows ---
+
+
+def unsendable(words: str) -> UsageError:
+    """Return the error for a request that a library refuses to send, in its *words*."""
+    return UsageError(f"the request cannot be sent: {words}; check base_url, proxy and headers")
+
+
+def unanswered(words: str, url: str, *, sent: bool, repeatable: bool) -> TransportError:
+    """Return the error for a request without an answer; *sent*: it may have reached the service."""
+    return TransportError(
+        f"no answer from {redact_url(url)}: {words}; check the address, the network and any proxy",
+        sent=sent,
+        retryable=repeatable or not sent,
+    )
+
+
+def too_many_redirects() -> ProtocolError:
+    return ProtocolError(f"more than {MAX_REDIRECTS} redirects in a row; check base_url")
+
+
+# --- A whole answer ---
+
+
+class WholeAnswer:
+    """Collects the body that follows *head*: the answer to a request that is not streamed."""
+
+    def __init__(self, head: Response) -> None:
+        self._head = head
+        self._body = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes. Raises ProtocolError when there are too many."""
+        self._body += data
+        if len(self._body) > MAX_BYTES:
+            raise ProtocolError(
+                f"the answer to a set-up request is longer than {MAX_BYTES} bytes",
+                excerpt=bytes(self._body[:200]),
+            )
+
+    def response(self) -> Response:
+        head = self._head
+        return Response(head.status, head.headers, bytes(self._body), head.received_at)
+
+    def cut(self, error: G4FError) -> G4FError | None:
+        """Say that the body broke off with *error*; return what that means, None if the status said all."""
+        if isinstance(error, DeadlineError):
+            return error
+        if not is_success(self._head):
+            return None
+        words = f"the connection broke in mid-answer ({error.message}); ask again"
+        return IncompleteStreamError(words, retryable=True)
