@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from benchmarks._peers import first_missing
-from g4fsdk.bench._contenders import Contender, WrongTextError, check
-from g4fsdk.bench._timing import Clock, Samples, alternate
+from g4fsdk.bench.contenders import Contender, WrongTextError, check
+from g4fsdk.bench.timing import Samples, Timer, alternate
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Bench:
         units: int,
         contenders: Sequence[Contender | tuple[str, str]],
         text: str,
-        clock: Clock = time.process_time,
+        clock: Timer = time.process_time,
     ) -> Table:
         """Check *contenders* against *text*, time them, print and keep the table.
 
@@ -139,7 +139,7 @@ class Bench:
         self,
         found: Table,
         runs: Mapping[str, Callable[[], object]],
-        clock: Clock = time.perf_counter,
+        clock: Timer = time.perf_counter,
         rounds: int | None = None,
     ) -> Table:
         """Time *runs*, print and keep the table; *rounds* is how often each runs at least."""

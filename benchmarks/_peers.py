@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from g4fsdk.bench._contenders import Contender
+from g4fsdk.bench.contenders import Contender
 
 Items: TypeAlias = Callable[[Sequence[bytes]], Iterable[Any]]
 TextOf: TypeAlias = Callable[[Any], str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import _peers, corpora
 from benchmarks._bench import Bench, Table
-from g4fsdk.bench._contenders import (
+from g4fsdk.bench.contenders import (
     FLOOR,
     OURS,
     PLAIN,

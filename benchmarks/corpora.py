@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from g4fsdk.bench._corpora import (
+from g4fsdk.bench.corpora import (
     CUTS,
     EVENTS,
     SSE,
@@ -17,7 +17,7 @@ from g4fsdk.bench._corpora import (
     text,
     tokens,
 )
-from g4fsdk.bench._recorded import Answer, answers
+from g4fsdk.bench.recorded import Answer, answers
 
 __all__ = [
     "CASSETTES",

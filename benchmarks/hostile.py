@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from benchmarks import _peers, corpora
 from benchmarks._bench import Bench
 from g4fsdk import G4FError
-from g4fsdk.bench._timing import slope
+from g4fsdk.bench.timing import slope
 from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
 
 OURS = "g4fsdk"

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import _peers, corpora
 from benchmarks._bench import Bench
-from g4fsdk.bench._contenders import (
+from g4fsdk.bench.contenders import (
     CODECS,
     FLOOR,
     OURS,

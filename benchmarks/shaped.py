@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import _clients, corpora
 from benchmarks._bench import Bench
-from g4fsdk.bench._contenders import Contender
+from g4fsdk.bench.contenders import Contender
 
 BLOCKING, AWAITED = "g4fsdk Client", "g4fsdk AsyncClient"
 OPENAI, ASYNC_OPENAI = "openai OpenAI", "openai AsyncOpenAI"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import corpora
-from g4fsdk.bench._contenders import (
+from g4fsdk.bench.contenders import (
     Contender,
     check,
     lines_floor,

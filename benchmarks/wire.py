@@ -17,7 +17,7 @@ from benchmarks import _clients, corpora
 from benchmarks._bench import Bench, Table
 from benchmarks.server import Server
 from g4fsdk import AsyncClient, Client
-from g4fsdk.bench._contenders import Contender, text_of
+from g4fsdk.bench.contenders import Contender, text_of
 from g4fsdk.parsers import SSEParser
 
 CLIENT, ASYNC_CLIENT = "g4fsdk Client.stream", "g4fsdk AsyncClient.stream"

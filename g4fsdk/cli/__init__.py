@@ -20,7 +20,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an answer may hold what the terminal can't show
     try:
-        from g4fsdk.cli._app import app
+        from g4fsdk.cli.app import app
 
         app(prog_name="g4fsdk")
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ from benchmarks import _report, corpora
 from benchmarks.__main__ import PARTS, run
 from benchmarks._bench import Bench, Scale
 from g4fsdk import UsageError
-from g4fsdk.bench._contenders import (
+from g4fsdk.bench.contenders import (
     Contender,
     WrongTextError,
     check,
@@ -24,8 +24,8 @@ from g4fsdk.bench._contenders import (
     text_floor,
     text_parser,
 )
-from g4fsdk.bench._measure import generated, recorded
-from g4fsdk.bench._timing import alternate, slope
+from g4fsdk.bench.measure import generated, recorded
+from g4fsdk.bench.timing import alternate, slope
 from g4fsdk.testing import Interaction, RecordedRequest, RecordedResponse
 from tests.support.command_line import delta, openai_cassette
 from tests.support.command_line import run as command
@@ -181,7 +181,7 @@ def test_recorded_answers_are_found_and_played(name: str) -> None:
 
 
 def test_recordings_of_other_tools_are_read_by_their_bytes() -> None:
-    from g4fsdk.bench._recorded import answers
+    from g4fsdk.bench.recorded import answers
     from g4fsdk.testing import Cassette
 
     cassette = Cassette.load(FOLDER / "autonomous" / "normal.yaml")
@@ -193,7 +193,7 @@ def test_recordings_of_other_tools_are_read_by_their_bytes() -> None:
 
 @pytest.mark.parametrize("provider", ["openai", ""])
 def test_a_list_of_models_is_no_answer(provider: str) -> None:
-    from g4fsdk.bench._recorded import answers
+    from g4fsdk.bench.recorded import answers
 
     cassette = openai_cassette(delta(content="x"))
     cassette.metadata["provider"] = provider

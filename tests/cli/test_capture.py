@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from g4fsdk import Client, Ids, Message
-from g4fsdk.cli._capture import run_program
+from g4fsdk.cli.capture import run_program
 from g4fsdk.providers import OpenAI, Yqcloud
 from g4fsdk.testing import Cassette, Recorder, ReplayServer
 from g4fsdk.testing._record import capture as _capture
@@ -99,7 +99,7 @@ def test_a_command_of_ours_can_be_captured(before: list[str], monkeypatch: pytes
         seen.append(command)
         return 0
 
-    monkeypatch.setattr("g4fsdk.cli._capture.run_program", run_program)
+    monkeypatch.setattr("g4fsdk.cli.capture.run_program", run_program)
 
     run("capture", *before, "chat", "Hi", "-p", "yqcloud")
 

@@ -10,10 +10,11 @@ from typer.testing import Result
 
 from g4fsdk import Completion, Image, TextDelta
 from g4fsdk._core.model.completions import AssistantMessage, Choice
-from g4fsdk.cli import _chat, _output
-from g4fsdk.cli._prompt import read_prompt
-from g4fsdk.cli._show import Style, TextPrinter, show_completion
-from g4fsdk.cli._target import Target
+from g4fsdk.cli import chat as chat_command
+from g4fsdk.cli import output
+from g4fsdk.cli.options import read_prompt
+from g4fsdk.cli.show import Style, TextPrinter, show_completion
+from g4fsdk.cli.target import Target
 from g4fsdk.testing import Cassette, ReplayServer
 from tests.support.command_line import ANSWER, delta, openai_cassette, replay, run
 
@@ -226,7 +227,7 @@ def test_ctrl_c_is_130_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_chat, "ask", interrupted)
+    monkeypatch.setattr(chat_command, "ask", interrupted)
 
     result = run("chat", "-p", "yqcloud", "Hi")
 
@@ -237,6 +238,6 @@ def test_a_terminal_gets_no_control_codes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    _output.write("a\x1b]52;c;x\x07b\tc\n\x9b31m")
+    output.write("a\x1b]52;c;x\x07b\tc\n\x9b31m")
 
     assert capsys.readouterr().out == "a]52;c;xb\tc\n31m"

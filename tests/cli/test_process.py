@@ -135,7 +135,7 @@ def test_importing_it_imports_nothing() -> None:
 
 def test_help_loads_no_http_library() -> None:
     code = (
-        "import sys; from g4fsdk.cli._app import app; print({'requests', 'httpx', 'vcr'} & set(sys.modules))"
+        "import sys; from g4fsdk.cli.app import app; print({'requests', 'httpx', 'vcr'} & set(sys.modules))"
     )
 
     assert python(code).stdout == "set()\n"

@@ -10,7 +10,7 @@ import typer
 
 from g4fsdk._core.decoding.images import address_of
 from g4fsdk._core.model.events import Event, ReasoningDelta, TextDelta
-from g4fsdk.cli._output import (
+from g4fsdk.cli.output import (
     plain,
     say,
     write,

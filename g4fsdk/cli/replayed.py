@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli._output import say
-from g4fsdk.cli._prompt import as_messages
-from g4fsdk.cli._target import Target
+from g4fsdk.cli.options import as_messages
+from g4fsdk.cli.output import say
+from g4fsdk.cli.target import Target
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import base_url_of
@@ -30,14 +30,14 @@ _LIVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class ReplayedCall:
     """A recording at *name*: a path, or `demo` for the one inside this package."""
 
     name: str
     cassette: Cassette
 
     @classmethod
-    def load(cls, name: str) -> Rehearsal:
+    def load(cls, name: str) -> ReplayedCall:
         """Raises CassetteError for a file that is no cassette, OSError for one that can't be read."""
         if name != DEMO:
             return cls(name, Cassette.load(Path(name)))

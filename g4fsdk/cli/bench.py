@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk.cli import _options as options
-from g4fsdk.cli._output import say, write_document, write_table
+from g4fsdk.cli import options
+from g4fsdk.cli.output import say, write_document, write_table
 
 
 def bench(
@@ -33,16 +33,16 @@ def bench(
     The floor is msgspec's own decode of the same events, cut apart beforehand; for text, the decoder of
     the standard library. 1.00 is as fast as that. Compare figures of one run only.
     """
-    from g4fsdk.bench import _corpora, _measure, _recorded
+    from g4fsdk.bench import corpora, measure, recorded
     from g4fsdk.testing._cassette.cassette import Cassette
 
     if cassette is None:
-        events = min(_corpora.EVENTS, max(100, int(seconds * 100_000)))
-        figures = [*_measure.generated(seconds, events)]
+        events = min(corpora.EVENTS, max(100, int(seconds * 100_000)))
+        figures = [*measure.generated(seconds, events)]
     else:
-        found = _recorded.answers(Cassette.load(cassette))
-        megabytes = min(_recorded.MEGABYTES, seconds * 20)
-        figures = [*_measure.recorded(found, seconds, megabytes)]
+        found = recorded.answers(Cassette.load(cassette))
+        megabytes = min(recorded.MEGABYTES, seconds * 20)
+        figures = [*measure.recorded(found, seconds, megabytes)]
     if as_json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         write_document({**machine, "figures": [figure.as_document() for figure in figures]})

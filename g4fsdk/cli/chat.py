@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from g4fsdk.cli import _options as options
-from g4fsdk.cli._prompt import as_messages, read_prompt
-from g4fsdk.cli._show import Style, ask
-from g4fsdk.cli._target import Target
+from g4fsdk.cli import options
+from g4fsdk.cli.options import as_messages, read_prompt
+from g4fsdk.cli.show import Style, ask
+from g4fsdk.cli.target import Target
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
@@ -59,7 +59,7 @@ def chat(
     settings = options.read_settings(option)
     style = Style(no_stream, as_json, show_reasoning)
     if replay is not None:
-        _rehearse(replay, options.read_pace(pace), target, style, prompt, system, settings)
+        _replay(replay, options.read_pace(pace), target, style, prompt, system, settings)
         return
     target = target.checked().with_model()
     call = {"messages": as_messages(read_prompt(prompt), system), **settings}
@@ -67,7 +67,7 @@ def chat(
         ask(client, call, style, stream=not no_stream)
 
 
-def _rehearse(
+def _replay(
     name: str,
     pace: Pace,
     target: Target,
@@ -76,14 +76,14 @@ def _rehearse(
     system: str | None,
     settings: dict[str, Any],
 ) -> None:
-    from g4fsdk.cli._image import show_images
-    from g4fsdk.cli._rehearsal import Rehearsal
+    from g4fsdk.cli.image import show_images
+    from g4fsdk.cli.replayed import ReplayedCall
 
-    rehearsal = Rehearsal.load(name)
-    call = rehearsal.call(prompt, system, settings | ({"model": target.model} if target.model else {}))
+    replayed = ReplayedCall.load(name)
+    call = replayed.call(prompt, system, settings | ({"model": target.model} if target.model else {}))
     stream = call.pop("stream", not style.whole)
-    with rehearsal.client(target, pace) as client:
-        rehearsal.announce()
+    with replayed.client(target, pace) as client:
+        replayed.announce()
         if "prompt" in call:
             show_images(client.images.generate(**call).data, as_json=style.as_json)
         else:

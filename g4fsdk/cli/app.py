@@ -10,14 +10,14 @@ import typer
 from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
-from g4fsdk.cli import _cassette
-from g4fsdk.cli._bench import bench
-from g4fsdk.cli._capture import capture
-from g4fsdk.cli._chat import chat
-from g4fsdk.cli._failures import exit_code
-from g4fsdk.cli._image import image
-from g4fsdk.cli._listing import models, providers
-from g4fsdk.cli._output import write
+from g4fsdk.cli import cassette
+from g4fsdk.cli.bench import bench
+from g4fsdk.cli.capture import capture
+from g4fsdk.cli.chat import chat
+from g4fsdk.cli.failures import exit_code
+from g4fsdk.cli.image import image
+from g4fsdk.cli.listing import models, providers
+from g4fsdk.cli.output import write
 
 
 class Commands(TyperGroup):
@@ -78,4 +78,4 @@ app.command()(providers)
 app.command()(models)
 app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
 app.command()(bench)
-app.add_typer(_cassette.app)
+app.add_typer(cassette.app)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-Clock: TypeAlias = Callable[[], float]
+Timer: TypeAlias = Callable[[], float]
 Run: TypeAlias = Callable[[], object]
 
 MIN_ROUNDS = 3
@@ -31,7 +31,7 @@ def alternate(
     *,
     seconds: float = 1.0,
     min_rounds: int = MIN_ROUNDS,
-    clock: Clock = time.process_time,
+    clock: Timer = time.process_time,
 ) -> dict[str, Samples]:
     """Run all of *runs* in turn, A B C A B C, each for about *seconds* in all, and return their times.
 
@@ -58,7 +58,7 @@ def _takes_part(number: int, wanted: int, most: int) -> bool:
     return (number + 1) * wanted // most > number * wanted // most
 
 
-def _timed(run: Run, clock: Clock) -> float:
+def _timed(run: Run, clock: Timer) -> float:
     start = clock()
     run()
     return clock() - start

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from g4fsdk.cli import _options as options
-from g4fsdk.cli._output import (
+from g4fsdk.cli import options
+from g4fsdk.cli.output import (
     plain,
     write,
     write_document,
     write_table,
 )
-from g4fsdk.cli._target import Target
+from g4fsdk.cli.target import Target
 
 
 def providers(as_json: options.AsJSON = False) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from g4fsdk._core.model.redact import redact_url
-from g4fsdk.cli import _options as options
-from g4fsdk.cli._findings import compare, load_for_use, report
-from g4fsdk.cli._output import (
+from g4fsdk.cli import options
+from g4fsdk.cli.findings import compare, load_for_use, report
+from g4fsdk.cli.output import (
     write,
     write_document,
     write_json_line,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from g4fsdk._core.framing.parser import Parser
-from g4fsdk.bench._contenders import (
+from g4fsdk.bench.contenders import (
     OURS,
     Contender,
     check,
@@ -19,7 +19,7 @@ from g4fsdk.bench._contenders import (
     text_floor,
     text_parser,
 )
-from g4fsdk.bench._corpora import (
+from g4fsdk.bench.corpora import (
     CUTS,
     EVENTS,
     SSE,
@@ -29,8 +29,8 @@ from g4fsdk.bench._corpora import (
     cut_name,
     text,
 )
-from g4fsdk.bench._recorded import MEGABYTES, Answer, feed
-from g4fsdk.bench._timing import MIN_ROUNDS, Samples, alternate
+from g4fsdk.bench.recorded import MEGABYTES, Answer, feed
+from g4fsdk.bench.timing import MIN_ROUNDS, Samples, alternate
 
 SECONDS = 0.3
 

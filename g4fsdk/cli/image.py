@@ -13,9 +13,9 @@ import typer
 from g4fsdk._core.decoding.images import address_of, media_type
 from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import Image
-from g4fsdk.cli import _options as options
-from g4fsdk.cli._output import write, write_document
-from g4fsdk.cli._target import Target
+from g4fsdk.cli import options
+from g4fsdk.cli.output import write, write_document
+from g4fsdk.cli.target import Target
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
 

@@ -21,7 +21,7 @@ from g4fsdk._core.framing.parser import Parser
 from g4fsdk._core.framing.sse import SSEParser
 from g4fsdk._core.framing.text import TextParser
 from g4fsdk._core.model.events import Event, ReasoningDelta, TextDelta
-from g4fsdk.bench._corpora import Corpus
+from g4fsdk.bench.corpora import Corpus
 
 
 @dataclass(frozen=True, slots=True)
