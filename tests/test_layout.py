@@ -31,6 +31,7 @@ ORDER = (
     "g4f",
     "testing._cassette",
     "testing._secrets",
+    "testing._traffic",
     "testing._replay",
     "testing._server",
     "testing._record",
@@ -177,7 +178,7 @@ HOUSE = {name: source for name, source in SOURCES.items() if name not in ("_core
     pytest.param(wrong_arrows, "_core.decoding.answer", "import g4fsdk._core.framing.sse", id="down"),
     pytest.param(wrong_arrows, "_client.task", "from g4fsdk.testing import Replay", id="client to harness"),
     pytest.param(wrong_arrows, "_client.task", "X = 'g4fsdk.testing._record.recorder'", id="by a string"),
-    pytest.param(wrong_arrows, "_client.clocks", "def f():\n import g4fsdk.cli._app", id="in a function"),
+    pytest.param(wrong_arrows, "_client.clocks", "def f():\n import g4fsdk.cli.app", id="in a function"),
     pytest.param(wrong_arrows, "_core.flow.provider", "from g4fsdk import Client", id="by a public name"),
     pytest.param(wrong_arrows, "testing._secrets.edits", "import g4fsdk.testing._replay.planned", id="rooms"),
     pytest.param(wrong_arrows, "_client.asynchronous.http", "import g4fsdk._client.blocking.http", id="twin"),
@@ -185,7 +186,7 @@ HOUSE = {name: source for name, source in SOURCES.items() if name not in ("_core
     pytest.param(impure_imports, "_core.model.chat", "import time", id="a clock in the core"),
     pytest.param(impure_imports, "providers.yqcloud", "def f():\n from os import environ", id="environment"),
     pytest.param(wrong_importers, "_client.task", "import requests", id="second importer"),
-    pytest.param(wrong_importers, "cli._chat", "import httpx", id="a command"),
+    pytest.param(wrong_importers, "cli.chat", "import httpx", id="a command"),
     pytest.param(wrong_importers, "testing._server.server", "import vcr", id="vcrpy in the harness"),
 ])  # fmt: skip
 def test_each_check_turns_red(check: Any, module: str, line: str) -> None:

@@ -46,8 +46,8 @@ import pytest
 from g4fsdk.testing._pytest.marked import (
     MARKER,
     MODES,
-    Booking,
-    book,
+    MarkedTest,
+    read_marker,
 )
 from g4fsdk.testing._pytest.sockets import SocketBlockedError as SocketBlockedError
 from g4fsdk.testing._pytest.sockets import SocketGuard as SocketGuard
@@ -58,11 +58,11 @@ if TYPE_CHECKING:
     from g4fsdk.testing._replay.replay import Replay
     from g4fsdk.testing._server.server import ReplayServer
 
-_BOOKING = pytest.StashKey[Booking]()
-_BOOKED = pytest.StashKey["tuple[Booking, Cassette]"]()
+_MARKED = pytest.StashKey[MarkedTest]()
+_SESSION = pytest.StashKey["tuple[MarkedTest, Cassette]"]()
 _WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
-_PLAYERS = pytest.StashKey[dict[str, Any]]()
-_PLAYED = ("g4f_replay", "g4f_server")
+_FIXTURES = pytest.StashKey[dict[str, Any]]()
+_CHECKED = ("g4f_replay", "g4f_server")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -92,11 +92,11 @@ def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
-def _g4f_booking(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> Booking:
+def _g4f_marked(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> MarkedTest:
     mode: Any = request.config.getoption("g4f_record")
     writers = request.config.stash[_WRITERS]
-    booking = request.node.stash[_BOOKING] = book(request.node, Path(g4f_cassette_dir), mode, writers)
-    return booking
+    marked = request.node.stash[_MARKED] = read_marker(request.node, Path(g4f_cassette_dir), mode, writers)
+    return marked
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
     """Sockets are blocked in marked tests that don't record; `allow` lets an address through."""
     guard = SocketGuard()
     is_marked = request.node.get_closest_marker(MARKER) is not None
-    if not is_marked or request.getfixturevalue("_g4f_booking").records:
+    if not is_marked or request.getfixturevalue("_g4f_marked").records:
         yield guard
         return
     with guard:
@@ -112,34 +112,34 @@ def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
 
 
 @pytest.fixture
-def _g4f_session(request: pytest.FixtureRequest, _g4f_booking: Booking) -> Cassette:
+def _g4f_session(request: pytest.FixtureRequest, _g4f_marked: MarkedTest) -> Cassette:
     from g4fsdk.testing._pytest.fixtures import load
 
-    session = load(_g4f_booking)
-    request.node.stash[_BOOKED] = _g4f_booking, session
+    session = load(_g4f_marked)
+    request.node.stash[_SESSION] = _g4f_marked, session
     return session
 
 
 @pytest.fixture
-def g4f_settings(_g4f_booking: Booking, _g4f_session: Cassette) -> dict[str, Any]:
+def g4f_settings(_g4f_marked: MarkedTest, _g4f_session: Cassette) -> dict[str, Any]:
     """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
     from g4fsdk.testing._pytest.fixtures import client_settings
 
-    return client_settings(_g4f_booking, _g4f_session)
+    return client_settings(_g4f_marked, _g4f_session)
 
 
 @pytest.fixture
 def g4f_replay(
-    _g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard, pytestconfig: pytest.Config
+    _g4f_marked: MarkedTest, _g4f_session: Cassette, g4f_sockets: SocketGuard, pytestconfig: pytest.Config
 ) -> Iterator[Replay]:
     """The recording as a transport; in the record modes it records what it has not got."""
     from g4fsdk.testing._pytest.fixtures import playing
-    from g4fsdk.testing._record.rerecord import RecordingReplay
+    from g4fsdk.testing._pytest.rerecord import RecordingReplay
 
-    with playing(_g4f_booking, _g4f_session) as replay:
+    with playing(_g4f_marked, _g4f_session) as replay:
         yield replay
     if isinstance(replay, RecordingReplay) and replay.recorder.was_answered:
-        pytestconfig.stash[_WRITERS][_g4f_booking.paths[0]] = _g4f_booking.nodeid
+        pytestconfig.stash[_WRITERS][_g4f_marked.paths[0]] = _g4f_marked.nodeid
 
 
 @pytest.fixture
@@ -166,12 +166,12 @@ def g4f_async_client(
 def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
     from g4fsdk.testing._pytest.fixtures import client_arguments
 
-    return client_arguments(settings, replay, request.node.stash.get(_BOOKED, None))
+    return client_arguments(settings, replay, request.node.stash.get(_SESSION, None))
 
 
 @pytest.fixture
 def g4f_server(
-    _g4f_booking: Booking, _g4f_session: Cassette, g4f_sockets: SocketGuard
+    _g4f_marked: MarkedTest, _g4f_session: Cassette, g4f_sockets: SocketGuard
 ) -> Iterator[ReplayServer]:
     """A server on loopback that plays the recording; the only address that sockets may reach."""
     from contextlib import suppress
@@ -180,7 +180,7 @@ def g4f_server(
     from g4fsdk.testing._pytest.fixtures import serving
 
     # What it was asked and had not got is reported with the outcome of the test itself.
-    with suppress(MismatchError), serving(_g4f_booking, _g4f_session) as server:
+    with suppress(MismatchError), serving(_g4f_marked, _g4f_session) as server:
         g4f_sockets.allow(server.url)
         yield server
 
@@ -191,14 +191,14 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Keep what is to be checked when the test has passed, the fixture being overridden or not."""
     value = yield
-    if fixturedef.argname in _PLAYED:
-        request.node.stash.setdefault(_PLAYERS, {})[fixturedef.argname] = value
+    if fixturedef.argname in _CHECKED:
+        request.node.stash.setdefault(_FIXTURES, {})[fixturedef.argname] = value
     return value
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.stash[_PLAYERS] = {}
+    item.stash[_FIXTURES] = {}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -216,37 +216,37 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _advice(item: pytest.Item) -> str:
-    booking = item.stash.get(_BOOKING, None)
-    return f"\n{booking.advice()}" if booking else ""
+    marked = item.stash.get(_MARKED, None)
+    return f"\n{marked.advice()}" if marked else ""
 
 
 def _mismatches(item: pytest.Item) -> Iterator[str]:
-    for player in item.stash[_PLAYERS].values():
+    for fixture in item.stash[_FIXTURES].values():
         from g4fsdk.testing._replay.replay import Replay
         from g4fsdk.testing._server.server import ReplayServer
 
-        if isinstance(player, Replay | ReplayServer):
-            yield from (f"{error}{_advice(item)}" for error in player.mismatches)
+        if isinstance(fixture, Replay | ReplayServer):
+            yield from (f"{error}{_advice(item)}" for error in fixture.mismatches)
 
 
 def _unplayed(item: pytest.Item) -> Iterator[str]:
-    for name, player in item.stash[_PLAYERS].items():
+    for name, fixture in item.stash[_FIXTURES].items():
         from g4fsdk.testing._cassette.errors import UnplayedError
         from g4fsdk.testing._replay.replay import Replay
         from g4fsdk.testing._server.server import ReplayServer
 
-        if isinstance(player, Replay | ReplayServer):
+        if isinstance(fixture, Replay | ReplayServer):
             try:
-                player.assert_all_played()
+                fixture.assert_all_played()
             except UnplayedError as error:
                 yield f"{name}: {error}{_advice(item)}"
 
 
 def _unrecorded(item: pytest.Item) -> Iterator[str]:
-    for name, player in item.stash[_PLAYERS].items():
-        from g4fsdk.testing._record.rerecord import RecordingReplay
+    for name, fixture in item.stash[_FIXTURES].items():
+        from g4fsdk.testing._pytest.rerecord import RecordingReplay
 
-        if isinstance(player, RecordingReplay) and (complaint := player.recorder.complaint()):
+        if isinstance(fixture, RecordingReplay) and (complaint := fixture.recorder.complaint()):
             yield f"{name}: {complaint}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from g4fsdk.cli._app import app
+from g4fsdk.cli.app import app
 from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
 from g4fsdk.testing._cassette.values import End
 from tests.support.players import FOLDER

@@ -21,15 +21,15 @@ from g4fsdk.testing import (
 )
 from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._cassette.wire_events import event_ends, wire_format
-from g4fsdk.testing._replay.clock import Clock
-from g4fsdk.testing._replay.faults import apply_faults
+from g4fsdk.testing._replay.arranged import damage
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 URL = "http://chat.test/api"
 SSE = [b"data: one\n", b"\ndata: two\n\n: ping\n\nda", b"ta: [DONE]\n\n"]
 LINES = [b'{"type":"status"}\n{"type":', b'"stream"}\n', b'{"type":"finalAnswer"}\n']
 
 
-class FakeClock(Clock):
+class FakeClock(MonotonicClock):
     """Time that passes only while somebody sleeps."""
 
     def __init__(self) -> None:
@@ -57,7 +57,11 @@ def session(*interactions: Interaction) -> Cassette:
 
 
 def damaged(cassette: Cassette, *faults: Fault) -> RecordedResponse:
-    return apply_faults(cassette, faults).interactions[-1].response
+    return played(cassette, *faults)[-1]
+
+
+def played(cassette: Cassette, *faults: Fault) -> list[RecordedResponse]:
+    return [answer.interaction().response for answer in damage(cassette, faults)]
 
 
 @pytest.mark.parametrize(
@@ -144,10 +148,10 @@ def test_a_challenge_page_replaces_the_answer() -> None:
 
 
 def test_statuses_come_before_the_answer() -> None:
-    cassette = apply_faults(session(), [Fault.status(503, 2, retry_after=1), Fault.status(429)])
+    answers = played(session(), Fault.status(503, 2, retry_after=1), Fault.status(429))
 
-    assert [one.response.status for one in cassette.interactions] == [503, 503, 429, 200]
-    assert ("Retry-After", "1") in cassette.interactions[0].response.headers
+    assert [answer.status for answer in answers] == [503, 503, 429, 200]
+    assert ("Retry-After", "1") in answers[0].headers
 
 
 def test_a_lasting_status_hides_the_answer() -> None:
@@ -210,9 +214,9 @@ def test_faults_compose_and_positions_stay_those_of_the_recording() -> None:
 def test_one_interaction_is_hit_and_the_recording_stays_as_it_is() -> None:
     cassette = session(recorded(SSE), recorded(LINES))
 
-    hit = apply_faults(cassette, [Fault.drop(at_byte=3, interaction=0)])
+    answers = played(cassette, Fault.drop(at_byte=3, interaction=0))
 
-    assert [one.response.body for one in hit.interactions] == [b"dat", b"".join(LINES)]
+    assert [answer.body for answer in answers] == [b"dat", b"".join(LINES)]
     assert cassette == session(recorded(SSE), recorded(LINES))
 
 
@@ -249,7 +253,7 @@ def test_a_fault_that_means_nothing_is_refused(make: Any) -> None:
 )
 def test_a_fault_that_does_not_fit_the_recording_is_refused(fault: Fault) -> None:
     with pytest.raises(ValueError, match="has"):
-        apply_faults(session(), [fault])
+        played(session(), fault)
 
 
 def test_faults_are_values() -> None:

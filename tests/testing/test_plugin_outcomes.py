@@ -189,7 +189,7 @@ def test_the_full_trace_is_there_for_those_who_want_it(shop: Project) -> None:
             list(g4f_client.chat.completions.create("Something else.", stream=True))
     """)
 
-    shop.run("--full-trace").stdout.fnmatch_lines(["*queue.py:*: MismatchError"])
+    shop.run("--full-trace").stdout.fnmatch_lines(["*answers.py:*: MismatchError"])
 
 
 def test_code_under_test_stays_in_the_trace_of_a_mismatch(shop: Project) -> None:

@@ -33,10 +33,10 @@ from g4fsdk.testing import (
 )
 from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
 from g4fsdk.testing._cassette.values import End
-from g4fsdk.testing._record.exchange import Tape
-from g4fsdk.testing._record.on_requests import TapedRaw
-from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._record.exchange import RecordingExchange
+from g4fsdk.testing._record.on_requests import RecordingRaw
 from g4fsdk.testing._secrets import scrub as _scrub
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
 ENDS: list[End] = ["complete", "truncated", "reset", "timeout"]
@@ -149,7 +149,7 @@ def test_a_given_provenance_is_kept(tmp_path: Path) -> None:
     assert Cassette.load(tmp_path / "one.yaml").metadata["provenance"] == "recorded from the live service"
 
 
-class StepClock(Clock):
+class StepClock(MonotonicClock):
     """A clock that is moved by hand."""
 
     def __init__(self) -> None:
@@ -286,30 +286,30 @@ def raw_response(body: Any, headers: dict[str, str], **options: Any) -> Any:
     return urllib3.HTTPResponse(body, headers, 200, preload_content=False, **options)
 
 
-def tape_for(headers: list[tuple[str, str]]) -> Tape:
-    tape = Tape(RecordedRequest("GET", "http://chat.test/"), Clock())
-    tape.answered(200, "OK", headers, "1.1")
-    return tape
+def exchange_for(headers: list[tuple[str, str]]) -> RecordingExchange:
+    exchange = RecordingExchange(RecordedRequest("GET", "http://chat.test/"), MonotonicClock())
+    exchange.answered(200, "OK", headers, "1.1")
+    return exchange
 
 
 @pytest.mark.parametrize("decoded", [True, False])
 def test_a_coded_body_of_requests_is_stored_plain(decoded: bool) -> None:
     headers = {"content-encoding": "gzip"}
-    tape = tape_for(list(headers.items()))
+    exchange = exchange_for(list(headers.items()))
     coded = gzip.compress(b"plain text")
 
-    read = TapedRaw(raw_response(io.BytesIO(coded), headers), tape).read(decode_content=decoded)
+    read = RecordingRaw(raw_response(io.BytesIO(coded), headers), exchange).read(decode_content=decoded)
 
     assert read == (b"plain text" if decoded else coded)
-    assert tape.interaction().response.body == b"plain text"
+    assert exchange.interaction().response.body == b"plain text"
 
 
 def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
-    tape = tape_for([("Content-Encoding", "gzip")])
+    exchange = exchange_for([("Content-Encoding", "gzip")])
 
-    tape.heard(b"no gzip", is_coded=True)
+    exchange.heard(b"no gzip", is_coded=True)
 
-    assert tape.interaction().response.body == b"no gzip"
+    assert exchange.interaction().response.body == b"no gzip"
 
 
 @pytest.mark.parametrize(
@@ -379,11 +379,11 @@ def test_a_body_of_known_length_that_was_read_is_complete(tmp_path: Path, length
 
 
 def test_a_body_of_known_length_is_complete_for_requests_too() -> None:
-    tape = tape_for([])
+    exchange = exchange_for([])
 
-    TapedRaw(raw_response(io.BytesIO(b"12345"), {"content-length": "5"}), tape).read(5)
+    RecordingRaw(raw_response(io.BytesIO(b"12345"), {"content-length": "5"}), exchange).read(5)
 
-    assert tape.interaction().response.end == "complete"
+    assert exchange.interaction().response.end == "complete"
 
 
 class Silent(httpx.AsyncBaseTransport):

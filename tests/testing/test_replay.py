@@ -31,13 +31,13 @@ from g4fsdk.testing import (
     UnplayedError,
 )
 from g4fsdk.testing._cassette.values import End
-from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 URL = "http://chat.test/api"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
 
 
-class FakeClock(Clock):
+class FakeClock(MonotonicClock):
     """Time that passes only while somebody sleeps."""
 
     def __init__(self) -> None:

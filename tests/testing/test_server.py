@@ -27,7 +27,7 @@ from g4fsdk.testing import (
     UnplayedError,
 )
 from g4fsdk.testing._cassette.values import End
-from g4fsdk.testing._replay import queue as _playlist
+from g4fsdk.testing._replay import answers as _answers
 from g4fsdk.testing._server import server as _server
 from g4fsdk.testing._server.server import serve_forever
 
@@ -309,7 +309,7 @@ def test_interactions_can_be_used_again() -> None:
 def test_a_server_that_runs_for_ever_does_not_grow(
     monkeypatch: pytest.MonkeyPatch, reuse: bool, count: int
 ) -> None:
-    for module in (_playlist, _server):
+    for module in (_answers, _server):
         monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     with suppress(MismatchError), ReplayServer(cassette(), reuse=reuse) as server:
         for number in range(3):

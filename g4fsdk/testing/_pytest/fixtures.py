@@ -15,14 +15,14 @@ from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.services import base_url_of
 from g4fsdk.testing._cassette.sources import load_sessions
-from g4fsdk.testing._record.rerecord import RecordingReplay, Rerecorder
+from g4fsdk.testing._pytest.rerecord import RecordingReplay, Rerecorder
 from g4fsdk.testing._replay.replay import Replay
 from g4fsdk.testing._server.server import ReplayServer
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from g4fsdk.testing._pytest.marked import Booking
+    from g4fsdk.testing._pytest.marked import MarkedTest
 
 _DICE = random.SystemRandom()
 _SEEDS = 1_000_000_000
@@ -37,55 +37,55 @@ class AtOnce(Retries):
         return 0.0
 
 
-def load(booking: Booking) -> Cassette:
+def load(marked: MarkedTest) -> Cassette:
     """Return what is recorded already, as one session; an empty one when that is still to come.
 
     A new recording gets ids of its own, since services remember those that they have seen.
     """
-    booking.check_found()
-    session = Cassette() if booking.missing else _one_session(booking)
-    if booking.records_anew:
+    marked.check_found()
+    session = Cassette() if marked.missing else _one_session(marked)
+    if marked.records_anew:
         return Cassette(session.interactions, {**session.metadata, "ids_seed": _DICE.randrange(_SEEDS)})
     return session
 
 
-def _one_session(booking: Booking) -> Cassette:
-    first, *more = [session for path in booking.paths for session in load_sessions(path)]
+def _one_session(marked: MarkedTest) -> Cassette:
+    first, *more = [session for path in marked.paths for session in load_sessions(path)]
     interactions = [interaction for session in (first, *more) for interaction in session.interactions]
     return Cassette(interactions, first.metadata)
 
 
 @contextmanager
-def playing(booking: Booking, cassette: Cassette) -> Iterator[Replay]:
+def playing(marked: MarkedTest, cassette: Cassette) -> Iterator[Replay]:
     """Play *cassette*, and in a record mode record what has to be recorded; it is written on leaving."""
-    if not booking.records:
-        yield Replay(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
+    if not marked.records:
+        yield Replay(cassette, pace=marked.pace, cuts=marked.cuts, faults=marked.faults)
         return
-    before = cassette if booking.mode == "new" else Cassette()
-    how = f"pytest --g4f-record={booking.mode}"
+    before = cassette if marked.mode == "new" else Cassette()
+    how = f"pytest --g4f-record={marked.mode}"
     seed = cassette.metadata.get("ids_seed")
-    with Rerecorder(booking.paths[0], before, ids_seed=seed, how=how) as recorder:
-        yield RecordingReplay(before, recorder, pace=booking.pace, cuts=booking.cuts)
+    with Rerecorder(marked.paths[0], before, ids_seed=seed, how=how) as recorder:
+        yield RecordingReplay(before, recorder, pace=marked.pace, cuts=marked.cuts)
 
 
-def serving(booking: Booking, cassette: Cassette) -> ReplayServer:
+def serving(marked: MarkedTest, cassette: Cassette) -> ReplayServer:
     """Return a server of *cassette*, which is not started yet."""
-    return ReplayServer(cassette, pace=booking.pace, cuts=booking.cuts, faults=booking.faults)
+    return ReplayServer(cassette, pace=marked.pace, cuts=marked.cuts, faults=marked.faults)
 
 
-def client_settings(booking: Booking, cassette: Cassette) -> dict[str, Any]:
+def client_settings(marked: MarkedTest, cassette: Cassette) -> dict[str, Any]:
     """Return the arguments with which a client asks as the recorded one did.
 
     What is recorded anew is asked of whom the project says, if it does: see `client_arguments`.
     """
     said = cassette.metadata
     seed = said.get("ids_seed")
-    provider = said.get("provider") or _provider_of(booking)
+    provider = said.get("provider") or _provider_of(marked)
     settings = {
         "provider": provider,
-        **({} if booking.records_anew else _whom(cassette, provider or "")),
+        **({} if marked.records_anew else _whom(cassette, provider or "")),
         "ids": None if seed is None else Ids.seeded(seed),
-        "retries": AtOnce() if booking.pace == "instant" and not booking.records else None,
+        "retries": AtOnce() if marked.pace == "instant" and not marked.records else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -97,12 +97,12 @@ def _whom(cassette: Cassette, provider: str) -> dict[str, Any]:
 
 
 def client_arguments(
-    settings: Mapping[str, Any], replay: Replay, booked: tuple[Booking, Cassette] | None
+    settings: Mapping[str, Any], replay: Replay, played: tuple[MarkedTest, Cassette] | None
 ) -> dict[str, Any]:
     """Return *settings*, which may be the project's, with *replay* as the transport.
 
-    *booked* is what is played. It is asked for at the address that was recorded; what is recorded anew, at
-    that of *settings*, else again at the recorded one.
+    *played* is the test and its recording, which is asked for at the address that was recorded; what is
+    recorded anew, at that of *settings*, else again at the recorded one.
     """
     if not settings.get("provider"):
         pytest.fail(
@@ -111,20 +111,20 @@ def client_arguments(
             pytrace=False,
         )
     given = {**settings, "transport": replay}
-    if booked is None:
+    if played is None:
         return given
-    booking, cassette = booked
+    marked, cassette = played
     if not isinstance(settings["provider"], str):  # providers made by the project know their own
         recorded = _whom(cassette, cassette.metadata.get("provider") or "")
         return {name: value for name, value in given.items() if recorded.get(name) != value}
     recorded = _whom(cassette, settings["provider"])
-    if booking.records_anew:
+    if marked.records_anew:
         return {**recorded, **given}
     if "base_url" in given and "base_url" in recorded:
         given["base_url"] = recorded["base_url"]
     return given
 
 
-def _provider_of(booking: Booking) -> str | None:
-    folder = booking.paths[0].parent.name
+def _provider_of(marked: MarkedTest) -> str | None:
+    folder = marked.paths[0].parent.name
     return folder if folder in providers.PROVIDERS else None

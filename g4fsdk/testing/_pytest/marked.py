@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
+    from g4fsdk.testing._replay.arranged import Cuts
     from g4fsdk.testing._replay.faults import Fault
-    from g4fsdk.testing._replay.planned import Cuts, Pace
+    from g4fsdk.testing._replay.planned import Pace
 
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
@@ -21,7 +22,7 @@ MODES: tuple[Mode, ...] = ("none", "once", "new", "all")
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class MarkedTest:
     """The recordings of one test.
 
     *is_served* says that they are played over a socket. *nodeid* is the test, as pytest takes it on its
@@ -90,7 +91,7 @@ class Booking:
         return f"record it with: pytest --g4f-record=once {shlex.quote(self.nodeid)}"
 
 
-def book(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Path, str]) -> Booking:
+def read_marker(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Path, str]) -> MarkedTest:
     """Return what the marker of *item* asks for; *folder* is where names are looked up.
 
     *writers* are the tests that recorded something in this run.
@@ -99,11 +100,11 @@ def book(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Path, str
     if marker is None:
         _fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
     try:
-        booking = _read(item, folder, mode, *marker.args, **marker.kwargs)
+        marked = _read(item, folder, mode, *marker.args, **marker.kwargs)
     except TypeError as error:
         _fail(f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=): {error}")
-    writer = writers.get(booking.paths[0], "") if booking.may_record else ""
-    return replace(booking, writer=writer) if writer != item.nodeid else booking
+    writer = writers.get(marked.paths[0], "") if marked.may_record else ""
+    return replace(marked, writer=writer) if writer != item.nodeid else marked
 
 
 def _read(
@@ -115,10 +116,10 @@ def _read(
     pace: Pace = "instant",
     cuts: Cuts = "recorded",
     faults: Sequence[Fault] = (),
-) -> Booking:
+) -> MarkedTest:
     paths = tuple(folder / _file(name) for name in names)
     is_served = "g4f_server" in getattr(item, "fixturenames", ())
-    return Booking(paths, pace, cuts, tuple(faults), mode, is_served, item.nodeid)
+    return MarkedTest(paths, pace, cuts, tuple(faults), mode, is_served, item.nodeid)
 
 
 def _file(name: str) -> str:

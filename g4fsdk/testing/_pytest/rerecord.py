@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import MismatchError
-from g4fsdk.testing._record.recorder import Recorder, _origin
+from g4fsdk.testing._record.recorder import Recorder, origin_of
 from g4fsdk.testing._replay.replay import Replay
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from g4fsdk._core.flow.provider import Provider
     from g4fsdk._core.model.chat import Ids
-    from g4fsdk.testing._record.rerecord_httpx import PlayOrRecordTransport
-    from g4fsdk.testing._record.rerecord_requests import PlayOrRecordAdapter
-    from g4fsdk.testing._replay.planned import Cuts, Pace
+    from g4fsdk.testing._record.on_httpx import RecordingTransport
+    from g4fsdk.testing._record.on_requests import RecordingAdapter
+    from g4fsdk.testing._replay.arranged import Cuts
+    from g4fsdk.testing._replay.planned import Pace
 
 _UNANSWERED = (
     "nobody answered, so nothing was recorded; for a deadline, play the recording of an answer, damaged: "
@@ -72,7 +73,7 @@ class Rerecorder(Recorder):
         return Cassette([*self._before.interactions, *new.interactions], metadata)
 
     def _provenance(self, new: Cassette) -> str:
-        origins = dict.fromkeys(_origin(one.request.url) for one in new.interactions if one.response.status)
+        origins = dict.fromkeys(origin_of(one.request.url) for one in new.interactions if one.response.status)
         said = f"recorded by g4fsdk.testing ({self._how}); what answered: {', '.join(origins)}"
         before = str(self._before.metadata.get("provenance", ""))
         return before if said in before else f"{before}; then {said}" if before else said
@@ -107,16 +108,12 @@ class RecordingReplay(Replay):
 
     def requests_adapter(  # type: ignore[override]  # used as any adapter is
         self, inner: BaseAdapter | None = None
-    ) -> PlayOrRecordAdapter:
+    ) -> RecordingAdapter:
         """Return an adapter to mount on a `requests.Session`; *inner* sends."""
-        from g4fsdk.testing._record.rerecord_requests import PlayOrRecordAdapter
-
-        return PlayOrRecordAdapter(super().requests_adapter(), self.recorder.requests_adapter(inner))
+        return self.recorder.requests_adapter(inner, player=super().requests_adapter())
 
     def httpx_transport(  # type: ignore[override]  # used as any transport is
         self, inner: httpx.AsyncBaseTransport | None = None
-    ) -> PlayOrRecordTransport:
+    ) -> RecordingTransport:
         """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends what is async."""
-        from g4fsdk.testing._record.rerecord_httpx import PlayOrRecordTransport
-
-        return PlayOrRecordTransport(super().httpx_transport(), self.recorder, inner)
+        return self.recorder.httpx_transport(inner, player=super().httpx_transport())

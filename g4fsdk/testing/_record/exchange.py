@@ -11,18 +11,18 @@ from g4fsdk.testing._cassette.values import (
     RecordedRequest,
     RecordedResponse,
 )
-from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 AT_MS_DIGITS = 1  # schedulers are no more exact than that
 
 
-class Tape:
+class RecordingExchange:
     """Keeps what came for *request*, which is sent now.
 
     Until it is said how the body ended, the client has left it: whoever stops reading says nothing.
     """
 
-    def __init__(self, request: RecordedRequest, clock: Clock) -> None:
+    def __init__(self, request: RecordedRequest, clock: MonotonicClock) -> None:
         self._request = request
         self._clock = clock
         self._start = clock.now()

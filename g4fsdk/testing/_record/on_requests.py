@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -14,11 +14,12 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from g4fsdk._core.model.errors import DeadlineError
-from g4fsdk.testing._replay.requests_bodies import record_request
+from g4fsdk.testing._cassette.errors import MismatchError
+from g4fsdk.testing._traffic.sent import sent_by_requests
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette.values import End, Headers, RecordedRequest
-    from g4fsdk.testing._record.exchange import Tape
+    from g4fsdk.testing._record.exchange import RecordingExchange
 
 # What the end of a connection is called, by the first class found among an error and its causes.
 _ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
@@ -33,22 +34,31 @@ _ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSEr
 
 
 class RecordingAdapter(BaseAdapter):
-    """Sends requests through *inner* and keeps what comes."""
+    """Sends requests through *inner* and keeps what comes; what *player* has an answer for, it answers."""
 
-    def __init__(self, begin: Callable[[RecordedRequest], Tape], inner: BaseAdapter | None = None) -> None:
+    def __init__(
+        self,
+        begin: Callable[[RecordedRequest], RecordingExchange],
+        inner: BaseAdapter | None = None,
+        player: BaseAdapter | None = None,
+    ) -> None:
         super().__init__()
         self._begin = begin
         self._inner = inner or HTTPAdapter()
+        self._player = player
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Return what the inner adapter returns; see `requests.adapters.BaseAdapter.send`."""
-        tape = self._begin(record_request(request))
-        with _noting_the_end(tape):
+        """Return the recorded response, or the live one; see `requests.adapters.BaseAdapter.send`."""
+        if self._player is not None:
+            with suppress(MismatchError):
+                return self._player.send(request, *args, **options)
+        exchange = self._begin(sent_by_requests(request))
+        with _noting_the_end(exchange):
             response = self._inner.send(request, *args, **options)
         raw: Any = response.raw
         version = _VERSIONS.get(getattr(raw, "version", None) or 11, "1.1")
-        tape.answered(response.status_code, response.reason or "", _headers(response), version)
-        response.raw = TapedRaw(raw, tape)
+        exchange.answered(response.status_code, response.reason or "", _headers(response), version)
+        response.raw = RecordingRaw(raw, exchange)
         return response
 
     def close(self) -> None:
@@ -62,11 +72,11 @@ def _headers(response: requests.Response) -> Headers:
 
 
 @contextmanager
-def _noting_the_end(tape: Tape) -> Iterator[None]:
+def _noting_the_end(exchange: RecordingExchange) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        tape.ended(end_of(error))
+        exchange.ended(end_of(error))
         raise
 
 
@@ -86,12 +96,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-class TapedRaw:
+class RecordingRaw:
     """A urllib3 response whose bytes are kept while they are read; all else is the response's own."""
 
-    def __init__(self, raw: Any, tape: Tape) -> None:
+    def __init__(self, raw: Any, exchange: RecordingExchange) -> None:
         self._raw = raw
-        self._tape = tape
+        self._exchange = exchange
         self._note_length()
 
     def __getattr__(self, name: str) -> Any:
@@ -109,7 +119,7 @@ class TapedRaw:
     def data(self) -> bytes:
         data: bytes = self._raw.data
         self._keep(data, None)
-        self._tape.ended("complete")
+        self._exchange.ended("complete")
         return data
 
     def stream(self, amt: int | None = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
@@ -133,25 +143,25 @@ class TapedRaw:
         return urllib3.HTTPResponse.__iter__(self)  # type: ignore[arg-type]  # it uses nothing but stream()
 
     def _listen(self, pieces: Iterator[bytes], decode_content: bool | None) -> Iterator[bytes]:
-        with _noting_the_end(self._tape):
+        with _noting_the_end(self._exchange):
             for piece in pieces:
                 self._keep(piece, decode_content)
                 yield piece
-        self._tape.ended("complete")
+        self._exchange.ended("complete")
 
     def _read(self, read: Callable[..., bytes], amt: int | None, *args: Any, **kwargs: Any) -> bytes:
-        with _noting_the_end(self._tape):
+        with _noting_the_end(self._exchange):
             data = read(amt, *args, **kwargs)
         self._keep(data, args[0] if args else kwargs.get("decode_content"))
         if not data and amt != 0:
-            self._tape.ended("complete")
+            self._exchange.ended("complete")
         return data
 
     def _keep(self, data: bytes, decode_content: bool | None) -> None:
         is_decoded = self._raw.decode_content if decode_content is None else decode_content
-        self._tape.heard(data, is_coded=not is_decoded)
+        self._exchange.heard(data, is_coded=not is_decoded)
         self._note_length()
 
     def _note_length(self) -> None:
         if getattr(self._raw, "length_remaining", None) == 0:
-            self._tape.ended("complete")
+            self._exchange.ended("complete")

@@ -19,15 +19,15 @@ from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import LeakError
 from g4fsdk.testing._cassette.sources import ids_of_client
 from g4fsdk.testing._cassette.values import RecordedRequest
-from g4fsdk.testing._record.exchange import Tape
-from g4fsdk.testing._replay.clock import Clock
+from g4fsdk.testing._record.exchange import RecordingExchange
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 if TYPE_CHECKING:
     import httpx
     from requests.adapters import BaseAdapter
 
     from g4fsdk._core.flow.provider import Provider
-    from g4fsdk.testing._record.on_httpx import RecordingTransport
+    from g4fsdk.testing._record.on_httpx import BothWays, RecordingTransport
     from g4fsdk.testing._record.on_requests import RecordingAdapter
 
 _DICE = random.SystemRandom()
@@ -62,12 +62,12 @@ class Recorder(Transport):
         provenance: str = "",
         ids_seed: int | None = None,
         call: dict[str, Any] | None = None,
-        clock: Clock | None = None,
+        clock: MonotonicClock | None = None,
     ) -> None:
         self._path = Path(path)
-        self._clock = clock or Clock()
+        self._clock = clock or MonotonicClock()
         self._lock = threading.Lock()
-        self._tapes: list[Tape] = []
+        self._exchanges: list[RecordingExchange] = []
         self._secrets: set[str] = set()
         self._clients = 0
         self._ids: Ids | None = None  # of the call that is kept
@@ -120,31 +120,42 @@ class Recorder(Transport):
         with self._lock:
             self._secrets.add(value)
 
-    def requests_adapter(self, inner: BaseAdapter | None = None) -> RecordingAdapter:
-        """Return an adapter to mount on a `requests.Session`; *inner* sends, by default a new HTTPAdapter."""
+    def requests_adapter(
+        self, inner: BaseAdapter | None = None, *, player: BaseAdapter | None = None
+    ) -> RecordingAdapter:
+        """Return an adapter to mount on a `requests.Session`; *inner* sends, by default a new HTTPAdapter.
+
+        What *player*, the adapter of a `Replay`, has an answer for is neither sent nor recorded.
+        """
         from g4fsdk.testing._record.on_requests import RecordingAdapter
 
-        return RecordingAdapter(self._begin, inner)
+        return RecordingAdapter(self._begin, inner, player)
 
     def httpx_transport(
-        self, inner: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
+        self,
+        inner: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        *,
+        player: BothWays | None = None,
     ) -> RecordingTransport:
-        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends, else httpx's own."""
+        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends, else httpx's own.
+
+        What *player*, the transport of a `Replay`, has an answer for is neither sent nor recorded.
+        """
         from g4fsdk.testing._record.on_httpx import RecordingTransport
 
-        return RecordingTransport(self._begin, inner)
+        return RecordingTransport(self._begin, inner, player)
 
-    def _begin(self, request: RecordedRequest) -> Tape:
-        tape = Tape(request, self._clock)
+    def _begin(self, request: RecordedRequest) -> RecordingExchange:
+        exchange = RecordingExchange(request, self._clock)
         with self._lock:
-            self._tapes.append(tape)
-        return tape
+            self._exchanges.append(exchange)
+        return exchange
 
     def _recorded(self) -> Cassette:
         with self._lock:
-            interactions = [tape.interaction() for tape in self._tapes]
+            interactions = [exchange.interaction() for exchange in self._exchanges]
         metadata = {name: value for name, value in self.metadata.items() if value not in ("", None)}
-        origins = dict.fromkeys(_origin(one.request.url) for one in interactions)
+        origins = dict.fromkeys(origin_of(one.request.url) for one in interactions)
         said = f"recorded by g4fsdk.testing.Recorder; what answered: {', '.join(origins) or 'nothing'}"
         metadata.setdefault("provenance", said)
         return Cassette(interactions, metadata)
@@ -186,6 +197,7 @@ def _as_sent(call: Mapping[str, Any]) -> Any:
         return None
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of *url*, which may hold a password besides."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

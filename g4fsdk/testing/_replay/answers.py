@@ -1,30 +1,32 @@
-"""What is left to play: looked up by what a request means, each take once, in recorded order."""
+"""What is left to play: looked up by what a request means, each answer once, in recorded order."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
 from g4fsdk.testing._cassette.match import Key, match_key
 from g4fsdk.testing._cassette.values import RecordedRequest
-from g4fsdk.testing._replay.comparing import MAX_REMEMBERED, Comparer
 from g4fsdk.testing._replay.nearest import explain_mismatch, request_line
-from g4fsdk.testing._replay.planned import Take
+from g4fsdk.testing._replay.planned import PlannedAnswer
+from g4fsdk.testing._secrets.scrub import Scrubber
+
+MAX_REMEMBERED = 1000  # requests; a server that runs for ever must not grow with each of them
 
 
-class Playlist:
-    """Hands out takes, from any number of threads and tasks.
+class RecordedAnswers:
+    """Hands out answers, from any number of threads and tasks.
 
-    *sessions* are lists of takes; a lookup costs the same however many there are. Without *with_origin* a
-    request matches whatever its scheme, host and port. With *reuse* takes are played again and again, in
+    *sessions* are lists of answers; a lookup costs the same however many there are. Without *with_origin* a
+    request matches whatever its scheme, host and port. With *reuse* answers are played again and again, in
     recorded order for equal requests.
     """
 
     def __init__(
-        self, sessions: Sequence[Sequence[Take]], *, with_origin: bool = True, reuse: bool = False
+        self, sessions: Sequence[Sequence[PlannedAnswer]], *, with_origin: bool = True, reuse: bool = False
     ) -> None:
         self._comparer = Comparer()
         self._with_origin = with_origin
@@ -32,12 +34,12 @@ class Playlist:
         #: Requests that nothing recorded answered, in the order they came.
         self.mismatches: deque[MismatchError] = deque(maxlen=MAX_REMEMBERED if reuse else None)
         self._lock = threading.Lock()
-        self._takes = _number(sessions)
-        self._expected = {take.number for take in self._takes if not take.injected}
+        self._planned = _number(sessions)
+        self._expected = {answer.number for answer in self._planned if not answer.injected}
         self._excused = _excused(sessions)
         self._played: set[int] = set()
         self._requests: dict[int, RecordedRequest] = {}
-        self._waiting: dict[Key, deque[Take]] = {}
+        self._waiting: dict[Key, deque[PlannedAnswer]] = {}
 
     @property
     def played(self) -> int:
@@ -54,7 +56,7 @@ class Playlist:
         with self._lock:
             self._comparer.add_secret(value)
 
-    def claim(self, request: RecordedRequest) -> Take:
+    def claim(self, request: RecordedRequest) -> PlannedAnswer:
         """Return what is to be played for *request*.
 
         Raises:
@@ -71,7 +73,7 @@ class Playlist:
                 error = MismatchError(self._explain(sent))
                 self.mismatches.append(error)
                 raise error
-            return self._take_from(queue)
+            return self._next_of(queue)
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names them, when recorded interactions are left."""
@@ -83,7 +85,7 @@ class Playlist:
             count = f"{len(missing)} of {len(self._expected)}"
             raise UnplayedError("\n".join([f"{count} recorded interactions were not played:", *lines]))
 
-    def _find(self, sent: RecordedRequest) -> deque[Take] | None:
+    def _find(self, sent: RecordedRequest) -> deque[PlannedAnswer] | None:
         return self._waiting.get(match_key(sent, with_origin=self._with_origin))
 
     def _missing(self) -> list[int]:
@@ -92,21 +94,21 @@ class Playlist:
     def _index_once(self) -> None:
         if self._waiting:
             return
-        waiting: defaultdict[Key, deque[Take]] = defaultdict(deque)
-        for take in self._takes:
-            request = self._requests[take.number] = self._comparer.comparable(take.request)
-            waiting[match_key(request, with_origin=self._with_origin)].append(take)
+        waiting: defaultdict[Key, deque[PlannedAnswer]] = defaultdict(deque)
+        for answer in self._planned:
+            request = self._requests[answer.number] = self._comparer.comparable(answer.request)
+            waiting[match_key(request, with_origin=self._with_origin)].append(answer)
         self._waiting = dict(waiting)
 
-    def _take_from(self, queue: deque[Take]) -> Take:
-        take = queue[0]
+    def _next_of(self, queue: deque[PlannedAnswer]) -> PlannedAnswer:
+        answer = queue[0]
         if self._reuse:
             queue.rotate(-1)
-        elif not take.lasting:
+        elif not answer.lasting:
             queue.popleft()
-        if not take.injected:
-            self._played.add(take.number)
-        return take
+        if not answer.injected:
+            self._played.add(answer.number)
+        return answer
 
     def _explain(self, sent: RecordedRequest) -> str:
         numbers = sorted(self._expected)
@@ -119,24 +121,56 @@ class Playlist:
         )
 
 
-def _number(sessions: Sequence[Sequence[Take]]) -> list[Take]:
-    """Return all takes, numbered through, so that the sessions of a folder don't share numbers."""
-    takes: list[Take] = []
+def _number(sessions: Sequence[Sequence[PlannedAnswer]]) -> list[PlannedAnswer]:
+    """Return all answers, numbered through, so that the sessions of a folder don't share numbers."""
+    answers: list[PlannedAnswer] = []
     for session in sessions:
-        offset = takes[-1].number + 1 if takes else 0
-        takes += [replace(take, number=take.number + offset) for take in session]
-    return takes
+        offset = answers[-1].number + 1 if answers else 0
+        answers += [replace(answer, number=answer.number + offset) for answer in session]
+    return answers
 
 
-def _excused(sessions: Sequence[Sequence[Take]]) -> set[int]:
-    """Return the numbers of the takes that stand behind a lasting failure of their session."""
+def _excused(sessions: Sequence[Sequence[PlannedAnswer]]) -> set[int]:
+    """Return the numbers of the answers that stand behind a lasting failure of their session."""
     excused: set[int] = set()
     offset = 0
     for session in sessions:
-        last = max((take.number for take in session), default=-1)
-        for take in session:
-            if take.excuses:
-                first = take.number if take.injected else take.number + 1
+        last = max((answer.number for answer in session), default=-1)
+        for answer in session:
+            if answer.excuses:
+                first = answer.number if answer.injected else answer.number + 1
                 excused.update(range(offset + first, offset + last + 1))
         offset += last + 1
     return excused
+
+
+class Comparer:
+    """Takes secrets out of requests: those registered, and those that names and looks give away.
+
+    A secret may also be known only from another request. To search each request for all that were ever seen
+    would cost more with every request, so that is done by `knowing`, for requests which match nothing.
+    """
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._seen: deque[RecordedRequest] = deque(maxlen=MAX_REMEMBERED)
+        self._knowing = Scrubber()
+
+    def add_secret(self, value: str) -> None:
+        """Take *value* for a secret."""
+        self._secrets.add(value)
+        self._knowing.add_secret(value)
+
+    def comparable(self, request: RecordedRequest) -> RecordedRequest:
+        """Return *request* without the secrets that are registered or that it gives away itself."""
+        scrubber = Scrubber()
+        for secret in self._secrets:
+            scrubber.add_secret(secret)
+        self._seen.append(request)
+        return scrubber.comparable(request)
+
+    def knowing(self, requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
+        """Return *requests* without those secrets either that other requests gave away."""
+        while self._seen:
+            self._knowing.scrub_request(self._seen.popleft())
+        return [self._knowing.comparable(request) for request in requests]

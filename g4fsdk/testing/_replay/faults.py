@@ -1,18 +1,17 @@
 """Faults: what goes wrong on a wire, put into a recording that was fine.
 
 A fault is a value. It is applied, purely, to one interaction of a session, and what comes of it is the same
-for the pure core (`apply_faults`), in process (`Replay`) and on a socket (`ReplayServer`).
+for the pure core (`Player`), in process (`Replay`) and on a socket (`ReplayServer`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import ClassVar
 
-from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import End, Headers, RecordedResponse
 from g4fsdk.testing._cassette.wire_events import (
     BOM,
@@ -21,7 +20,7 @@ from g4fsdk.testing._cassette.wire_events import (
     wire_format,
 )
 from g4fsdk.testing._replay import pieces as _pieces
-from g4fsdk.testing._replay.planned import Piece, Take, takes_of
+from g4fsdk.testing._replay.planned import Piece, PlannedAnswer
 
 GARBLED_BYTE = 0xFF  # in UTF-8 nowhere allowed, so that the damage never passes for another character
 
@@ -141,37 +140,9 @@ class Fault:
         _require(every >= 1, f"every {every!r}: expected a number from 1")
         return _Keepalive(every=every, interaction=interaction)
 
-    def apply(self, take: Take) -> list[Take]:
-        """Return what is played in place of *take*."""
-        return [take]
-
-
-def apply_faults(cassette: Cassette, faults: Sequence[Fault]) -> Cassette:
-    """Return the recording that *faults* make of *cassette*; answers that they inject are in it too.
-
-    Raises:
-        ValueError: A fault doesn't fit the recording.
-    """
-    return Cassette([take.interaction() for take in derive(cassette, faults)], dict(cassette.metadata))
-
-
-def derive(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
-    """Return what is played for *cassette* when *faults* happen, in the order of the recording."""
-    takes = takes_of(cassette)
-    groups = [[take] for take in takes]
-    for fault in faults:
-        number = _number(fault, len(takes))
-        *injected, take = groups[number]
-        groups[number] = [*injected, *fault.apply(take)]
-    return [take for group in groups for take in group]
-
-
-def _number(fault: Fault, count: int) -> int:
-    _require(
-        -count <= fault.interaction < count,
-        f"{fault}: the recording has {count} interactions",
-    )
-    return fault.interaction % count
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        """Return what is played in place of *answer*."""
+        return [answer]
 
 
 def _require(holds: bool, message: str) -> None:
@@ -186,12 +157,11 @@ class _Position:
     unit: str
     count: int
 
-    def in_bytes(self, take: Take) -> int:
-        ends = range(len(take.recorded.body) + 1) if self.unit == "bytes" else [0, *event_ends(take.recorded)]
-        _require(
-            self.count < len(ends),
-            f"interactions[{take.number}] has {len(ends) - 1} {self.unit}, no fault fits after {self.count}",
-        )
+    def in_bytes(self, answer: PlannedAnswer) -> int:
+        recorded = answer.recorded
+        ends = range(len(recorded.body) + 1) if self.unit == "bytes" else [0, *event_ends(recorded)]
+        found = f"interactions[{answer.number}] has {len(ends) - 1} {self.unit}"
+        _require(self.count < len(ends), f"{found}, no fault fits after {self.count}")
         return ends[self.count]
 
 
@@ -209,9 +179,9 @@ class _Break(Fault):
     at: _Position
     end: End
 
-    def apply(self, take: Take) -> list[Take]:
-        kept, _ = _pieces.split_at(take.pieces, self.at.in_bytes(take))
-        return [replace(take, pieces=tuple(kept), response=replace(take.response, end=self.end))]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        kept, _ = _pieces.split_at(answer.pieces, self.at.in_bytes(answer))
+        return [replace(answer, pieces=tuple(kept), response=replace(answer.response, end=self.end))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,38 +189,38 @@ class _Stall(Fault):
     at: _Position
     seconds: float
 
-    def apply(self, take: Take) -> list[Take]:
-        return [_with(take, _pieces.delay_tail(take.pieces, self.at.in_bytes(take), self.seconds))]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        return [_with(answer, _pieces.delay_tail(answer.pieces, self.at.in_bytes(answer), self.seconds))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drip(Fault):
     bytes_per_s: float
 
-    def apply(self, take: Take) -> list[Take]:
-        return [_with(take, _pieces.slow_down(take.pieces, self.bytes_per_s))]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        return [_with(answer, _pieces.slow_down(answer.pieces, self.bytes_per_s))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bom(Fault):
-    def apply(self, take: Take) -> list[Take]:
-        at_ms = take.pieces[0].at_ms if take.pieces else 0.0
-        return [_with(take, [Piece(BOM, at_ms), *take.pieces])]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        at_ms = answer.pieces[0].at_ms if answer.pieces else 0.0
+        return [_with(answer, [Piece(BOM, at_ms), *answer.pieces])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Garble(Fault):
     at_byte: int
 
-    def apply(self, take: Take) -> list[Take]:
-        _Position("bytes", self.at_byte + 1).in_bytes(take)
-        return [_with(take, _pieces.change_byte(take.pieces, self.at_byte, GARBLED_BYTE))]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        _Position("bytes", self.at_byte + 1).in_bytes(answer)
+        return [_with(answer, _pieces.change_byte(answer.pieces, self.at_byte, GARBLED_BYTE))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Challenge(Fault):
-    def apply(self, take: Take) -> list[Take]:
-        page = _answer(take, 403, _CHALLENGE_HEADERS, CHALLENGE_PAGE)
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        page = _instead(answer, 403, _CHALLENGE_HEADERS, CHALLENGE_PAGE)
         return [replace(page, lasting=True, excuses=True)]
 
 
@@ -262,44 +232,45 @@ class _Status(Fault):
 
     BODY: ClassVar[bytes] = b'{"error": {"message": "injected by a Fault", "type": "injected"}}'
 
-    def apply(self, take: Take) -> list[Take]:
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
         after = [] if self.retry_after is None else [("Retry-After", str(self.retry_after))]
-        no = _answer(take, self.code, [("Content-Type", "application/json"), *after], self.BODY)
+        no = _instead(answer, self.code, [("Content-Type", "application/json"), *after], self.BODY)
         if self.times is None:
             return [replace(no, injected=True, lasting=True, excuses=True)]
-        return [*[replace(no, injected=True)] * self.times, take]
+        return [*[replace(no, injected=True)] * self.times, answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Duplicate(Fault):
     at_chunk: int
 
-    def apply(self, take: Take) -> list[Take]:
-        count = len(take.recorded.chunks)
-        _require(self.at_chunk < count, f"{self}: interactions[{take.number}] has {count} chunks")
-        return [_with(take, _pieces.repeat_chunk(take.pieces, self.at_chunk))]
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        count = len(answer.recorded.chunks)
+        _require(self.at_chunk < count, f"{self}: interactions[{answer.number}] has {count} chunks")
+        return [_with(answer, _pieces.repeat_chunk(answer.pieces, self.at_chunk))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keepalive(Fault):
     every: int
 
-    def apply(self, take: Take) -> list[Take]:
-        kind = wire_format(take.recorded)
+    def apply(self, answer: PlannedAnswer) -> list[PlannedAnswer]:
+        kind = wire_format(answer.recorded)
         _require(
-            kind in KEEPALIVES, f"{self}: interactions[{take.number}] is plain text, which has no keep-alive"
+            kind in KEEPALIVES,
+            f"{self}: interactions[{answer.number}] is plain text, which has no keep-alive",
         )
-        starts = [0, *event_ends(take.recorded)[:-1]][:: self.every]
-        return [_with(take, _pieces.insert_at(take.pieces, starts, KEEPALIVES[kind]))]
+        starts = [0, *event_ends(answer.recorded)[:-1]][:: self.every]
+        return [_with(answer, _pieces.insert_at(answer.pieces, starts, KEEPALIVES[kind]))]
 
 
-def _with(take: Take, pieces: Iterable[Piece]) -> Take:
-    return replace(take, pieces=tuple(pieces))
+def _with(answer: PlannedAnswer, pieces: Iterable[Piece]) -> PlannedAnswer:
+    return replace(answer, pieces=tuple(pieces))
 
 
-def _answer(take: Take, code: int, headers: Headers, body: bytes) -> Take:
-    """Return *take* with another answer, which comes when the first recorded byte came."""
-    at_ms = take.recorded.at_ms[0] if take.recorded.at_ms else 0.0
+def _instead(answer: PlannedAnswer, code: int, headers: Headers, body: bytes) -> PlannedAnswer:
+    """Return *answer* with another response, which comes when the first recorded byte came."""
+    at_ms = answer.recorded.at_ms[0] if answer.recorded.at_ms else 0.0
     known = {status.value: status.phrase for status in HTTPStatus}
     response = RecordedResponse(code, known.get(code, ""), list(headers), [body], [at_ms])
-    return replace(take, response=response, pieces=(Piece(body, at_ms),))
+    return replace(answer, response=response, pieces=(Piece(body, at_ms),))

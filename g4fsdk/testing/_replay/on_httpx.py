@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from g4fsdk.testing._cassette.values import End, RecordedRequest
+from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay.planned import beats
-from g4fsdk.testing._replay.wire import has_body, played_headers
+from g4fsdk.testing._traffic.sent import sent_by_httpx
+from g4fsdk.testing._traffic.wire import has_body, played_headers
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._replay.clock import Clock
-    from g4fsdk.testing._replay.planned import Take
-    from g4fsdk.testing._replay.queue import Playlist
+    from g4fsdk.testing._replay.answers import RecordedAnswers
+    from g4fsdk.testing._replay.planned import PlannedAnswer
+    from g4fsdk.testing._traffic.clock import MonotonicClock
 
 _CUT = "peer closed connection without sending complete message body (incomplete chunked read)"
 _SILENT = "Server disconnected without sending a response."
@@ -34,26 +35,26 @@ _SILENCE_S, _INSTANT_S = 300.0, 5.0
 class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Answers a client's requests from a recording; for `httpx.Client` and `httpx.AsyncClient`."""
 
-    def __init__(self, playlist: Playlist, factor: float, clock: Clock) -> None:
-        self._playlist = playlist
+    def __init__(self, answers: RecordedAnswers, factor: float, clock: MonotonicClock) -> None:
+        self._answers = answers
         self._factor = factor
         self._clock = clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
         request.read()
-        return self._answer(self._playlist.claim(record_request(request)), request)
+        return self._respond(self._answers.claim(sent_by_httpx(request)), request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
         await request.aread()
-        take = self._playlist.claim(record_request(request))
-        if take.response.status == 0:
-            await _be_silent(take, _read_timeout(request), self._factor, self._clock)
-        return self._answer(take, request)
+        answer = self._answers.claim(sent_by_httpx(request))
+        if answer.response.status == 0:
+            await _be_silent(answer, _read_timeout(request), self._factor, self._clock)
+        return self._respond(answer, request)
 
-    def _answer(self, take: Take, request: httpx.Request) -> httpx.Response:
-        response = take.response
+    def _respond(self, answer: PlannedAnswer, request: httpx.Request) -> httpx.Response:
+        response = answer.response
         if response.status == 0:
             kind, message, _ = _BREAKS[response.end]
             raise kind(message, request=request)
@@ -62,7 +63,7 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             headers=[
                 (name.encode(), value.encode()) for name, value in played_headers(request.method, response)
             ],
-            stream=_Body(take, request, self._factor, self._clock),
+            stream=_Body(answer, request, self._factor, self._clock),
             extensions={
                 "http_version": f"HTTP/{response.http_version}".encode(),
                 "reason_phrase": response.reason.encode("ascii", "ignore"),
@@ -70,17 +71,13 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         )
 
 
-def record_request(request: httpx.Request) -> RecordedRequest:
-    """Return *request*, whose body was read already, as it is sent."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-    return RecordedRequest(request.method, str(request.url), headers, request.content)
-
-
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The pieces of a take, each at its time, and its end."""
+    """The pieces of an answer, each at its time, and its end."""
 
-    def __init__(self, take: Take, request: httpx.Request, factor: float, clock: Clock) -> None:
-        self._take = take
+    def __init__(
+        self, answer: PlannedAnswer, request: httpx.Request, factor: float, clock: MonotonicClock
+    ) -> None:
+        self._planned = answer
         self._request = request
         self._factor = factor
         self._clock = clock
@@ -102,12 +99,12 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
                 await self._clock.sleep_async(delay)
             for delivered in self._deliver(data, expired):
                 yield delivered
-        await _be_silent(self._take, self._timeout, self._factor, self._clock)
+        await _be_silent(self._planned, self._timeout, self._factor, self._clock)
         self._end()
 
     def _beats(self) -> Iterator[tuple[float, bytes]]:
-        with_body = has_body(self._request.method, self._take.response)
-        return beats(self._take.pieces if with_body else (), self._factor)
+        with_body = has_body(self._request.method, self._planned.response)
+        return beats(self._planned.pieces if with_body else (), self._factor)
 
     def _delay(self, due: float) -> tuple[float, bool]:
         """Return the seconds to wait, and whether the read times out after them."""
@@ -122,15 +119,17 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         return [data] if data else []
 
     def _end(self) -> None:
-        response = self._take.response
+        response = self._planned.response
         if response.end != "complete" and has_body(self._request.method, response):
             kind, _, message = _BREAKS[response.end]
             raise kind(message, request=self._request)
 
 
-async def _be_silent(take: Take, limit_s: float | None, factor: float, clock: Clock) -> None:
+async def _be_silent(
+    answer: PlannedAnswer, limit_s: float | None, factor: float, clock: MonotonicClock
+) -> None:
     """Wait where nothing came, at any pace: which deadline of the program runs out first, only it knows."""
-    if take.response.end == "timeout":
+    if answer.response.end == "timeout":
         seconds = limit_s or _SILENCE_S
         await clock.sleep_async(seconds if factor else min(seconds, _INSTANT_S))
 

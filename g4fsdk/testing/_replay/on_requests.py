@@ -17,8 +17,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from g4fsdk.testing._replay.planned import beats
-from g4fsdk.testing._replay.requests_bodies import record_request
-from g4fsdk.testing._replay.wire import (
+from g4fsdk.testing._traffic.sent import sent_by_requests
+from g4fsdk.testing._traffic.wire import (
     LAST_CHUNK,
     encode_chunk,
     encode_head,
@@ -29,17 +29,17 @@ from g4fsdk.testing._replay.wire import (
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from g4fsdk.testing._replay.clock import Clock
-    from g4fsdk.testing._replay.planned import Take
-    from g4fsdk.testing._replay.queue import Playlist
+    from g4fsdk.testing._replay.answers import RecordedAnswers
+    from g4fsdk.testing._replay.planned import PlannedAnswer
+    from g4fsdk.testing._traffic.clock import MonotonicClock
 
 
 class ReplayAdapter(HTTPAdapter):
     """Answers a session's requests from a recording."""
 
-    def __init__(self, playlist: Playlist, factor: float, clock: Clock) -> None:
+    def __init__(self, answers: RecordedAnswers, factor: float, clock: MonotonicClock) -> None:
         super().__init__()
-        self._playlist = playlist
+        self._answers = answers
         self._factor = factor
         self._clock = clock
 
@@ -58,8 +58,8 @@ class ReplayAdapter(HTTPAdapter):
             MismatchError: Nothing recorded answers the request.
             requests.ConnectionError, requests.ReadTimeout: The recorded connection ended without an answer.
         """
-        take = self._playlist.claim(record_request(request))
-        wire = _WireReader(take, request.method or "GET", self._factor, self._clock, _read_timeout(timeout))
+        answer = self._answers.claim(sent_by_requests(request))
+        wire = _WireReader(answer, request.method or "GET", self._factor, self._clock, _read_timeout(timeout))
         try:
             raw = _open(wire, request)
         except TimeoutError as error:
@@ -118,9 +118,11 @@ class _Socket:
 class _WireReader(io.RawIOBase):
     """The bytes of a recorded connection, each piece at its time."""
 
-    def __init__(self, take: Take, method: str, factor: float, clock: Clock, timeout: float | None) -> None:
-        self._take = take
-        self._frames = _frames(take, method, factor)
+    def __init__(
+        self, answer: PlannedAnswer, method: str, factor: float, clock: MonotonicClock, timeout: float | None
+    ) -> None:
+        self._planned = answer
+        self._frames = _frames(answer, method, factor)
         self._clock = clock
         self._start = clock.now()
         self._timeout = timeout
@@ -150,7 +152,7 @@ class _WireReader(io.RawIOBase):
             self._clock.sleep(delay)
 
     def _end(self) -> int:
-        match self._take.response.end:
+        match self._planned.response.end:
             case "reset":
                 raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
             case "timeout":
@@ -158,15 +160,15 @@ class _WireReader(io.RawIOBase):
         return 0
 
 
-def _frames(take: Take, method: str, factor: float) -> Iterator[tuple[float, bytes]]:
-    response = take.response
+def _frames(answer: PlannedAnswer, method: str, factor: float) -> Iterator[tuple[float, bytes]]:
+    response = answer.response
     if response.status == 0:
         return
     yield 0.0, encode_head(response, played_headers(method, response))
     if not has_body(method, response):
         return
     due = 0.0
-    for due, data in beats(take.pieces, factor):
+    for due, data in beats(answer.pieces, factor):
         yield due, encode_chunk(data)
     if response.end == "complete":
         yield due, LAST_CHUNK

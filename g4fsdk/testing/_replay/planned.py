@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -12,11 +11,6 @@ from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
 
 Pace: TypeAlias = Literal["instant", "recorded"] | float
-Cuts: TypeAlias = Literal["recorded", "whole"] | int | tuple[Literal["seed"], int]
-
-MAX_SEEDED_PIECE = (
-    64  # bytes: small enough that a few hundred bytes of wire are cut inside words and characters
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +29,12 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class PlannedAnswer:
     """What is played for one request.
 
     *response* gives status, headers and end (its chunks are not played, *pieces* are). *recorded* is the
     answer of the recording, to which the positions of faults refer. *number* is the interaction's place in
-    the session. An *injected* take consumes no interaction; a *lasting* one is played for ever, and
+    the session. An *injected* answer consumes no interaction; a *lasting* one is played for ever, and
     *excuses* says that whatever stands behind it in the session need not be played.
     """
 
@@ -54,7 +48,7 @@ class Take:
     excuses: bool = False
 
     def interaction(self) -> Interaction:
-        """Return the take as an interaction of a cassette, waits added to the times."""
+        """Return the answer as an interaction of a cassette, waits added to the times."""
         waited_ms = [1000 * wait for wait in itertools.accumulate(piece.wait_s for piece in self.pieces)]
         shown = [
             (piece.data, round(piece.at_ms + waited, 3))
@@ -65,18 +59,18 @@ class Take:
         return Interaction(self.request, replace(self.response, chunks=chunks, at_ms=at_ms))
 
 
-def take_of(interaction: Interaction, number: int) -> Take:
+def planned_answer(interaction: Interaction, number: int) -> PlannedAnswer:
     """Return *interaction* as it was recorded."""
     response = interaction.response
     pieces = tuple(
         Piece(data, ms, i) for i, (data, ms) in enumerate(zip(response.chunks, response.at_ms, strict=True))
     )
-    return Take(interaction.request, response, response, pieces, number)
+    return PlannedAnswer(interaction.request, response, response, pieces, number)
 
 
-def takes_of(cassette: Cassette) -> list[Take]:
-    """Return a take for each interaction of *cassette*, as recorded."""
-    return [take_of(interaction, i) for i, interaction in enumerate(cassette.interactions)]
+def planned_answers(cassette: Cassette) -> list[PlannedAnswer]:
+    """Return an answer for each interaction of *cassette*, as recorded."""
+    return [planned_answer(interaction, i) for i, interaction in enumerate(cassette.interactions)]
 
 
 def pace_factor(pace: Pace) -> float:
@@ -97,51 +91,3 @@ def beats(pieces: Iterable[Piece], factor: float) -> Iterator[tuple[float, bytes
     for piece in pieces:
         waited += piece.wait_s
         yield factor * piece.at_ms / 1000 + waited, piece.data
-
-
-def recut(take: Take, cuts: Cuts) -> Take:
-    """Return *take* with its body cut into other pieces; waits keep their place in the body.
-
-    Raises:
-        ValueError: *cuts* is neither "recorded", "whole", a number of bytes from 1 nor ("seed", n).
-    """
-    match cuts:
-        case "recorded":
-            return take
-        case "whole":
-            sizes: Iterator[int] = itertools.repeat(max(1, sum(len(piece.data) for piece in take.pieces)))
-        case ("seed", int(seed)):
-            sizes = _random_sizes(seed)
-        case int(size) if size > 0:
-            sizes = itertools.repeat(size)
-        case _:
-            raise ValueError(f"cuts {cuts!r}: expected 'recorded', 'whole', a number of bytes or ('seed', n)")
-    runs = _split_at_waits(take.pieces)
-    return replace(take, pieces=tuple(piece for run in runs for piece in _recut_run(run, sizes)))
-
-
-def _random_sizes(seed: int) -> Iterator[int]:
-    source = random.Random(seed)
-    while True:
-        yield source.randint(1, MAX_SEEDED_PIECE)
-
-
-def _split_at_waits(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    runs: list[list[Piece]] = []
-    for piece in pieces:
-        if piece.wait_s or not runs:
-            runs.append([])
-        runs[-1].append(piece)
-    return runs
-
-
-def _recut_run(run: list[Piece], sizes: Iterator[int]) -> Iterator[Piece]:
-    body = b"".join(piece.data for piece in run)
-    ends = list(itertools.accumulate(len(piece.data) for piece in run))
-    source, start, wait_s = 0, 0, run[0].wait_s
-    while start < len(body) or wait_s:
-        end = min(start + next(sizes), len(body))
-        while ends[source] < end:  # a piece is complete when its last byte came
-            source += 1
-        yield Piece(body[start:end], run[source].at_ms, run[source].chunk, wait_s)
-        start, wait_s = end, 0.0

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.sources import Source, ids_of_client, load_sessions
-from g4fsdk.testing._replay.clock import Clock
-from g4fsdk.testing._replay.planned import (
-    Cuts,
-    Pace,
-    Take,
-    pace_factor,
-    recut,
-    takes_of,
-)
-from g4fsdk.testing._replay.queue import Playlist
+from g4fsdk.testing._replay.answers import RecordedAnswers
+from g4fsdk.testing._replay.arranged import Cuts, arrange
+from g4fsdk.testing._replay.planned import Pace, pace_factor
+from g4fsdk.testing._traffic.clock import MonotonicClock
 
 if TYPE_CHECKING:
-    from g4fsdk.testing._cassette.cassette import Cassette
     from g4fsdk.testing._cassette.errors import MismatchError
     from g4fsdk.testing._replay.faults import Fault
     from g4fsdk.testing._replay.on_httpx import ReplayTransport
     from g4fsdk.testing._replay.on_requests import ReplayAdapter
-
-
-def arrange(
-    sessions: Iterable[Cassette], cuts: Cuts = "recorded", faults: Sequence[Fault] = ()
-) -> list[list[Take]]:
-    """Return what is to be played for *sessions*: a list of takes each, faults applied, bodies cut."""
-    return [[recut(take, cuts) for take in _damage(cassette, faults)] for cassette in sessions]
-
-
-def _damage(cassette: Cassette, faults: Sequence[Fault]) -> list[Take]:
-    if not faults:
-        return takes_of(cassette)
-    from g4fsdk.testing._replay.faults import derive
-
-    return derive(cassette, faults)
 
 
 class Replay(Transport):
@@ -69,12 +47,12 @@ class Replay(Transport):
         pace: Pace = "instant",
         cuts: Cuts = "recorded",
         faults: Sequence[Fault] = (),
-        clock: Clock | None = None,
+        clock: MonotonicClock | None = None,
     ) -> None:
         self._factor = pace_factor(pace)
-        self._clock = clock or Clock()
+        self._clock = clock or MonotonicClock()
         sessions = load_sessions(source)
-        self._playlist = Playlist(arrange(sessions, cuts, faults))
+        self._answers = RecordedAnswers(arrange(sessions, cuts, faults))
         self._seed = next((one.metadata.get("ids_seed") for one in sessions), None)
         self._clients = count()
 
@@ -85,17 +63,17 @@ class Replay(Transport):
     @property
     def mismatches(self) -> list[MismatchError]:
         """What was asked and not recorded, in the order it came."""
-        return list(self._playlist.mismatches)
+        return list(self._answers.mismatches)
 
     @property
     def played(self) -> int:
         """How many recorded interactions were played."""
-        return self._playlist.played
+        return self._answers.played
 
     @property
     def unplayed(self) -> int:
         """How many recorded interactions were not played and should have been."""
-        return self._playlist.unplayed
+        return self._answers.unplayed
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names the requests, when recorded interactions are left.
@@ -104,20 +82,20 @@ class Replay(Transport):
         """
         for error in self.mismatches:
             raise error
-        self._playlist.assert_all_played()
+        self._answers.assert_all_played()
 
     def add_secret(self, value: str) -> None:
         """Remove *value* from requests before they are compared or shown in a message."""
-        self._playlist.add_secret(value)
+        self._answers.add_secret(value)
 
     def requests_adapter(self, inner: object = None) -> ReplayAdapter:
         """Return an adapter to mount on a `requests.Session`."""
         from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
-        return ReplayAdapter(self._playlist, self._factor, self._clock)
+        return ReplayAdapter(self._answers, self._factor, self._clock)
 
     def httpx_transport(self, inner: object = None) -> ReplayTransport:
         """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
         from g4fsdk.testing._replay.on_httpx import ReplayTransport
 
-        return ReplayTransport(self._playlist, self._factor, self._clock)
+        return ReplayTransport(self._answers, self._factor, self._clock)

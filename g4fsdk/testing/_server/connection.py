@@ -1,4 +1,4 @@
-"""One connection to a replay server: requests in, takes out, ended as the recorded connection was."""
+"""One connection to a replay server: requests in, answers out, ended as the recorded connection was."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 
 from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._cassette.values import End, RecordedRequest, RecordedResponse
-from g4fsdk.testing._replay.planned import Take, beats
-from g4fsdk.testing._replay.queue import Playlist
-from g4fsdk.testing._replay.wire import (
-    LAST_CHUNK,
-    encode_chunk,
-    encode_head,
-    has_body,
-    played_headers,
-)
+from g4fsdk.testing._replay.answers import RecordedAnswers
+from g4fsdk.testing._replay.planned import PlannedAnswer, beats
 from g4fsdk.testing._server.http1 import (
     CONTINUE,
     BadRequestError,
     RequestHead,
     read_body,
     read_head,
+)
+from g4fsdk.testing._traffic.wire import (
+    LAST_CHUNK,
+    encode_chunk,
+    encode_head,
+    has_body,
+    played_headers,
 )
 
 MAX_SILENCE_S = 300.0  # a client without a timeout must not keep a server busy for ever
@@ -40,7 +40,7 @@ MAX_FLUSH_MS = 5000
 class Stage:
     """What the connections of one server share."""
 
-    playlist: Playlist
+    answers: RecordedAnswers
     factor: float
     requests: deque[RecordedRequest]
     origin: str = ""
@@ -93,11 +93,11 @@ class Connection:
         request = head.with_body(self._stage.origin, await read_body(head, self._reader))
         self._stage.requests.append(request)
         try:
-            take = self._stage.playlist.claim(request)
+            answer = self._stage.answers.claim(request)
         except MismatchError as error:
             await self._say(501, "Not Recorded", str(error))
             return not head.is_last
-        return await self._play(take, head)
+        return await self._play(answer, head)
 
     async def _say(self, status: int, reason: str, text: str) -> None:
         body = text.encode("utf-8")
@@ -105,22 +105,22 @@ class Connection:
         self._writer.write(encode_head(RecordedResponse(status, reason), headers) + body)
         await self._writer.drain()
 
-    async def _play(self, take: Take, head: RequestHead) -> bool:
-        response = take.response
+    async def _play(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+        response = answer.response
         if response.status:
-            await self._send(take, head)
-        return await _ENDS[response.end](self, take, head)
+            await self._send(answer, head)
+        return await _ENDS[response.end](self, answer, head)
 
-    async def _send(self, take: Take, head: RequestHead) -> None:
+    async def _send(self, answer: PlannedAnswer, head: RequestHead) -> None:
         start = asyncio.get_running_loop().time()
-        headers = played_headers(head.method, take.response)
+        headers = played_headers(head.method, answer.response)
         is_chunked = head.version != "HTTP/1.0"
         if not is_chunked:
             headers = [pair for pair in headers if pair[0] != "Transfer-Encoding"]
-        self._writer.write(encode_head(take.response, headers))
-        if not has_body(head.method, take.response):
+        self._writer.write(encode_head(answer.response, headers))
+        if not has_body(head.method, answer.response):
             return
-        for due, data in beats(take.pieces, self._stage.factor):
+        for due, data in beats(answer.pieces, self._stage.factor):
             await self._wait_until(start + due)
             self._writer.write(encode_chunk(data) if is_chunked else data)
             await self._writer.drain()
@@ -132,8 +132,8 @@ class Connection:
                 raise ConnectionResetError("the client has gone")
             await asyncio.sleep(min(left, GONE_CHECK_S))
 
-    async def _end_complete(self, take: Take, head: RequestHead) -> bool:
-        response = take.response
+    async def _end_complete(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+        response = answer.response
         if not response.status:
             return False
         if has_body(head.method, response) and head.version != "HTTP/1.0":
@@ -142,10 +142,10 @@ class Connection:
         recorded = [value.lower() for name, value in response.headers if name.lower() == "connection"]
         return not (head.is_last or "close" in recorded)
 
-    async def _end_truncated(self, take: Take, head: RequestHead) -> bool:
+    async def _end_truncated(self, answer: PlannedAnswer, head: RequestHead) -> bool:
         return False  # closing now is the FIN without the end of the body
 
-    async def _end_reset(self, take: Take, head: RequestHead) -> bool:
+    async def _end_reset(self, answer: PlannedAnswer, head: RequestHead) -> bool:
         connected: socket.socket = self._writer.get_extra_info("socket")
         await self._flush(connected)
         # Lingering for 0 s makes the close an RST.
@@ -160,13 +160,13 @@ class Connection:
                 return
             await asyncio.sleep(0.001)
 
-    async def _end_timeout(self, take: Take, head: RequestHead) -> bool:
+    async def _end_timeout(self, answer: PlannedAnswer, head: RequestHead) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._reader.read(1), MAX_SILENCE_S)
         return False
 
 
-_ENDS: dict[End, Callable[[Connection, Take, RequestHead], Awaitable[bool]]] = {
+_ENDS: dict[End, Callable[[Connection, PlannedAnswer, RequestHead], Awaitable[bool]]] = {
     "complete": Connection._end_complete,
     "truncated": Connection._end_truncated,
     "client_closed": Connection._end_truncated,

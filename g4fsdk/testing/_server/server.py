@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 from g4fsdk.testing._cassette.services import base_url_of
 from g4fsdk.testing._cassette.sources import Source, load_sessions
-from g4fsdk.testing._replay.comparing import MAX_REMEMBERED
-from g4fsdk.testing._replay.planned import Cuts, Pace, pace_factor
-from g4fsdk.testing._replay.queue import Playlist
-from g4fsdk.testing._replay.replay import arrange
+from g4fsdk.testing._replay.answers import MAX_REMEMBERED, RecordedAnswers
+from g4fsdk.testing._replay.arranged import Cuts, arrange
+from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._server.connection import Connection, Stage
 from g4fsdk.testing._server.http1 import MAX_HEAD_BYTES
 
@@ -52,9 +51,9 @@ class ReplayServer:
         reuse: bool = False,
     ) -> None:
         self._sessions = load_sessions(source)
-        takes = [arranged for one in self._sessions for arranged in arrange([one], cuts, faults)]
-        playlist = Playlist(takes, with_origin=False, reuse=reuse)
-        self._stage = Stage(playlist, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
+        arranged = arrange(self._sessions, cuts, faults)
+        answers = RecordedAnswers(arranged, with_origin=False, reuse=reuse)
+        self._stage = Stage(answers, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,21 +109,21 @@ class ReplayServer:
     @property
     def mismatches(self) -> list[MismatchError]:
         """What was asked and not recorded, in the order it came; with *reuse* the last 1000."""
-        return list(self._stage.playlist.mismatches)
+        return list(self._stage.answers.mismatches)
 
     @property
     def played(self) -> int:
         """How many recorded interactions were played."""
-        return self._stage.playlist.played
+        return self._stage.answers.played
 
     @property
     def unplayed(self) -> int:
         """How many recorded interactions were not played and should have been."""
-        return self._stage.playlist.unplayed
+        return self._stage.answers.unplayed
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names the requests, when recorded interactions are left."""
-        self._stage.playlist.assert_all_played()
+        self._stage.answers.assert_all_played()
 
     @property
     def open_connections(self) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 
-class Clock:
+class MonotonicClock:
     """Monotonic time and waiting, in seconds."""
 
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""What a prepared request of requests sends, as bytes."""
+"""What a request of a library sends, as it is recorded and compared."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 from g4fsdk.testing._cassette.values import RecordedRequest
 
 if TYPE_CHECKING:
+    import httpx
     from requests import PreparedRequest
 
 
-def record_request(request: PreparedRequest) -> RecordedRequest:
+def sent_by_httpx(request: httpx.Request) -> RecordedRequest:
+    """Return *request*, whose body was read already, as it is sent."""
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+    return RecordedRequest(request.method, str(request.url), headers, request.content)
+
+
+def sent_by_requests(request: PreparedRequest) -> RecordedRequest:
     """Return *request* as it is sent; it can still be sent afterwards."""
     headers = [(name, _text(value)) for name, value in request.headers.items()]
     return RecordedRequest(request.method or "GET", request.url or "", headers, _read_body(request))

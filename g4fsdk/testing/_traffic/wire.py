@@ -1,4 +1,4 @@
-"""Takes as HTTP/1.1 bytes: chunked, one HTTP chunk a piece, so that the pieces can be seen on a socket."""
+"""Answers as HTTP/1.1 bytes: chunked, one HTTP chunk a piece, so that the pieces can be seen on a socket."""
 
 from __future__ import annotations
 
