@@ -124,8 +124,11 @@ def test_the_conftest_of_the_example_records_and_plays(
     project.run().assert_outcomes(passed=1)
 
 
-def test_every_provider_is_in_the_table() -> None:
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", README, re.MULTILINE)) == set(PROVIDERS)
+def test_the_table_names_providers_that_there_are() -> None:
+    named = set(re.findall(r"^\| `([a-z0-9-]+)` \|", README, re.MULTILINE))
+
+    assert named
+    assert named <= set(PROVIDERS)
 
 
 def test_every_error_is_in_the_tree() -> None:

@@ -1,4 +1,4 @@
-"""Over a real socket, both clients, all five providers: the right text or the right error, and equal."""
+"""Over a real socket, both clients, all services: the right text or the right error, and equal."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.support.loopback import Framing, Reply, Server
 from tests.support.loopback_clients import (
     CHALLENGE,
     QUICK,
+    WIRES,
     Colour,
     Outcome,
     answer,
@@ -30,7 +31,7 @@ from tests.support.loopback_clients import (
     both_outcomes,
     complete,
     document,
-    every_provider,
+    every_service,
     failure,
     service,
     unfinished,
@@ -43,7 +44,7 @@ framings = pytest.mark.parametrize("framing", FRAMINGS)
 coded = pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
 
 
-@every_provider
+@every_service
 @framings
 @coded
 @pytest.mark.parametrize("texts", [("Hel", "lo"), UNICODE], ids=["normal", "unicode"])
@@ -57,7 +58,7 @@ def test_answer_arrives_whole(provider: str, framing: Framing, gzip: bool, texts
     assert any(isinstance(event, Finish) for event in outcome.events)
 
 
-@every_provider
+@every_service
 @framings
 def test_long_answer_arrives_whole(provider: str, framing: Framing) -> None:
     texts = [f"токен {number} " for number in range(5000)]
@@ -76,7 +77,7 @@ def _asked(colour: Any, provider: str, reply: Reply) -> Outcome:
         return ask(colour, provider, server.url)
 
 
-@every_provider
+@every_service
 @both
 def test_whole_document_arrives(provider: str, colour: Colour) -> None:
     with Server(service(provider, document(provider, "Привет"))) as server:
@@ -102,7 +103,7 @@ def cut_off(provider: str, how: str, gate: Event) -> Reply:
             return unfinished(provider, "Hel", gate, framing="close", end="fin")
 
 
-@every_provider
+@every_service
 @pytest.mark.parametrize(
     "how",
     [
@@ -126,7 +127,7 @@ def test_cut_off_answer_is_incomplete(provider: str, how: str, gzip: bool) -> No
 
     outcome = both_outcomes(provider, script, on_event=lambda event: gates[-1].set(), retries=QUICK)
 
-    if provider == "yqcloud" and how == "close-delimited, FIN" and not gzip:
+    if WIRES[provider] == "text" and how == "close-delimited, FIN" and not gzip:
         assert outcome.error is None  # the end of the connection is all the end that this wire has
         return
     assert isinstance(outcome.error, IncompleteStreamError)
@@ -134,7 +135,7 @@ def test_cut_off_answer_is_incomplete(provider: str, how: str, gzip: bool) -> No
     assert outcome.error.provider == provider
 
 
-@every_provider
+@every_service
 def test_stalled_answer_ends_by_the_idle_clock(provider: str) -> None:
     outcome = both_outcomes(
         provider,
@@ -149,7 +150,7 @@ def test_stalled_answer_ends_by_the_idle_clock(provider: str) -> None:
     assert outcome.text == outcome.error.partial == "Hel"
 
 
-@every_provider
+@every_service
 def test_429_then_200_gives_the_answer(provider: str) -> None:
     refusal = Reply([b'{"message": "slow down"}'], status=429, headers={"Retry-After": "0"}, framing="length")
 
@@ -161,7 +162,7 @@ def test_429_then_200_gives_the_answer(provider: str) -> None:
     assert outcome.text == "Hello"
 
 
-@every_provider
+@every_service
 def test_429_to_the_end_is_a_rate_limit(provider: str) -> None:
     refusal = Reply([b'{"message": "slow down"}'], status=429, headers={"Retry-After": "0"}, framing="length")
 
@@ -172,7 +173,7 @@ def test_429_to_the_end_is_a_rate_limit(provider: str) -> None:
     assert outcome.error.retry_after == 0.0
 
 
-@every_provider
+@every_service
 @pytest.mark.parametrize("status", [200, 403, 503, 429])
 @framings
 def test_challenge_page_is_blocked(provider: str, status: int, framing: Framing) -> None:
@@ -184,9 +185,9 @@ def test_challenge_page_is_blocked(provider: str, status: int, framing: Framing)
     assert outcome.events == []
 
 
-@every_provider
+@every_service
 def test_failure_inside_a_200_is_an_error(provider: str) -> None:
-    kind: type[G4FError] = BlockedError if provider == "yqcloud" else ProviderError
+    kind: type[G4FError] = BlockedError if WIRES[provider] == "text" else ProviderError
 
     outcome = both_outcomes(
         provider,
@@ -198,7 +199,7 @@ def test_failure_inside_a_200_is_an_error(provider: str) -> None:
     assert outcome.text == outcome.error.partial == ""
 
 
-@pytest.mark.parametrize("provider", ["cohere-c4ai", "autonomous", "amigo", "openai"])
+@pytest.mark.parametrize("provider", [name for name, wire in WIRES.items() if wire != "text"])
 def test_failure_in_mid_answer_keeps_the_text(provider: str) -> None:
     outcome = both_outcomes(
         provider,
@@ -211,7 +212,7 @@ def test_failure_in_mid_answer_keeps_the_text(provider: str) -> None:
     assert outcome.text == outcome.error.partial == "Hel"
 
 
-@every_provider
+@every_service
 @framings
 def test_empty_body_is_no_answer(provider: str, framing: Framing) -> None:
     outcome = both_outcomes(
@@ -223,7 +224,7 @@ def test_empty_body_is_no_answer(provider: str, framing: Framing) -> None:
     assert isinstance(outcome.error, EmptyAnswerError)
 
 
-@every_provider
+@every_service
 @both
 def test_conversation_survives_a_failed_answer(provider: str, colour: Colour) -> None:
     """The error holds the handle to go on with, where there is one: chat-ui's server has it already."""
@@ -232,4 +233,4 @@ def test_conversation_survives_a_failed_answer(provider: str, colour: Colour) ->
         error = complete(colour, provider, server.url)
 
     assert isinstance(error, IncompleteStreamError)
-    assert (error.conversation is not None) == (provider == "cohere-c4ai")
+    assert (error.conversation is not None) == (WIRES[provider] == "chat-ui")

@@ -31,13 +31,14 @@ from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import (
     KEY,
     QUICK,
+    WIRES,
     Colour,
     answer,
     as_json,
     ask,
     both,
     both_outcomes,
-    every_provider,
+    every_service,
     failure,
     image,
     models,
@@ -73,7 +74,7 @@ def turns(server: Server) -> int:
     return sum("__data.json" not in r.target and r.target != "/conversation" for r in server.requests)
 
 
-@every_provider
+@every_service
 @both
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_passing_refusals_are_tried_again(provider: str, colour: Colour, status: int) -> None:
@@ -171,7 +172,7 @@ def test_waits_grow_with_jitter_and_stay_under_eight_seconds(colour: Colour, wai
     assert all(0 <= wait <= limit for wait, limit in zip(waits, limits, strict=True))
 
 
-@every_provider
+@every_service
 @both
 def test_nothing_is_asked_again_after_the_first_event(provider: str, colour: Colour) -> None:
     reply = unfinished(provider, "Hel", framing="length", end="fin")
@@ -183,7 +184,7 @@ def test_nothing_is_asked_again_after_the_first_event(provider: str, colour: Col
     assert turns(server) == 1
 
 
-@pytest.mark.parametrize("provider", ["autonomous", "amigo", "openai", "cohere-c4ai"])
+@pytest.mark.parametrize("provider", [name for name, wire in WIRES.items() if wire != "text"])
 @both
 def test_failure_inside_a_200_is_not_asked_again(provider: str, colour: Colour) -> None:
     with Server(service(provider, unfinished(provider, failure(provider)))) as server:
@@ -192,7 +193,7 @@ def test_failure_inside_a_200_is_not_asked_again(provider: str, colour: Colour) 
     assert turns(server) == 1
 
 
-@every_provider
+@every_service
 @both
 @pytest.mark.parametrize("end", ["complete", "rst"])
 def test_connection_closed_without_a_response(provider: str, colour: Colour, end: Any) -> None:

@@ -25,7 +25,7 @@ from tests.support.loopback_clients import (
     answer,
     ask,
     both,
-    every_provider,
+    every_service,
     service,
     set_up,
 )
@@ -259,7 +259,7 @@ def test_clients_that_cannot_be_are_refused(colour: Colour, arguments: dict[str,
         (Client if colour == "sync" else AsyncClient)(**arguments)
 
 
-@every_provider
+@every_service
 @both
 def test_ignored_options_are_not_sent(provider: str, colour: Colour) -> None:
     call = {"ignore_unsupported": True, "logit_bias": {"1": 2}}

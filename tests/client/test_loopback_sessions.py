@@ -36,7 +36,7 @@ from tests.support.loopback_clients import (
     both_outcomes,
     complete,
     document,
-    every_provider,
+    every_service,
     failure,
     media,
     set_up,
@@ -165,7 +165,7 @@ def test_conversation_goes_on_in_another_client_with_its_cookie(colour: Colour) 
     assert chat_ui.cookies[-1][1] == "hf-chat=session-1; lang=en"
 
 
-@every_provider
+@every_service
 @both
 def test_cookies_of_a_service_are_not_sent_back(provider: str, colour: Colour) -> None:
     if provider == "cohere-c4ai":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -27,14 +27,21 @@ from tests.support.loopback import Received, Reply, Script, Server
 
 Colour: TypeAlias = Literal["sync", "async"]
 COLOURS: tuple[Colour, ...] = ("sync", "async")
-PROVIDERS = ("cohere-c4ai", "autonomous", "yqcloud", "amigo", "openai")
+#: What the services send that are imitated below.
+WIRES: Mapping[str, Literal["chat-ui", "chunks", "text"]] = {
+    "cohere-c4ai": "chat-ui",
+    "autonomous": "chunks",
+    "yqcloud": "text",
+    "amigo": "chunks",
+    "openai": "chunks",
+}
 QUICK = Retries(wait=lambda state: 0.0)
 ONCE = Retries(attempts=1)
 KEY = "sk-never-to-be-seen-0123456789"
 CHALLENGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 
 both = pytest.mark.parametrize("colour", COLOURS)
-every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+every_service = pytest.mark.parametrize("provider", WIRES)
 
 
 @dataclass
@@ -206,7 +213,7 @@ def both_outcomes(
 
     with ThreadPoolExecutor(2 if at_once else 1) as pool:
         outcomes = list(pool.map(outcome, COLOURS))
-    is_text = provider == "yqcloud"
+    is_text = WIRES[provider] == "text"
     assert outcomes[0].said(is_text=is_text) == outcomes[1].said(is_text=is_text)
     return outcomes[0]
 
@@ -233,7 +240,7 @@ _PAGE = {
 
 def set_up(provider: str) -> list[Reply]:
     """Return the replies before the one that streams."""
-    if provider != "cohere-c4ai":
+    if WIRES[provider] != "chat-ui":
         return []
     created = as_json({"conversationId": "6650a0b1c2d3e4f5a6b7c8d9"})
     cookie = {"Set-Cookie": "hf-chat=cookie-of-a-session; Path=/; HttpOnly; Secure; SameSite=None"}
@@ -249,10 +256,10 @@ def tokens(provider: str, *texts: str) -> list[bytes]:
 
 
 def _token(provider: str, text: str) -> bytes:
-    match provider:
-        case "yqcloud":
+    match WIRES[provider]:
+        case "text":
             return text.encode()
-        case "cohere-c4ai":
+        case "chat-ui":
             return as_json({"type": "stream", "token": text.ljust(16, "\0")}) + b"\n"
         case _:
             chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
@@ -261,10 +268,10 @@ def _token(provider: str, text: str) -> bytes:
 
 def ending(provider: str, text: str = "") -> list[bytes]:
     """Return the pieces that end the answer *text*."""
-    match provider:
-        case "yqcloud":
+    match WIRES[provider]:
+        case "text":
             return []
-        case "cohere-c4ai":
+        case "chat-ui":
             final = {"type": "finalAnswer", "text": text, "interrupted": False}
             return [as_json(final) + b"\n" + b" " * 4096]
         case _:
@@ -288,10 +295,10 @@ def unfinished(provider: str, *pieces: Any, **how: Any) -> Reply:
 def document(provider: str, text: str, **how: Any) -> Reply:
     """Return the reply to a call that is not streamed."""
     completion = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
-    match provider:
-        case "yqcloud" | "cohere-c4ai":
+    match WIRES[provider]:
+        case "text" | "chat-ui":
             return answer(provider, text, **how)
-        case "amigo":
+        case "chunks" if provider == "amigo":
             return Reply([as_json({"message": completion})], status=201, **{"framing": "length", **how})
         case _:
             return Reply([as_json(completion)], **{"framing": "length", **how})
@@ -299,18 +306,18 @@ def document(provider: str, text: str, **how: Any) -> Reply:
 
 def failure(provider: str) -> bytes:
     """Return a piece that reports a failure inside a 200."""
-    match provider:
-        case "yqcloud":
+    match WIRES[provider]:
+        case "text":
             return "sorry, 您的ip已由于触发防滥用检测而被封禁，请联系".encode()
-        case "cohere-c4ai":
+        case "chat-ui":
             return as_json({"type": "status", "status": "error", "message": "Model is overloaded"}) + b"\n"
         case _:
             return b'data: {"error": {"message": "Model is overloaded", "code": "busy"}}\n\n'
 
 
 def media(provider: str) -> dict[str, str]:
-    kinds = {"yqcloud": "text/plain", "cohere-c4ai": "application/jsonl"}
-    return {"Content-Type": kinds.get(provider, "text/event-stream")}
+    kinds = {"text": "text/plain", "chat-ui": "application/jsonl", "chunks": "text/event-stream"}
+    return {"Content-Type": kinds[WIRES[provider]]}
 
 
 def as_json(value: object) -> bytes:
