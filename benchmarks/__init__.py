@@ -1,4 +1,1 @@
-"""The whole comparison: `python -m benchmarks`.
-
-A quick look: `python -m pytest benchmarks --benchmark-only`.
-"""
+"""The whole comparison: `python -m benchmarks`; a quick look: `python -m benchmarks --quick`."""

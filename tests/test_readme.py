@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import g4fsdk
-from g4fsdk import AsyncClient, Client
+from g4fsdk import AsyncClient, Client, Request, TextDelta, providers
 from g4fsdk.providers import PROVIDERS
-from g4fsdk.testing import Cassette, Replay
+from g4fsdk.testing import Cassette, Player, Replay
 from tests.support.loopback import Server
 from tests.support.loopback_clients import document
 from tests.support.plugin_project import Project
@@ -122,6 +122,27 @@ def test_the_conftest_of_the_example_records_and_plays(
     monkeypatch.delenv("API_KEY")
     project.write("conftest.py", example)
     project.run().assert_outcomes(passed=1)
+
+
+def test_the_example_of_a_transport_gives_what_the_player_gives(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = [text for text in EXAMPLES if "def ask(" in text]
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    player = Player("cassettes/yqcloud/normal.yaml")
+
+    def send(request: Request) -> tuple[int, Any, list[bytes]]:
+        answer = player.answer(request)
+        return answer.status, answer.headers, answer.chunks
+
+    exec(compile(example, "README.md", "exec"), names)
+    events = [*names["ask"](providers.get("yqcloud").chat(names["chat"]), send)]
+    player.assert_all_played()
+    assert [str(event) for event in events] == capsys.readouterr().out.splitlines()
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == (
+        "Hello, this is the reference server."
+    )
 
 
 def test_the_table_names_providers_that_there_are() -> None:

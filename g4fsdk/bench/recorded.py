@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 from urllib.parse import urlsplit
 
 from g4fsdk._core.flow.provider import Stream, advance
@@ -13,12 +13,13 @@ from g4fsdk._core.framing.json_lines import JSONLinesParser
 from g4fsdk._core.framing.parser import Parser
 from g4fsdk._core.framing.sse import SSEParser
 from g4fsdk._core.framing.text import TextParser
-from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.http import Request, Response
 from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.values import Interaction, RecordedResponse
+from g4fsdk.testing._cassette.errors import CassetteError, MismatchError
+from g4fsdk.testing._cassette.values import RecordedResponse
 from g4fsdk.testing._cassette.wire_events import wire_format
+from g4fsdk.testing._replay.player import Player, recorded_call
 
 MEGABYTES = 4
 _PARSERS: dict[str, Callable[[], Parser]] = {
@@ -74,91 +75,69 @@ def answers(cassette: Cassette) -> list[Answer]:
     Raises:
         UsageError: It holds none.
     """
-    found = [*(_of_provider(cassette) if cassette.metadata.get("provider") else _of_shape(cassette))]
+    opener = _opener(cassette)
+    found = [
+        Answer(one.response.chunks, partial(opener.parser, one.response))
+        for one in cassette.interactions
+        if one.request.method == "POST" and _is_answer(one.response) and not opener.sets_up(one.request.url)
+    ]
     if not found:
         raise UsageError("there is no streamed answer in this cassette; record one with `g4fsdk capture`")
     return found
 
 
-def _of_shape(cassette: Cassette) -> Iterator[Answer]:
-    """Recordings of other tools do not say what they are of: then the bytes do."""
-    for interaction in cassette.interactions:
-        response = interaction.response
-        if interaction.request.method == "POST" and _is_answer(response):
-            yield Answer(response.chunks, _PARSERS[wire_format(response)])
+def _is_answer(response: RecordedResponse) -> bool:
+    return 200 <= response.status < 300 and bool(response.body)
 
 
-def _of_provider(cassette: Cassette) -> Iterator[Answer]:
-    """Go through the recorded requests as the provider makes them; those it streams are answers."""
-    interactions = iter(cassette.interactions)
-    attempt = 0
-    while (found := _next_stream(cassette, attempt, interactions)) is not None:
-        attempt += 1
-        response, head = found
-        if _is_answer(response):
-            yield Answer(response.chunks, _maker(cassette, attempt - 1, head))
+class ByShape:
+    """Parsers for recordings that do not say what they are of, as those of other tools: the bytes do."""
+
+    def sets_up(self, url: str) -> bool:
+        return False
+
+    def parser(self, response: RecordedResponse) -> Parser:
+        return _PARSERS[wire_format(response)]()
 
 
-def _next_stream(
-    cassette: Cassette, attempt: int, interactions: Iterator[Interaction]
-) -> tuple[RecordedResponse, list[Response]] | None:
-    """Return the next streamed response, and those of the requests before it that lead there."""
-    used: list[Response] = []
-    for interaction in interactions:
-        response = interaction.response
-        try:
-            stream = _replayed(cassette, attempt, used)
-        except _NeedsMoreError:
-            used.append(Response(response.status, response.headers, response.body))
-        except G4FError:
-            used = []  # a try that failed in its set-up; the next response belongs to the next one
-        else:
-            if _endpoint(stream.request.url) != _endpoint(interaction.request.url):
-                continue  # such as a list of models
-            return response, [*used, Response(response.status, response.headers)]
-    return None
+class ByCall:
+    """Parsers as the recorded call opens them.
+
+    Raises:
+        G4FError: The call gets to no stream.
+        MismatchError: It asks something else than is recorded.
+        CassetteError: It is not there.
+    """
+
+    def __init__(self, cassette: Cassette) -> None:
+        self._call = recorded_call(cassette)
+        self._set_up: list[tuple[str, Response]] = []
+        player = Player(cassette)
+        step = advance(flow := self._call.start())
+        while isinstance(step, Request):
+            answer = player.answer(step)
+            self._set_up.append((step.url, Response(answer.status, answer.headers, answer.body)))
+            step = advance(flow, self._set_up[-1][1])
+
+    def sets_up(self, url: str) -> bool:
+        """Whether what is asked at *url* only leads to an answer, be it for another conversation."""
+        return _endpoint(url) in [_endpoint(one) for one, _ in self._set_up]
+
+    def parser(self, response: RecordedResponse) -> Parser:
+        """Return a new parser for *response*."""
+        step = advance(flow := self._call.start())
+        for _, answer in self._set_up:
+            step = advance(flow, answer)
+        assert isinstance(step, Stream)
+        return step.accept(Response(response.status, response.headers))
+
+
+def _opener(cassette: Cassette) -> ByShape | ByCall:
+    try:
+        return ByCall(cassette)
+    except (G4FError, MismatchError, CassetteError):
+        return ByShape()
 
 
 def _endpoint(url: str) -> str:
     return urlsplit(url).path.rpartition("/")[2]
-
-
-class _NeedsMoreError(Exception):
-    """The flow wants another response."""
-
-
-def _replayed(cassette: Cassette, attempt: int, used: list[Response]) -> Stream:
-    flow = _flow(cassette, attempt)
-    step = advance(flow)
-    for response in used:
-        step = advance(flow, response)
-    if isinstance(step, Request):
-        raise _NeedsMoreError
-    return step
-
-
-def _flow(cassette: Cassette, attempt: int) -> Any:
-    from g4fsdk import providers
-
-    said = cassette.metadata
-    provider = providers.get(said["provider"])
-    call = dict(said.get("call") or {})
-    ids = Ids.seeded(said.get("ids_seed") or 0)
-    if "prompt" in call:
-        return provider.image(call.pop("prompt"), call.pop("model", ""), call, ids.child(attempt))
-    handle = call.pop("conversation", None)
-    conversation = Conversation.from_dict(handle) if handle else None
-    messages, model = call.pop("messages", "Hello"), call.pop("model", "")
-    stream = call.pop("stream", True)
-    return provider.chat(Chat(messages, model, stream, call, conversation, ids, attempt=attempt))
-
-
-def _maker(cassette: Cassette, attempt: int, responses: list[Response]) -> Callable[[], Parser]:
-    def make() -> Parser:
-        return _replayed(cassette, attempt, responses[:-1]).accept(responses[-1])
-
-    return make
-
-
-def _is_answer(response: RecordedResponse) -> bool:
-    return 200 <= response.status < 300 and bool(response.body)

@@ -1,4 +1,4 @@
-"""Record, replay, damage, serve and compare provider sessions.
+"""Record, replay, play without I/O, damage, serve and compare provider sessions.
 
 Importing this package imports nothing else: each name is loaded when it is first used.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from g4fsdk.testing._pytest.sockets import SocketBlockedError as SocketBlockedError
     from g4fsdk.testing._record.recorder import Recorder as Recorder
     from g4fsdk.testing._replay.faults import Fault as Fault
+    from g4fsdk.testing._replay.player import Player as Player
     from g4fsdk.testing._replay.replay import Replay as Replay
     from g4fsdk.testing._server.server import ReplayServer as ReplayServer
 
@@ -28,6 +29,7 @@ _NAMES = {
     "_pytest.sockets": "SocketBlockedError",
     "_record.recorder": "Recorder",
     "_replay.faults": "Fault",
+    "_replay.player": "Player",
     "_replay.replay": "Replay",
     "_server.server": "ReplayServer",
 }
