@@ -1,10 +1,12 @@
-"""The four clocks of a call."""
+"""The clocks of a call."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from threading import TIMEOUT_MAX
 
 from g4fsdk._core.model.errors import Clock, DeadlineError, UsageError
@@ -20,21 +22,35 @@ _ADVICE = {
     "idle": "ask again, or raise Timeouts(idle=...)",
     "total": "raise Timeouts(total=...)",
 }
+_WHOLE_ADVICE = "a whole answer comes when it is done: stream it, or raise Timeouts(whole=...)"
+_FIRST_EVENT_S = _IDLE_S = 60.0
+_WHOLE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Four clocks, in seconds; None switches one off.
+    """The clocks, in seconds; None switches one off.
 
-    *connect*: until the connection stands. *first_event*: from the start of an attempt to its first
-    event (the whole document where nothing is streamed); a keep-alive is no event. *idle*: the longest
-    silence between two reads; any byte resets it. *total*: the whole call, retries and waits included.
+    *connect*: until the connection stands, names and TLS included. *first_event*: from the start of an
+    attempt to its first event; a keep-alive is no event. *idle*: the longest silence between two reads; any
+    byte resets it. *total*: the whole call, retries and waits included. *whole*: in place of *first_event*
+    and *idle* where nothing is streamed, since a service says nothing then until its answer is done; one of
+    those two that is given counts for both, unless *whole* is given as well.
     """
 
     connect: float | None = 10.0
-    first_event: float | None = 60.0
-    idle: float | None = 60.0
+    first_event: float | None = _FIRST_EVENT_S
+    idle: float | None = _IDLE_S
     total: float | None = None
+    whole: float | None = _WHOLE_S
+
+    def for_whole(self) -> Timeouts:
+        """Return the clocks of an answer that is not streamed."""
+        if self.whole != _WHOLE_S:
+            return replace(self, first_event=self.whole, idle=self.whole)
+        first = self.whole if self.first_event == _FIRST_EVENT_S else self.first_event
+        idle = self.whole if self.idle == _IDLE_S else self.idle
+        return replace(self, first_event=first, idle=idle)
 
 
 def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
@@ -44,13 +60,13 @@ def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
         UsageError: A limit that is no time to wait.
     """
     if timeout is None:
-        return Timeouts(None, None, None, None)
+        return Timeouts(None, None, None, None, None)
     if isinstance(timeout, Timeouts):
         for clock in fields(timeout):
             _check_seconds(getattr(timeout, clock.name))
         return timeout
     _check_seconds(timeout)
-    return Timeouts(min(timeout, 10.0), timeout, timeout)
+    return Timeouts(min(timeout, 10.0), timeout, timeout, None, timeout)
 
 
 def _check_seconds(seconds: object) -> None:
@@ -59,20 +75,56 @@ def _check_seconds(seconds: object) -> None:
 
 
 class Clocks:
-    """Deadlines of one call, counted on a monotonic clock, in seconds."""
+    """Deadlines of one call, counted on a monotonic clock, in seconds; and whether it was stopped."""
 
-    def __init__(self, timeouts: Timeouts, now: Callable[[], float] = time.monotonic) -> None:
-        self.timeouts = timeouts
+    def __init__(
+        self, timeouts: Timeouts, now: Callable[[], float] = time.monotonic, *, is_streamed: bool = True
+    ) -> None:
+        self.timeouts = timeouts if is_streamed else timeouts.for_whole()
+        self._is_streamed = is_streamed
         self._now = now
         self._total = _after(now(), timeouts.total)
         self._first_event: float | None = None
+        self._connecting: float | None = None
         self._has_begun = False
+        self._stopped = threading.Event()
+        self._cut: Callable[[], object] | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the caller wants nothing more of this call."""
+        return self._stopped.is_set()
+
+    def hold(self, cut: Callable[[], object] | None) -> None:
+        """Take *cut*, which ends what the call waits for; None when it waits for nothing that is its own."""
+        self._cut = cut
+        if cut is not None and self.is_stopped:
+            cut()
+
+    def stop(self) -> None:
+        """End the call, from whatever thread: what waits for it wakes up, and nothing is tried again."""
+        self._stopped.set()
+        if self._cut is not None:
+            self._cut()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before the next attempt, until the call is stopped."""
+        self._stopped.wait(seconds)
 
     def start_attempt(self) -> None:
         """Start the first_event clock anew. Raises DeadlineError when the total time is over."""
         self._first_event = _after(self._now(), self.timeouts.first_event)
         self._has_begun = False
         self.check()
+
+    @contextmanager
+    def connecting(self) -> Iterator[None]:
+        """Let the connect clock run, in place of that of silence."""
+        self._connecting = _after(self._now(), self.timeouts.connect)
+        try:
+            yield
+        finally:
+            self._connecting = None
 
     def first_event_came(self) -> bool:
         """Stop the first_event clock; return whether this is the attempt's first event."""
@@ -99,8 +151,9 @@ class Clocks:
         now = self._now()
         self._check(now)
         limits: list[tuple[float, Clock]] = []
-        own: float | None = getattr(self.timeouts, silence) if silence else None
-        if silence is not None and own is not None:
+        if self._connecting is not None:
+            limits.append((self._connecting - now, "connect"))
+        elif silence is not None and (own := getattr(self.timeouts, silence)) is not None:
             limits.append((own, silence))
         if self._first_event is not None:
             limits.append((self._first_event - now, "first_event"))
@@ -113,16 +166,22 @@ class Clocks:
         self._check(self._now())
 
     def _check(self, now: float) -> None:
+        if self.is_stopped:
+            raise UsageError("it was closed while it waited for the service; ask again")
         if self._total is not None and now >= self._total:
             raise self.expired("total")
         if self._first_event is not None and now >= self._first_event:
             raise self.expired("first_event")
+        if self._connecting is not None and now >= self._connecting:
+            raise self.expired("connect")
 
     def expired(self, clock: Clock) -> DeadlineError:
         """Return the error for *clock*."""
         seconds = getattr(self.timeouts, clock)
+        is_whole = not self._is_streamed and seconds == self.timeouts.whole
+        advice = _WHOLE_ADVICE if is_whole and clock in ("first_event", "idle") else _ADVICE[clock]
         return DeadlineError(
-            f"nothing came in time: the {clock} clock of {seconds} s ran out; {_ADVICE[clock]}",
+            f"nothing came in time: the {clock} clock of {seconds} s ran out; {advice}",
             clock=clock,
             sent=clock != "connect",
             retryable=clock == "connect",

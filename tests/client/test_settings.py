@@ -176,9 +176,9 @@ def test_models_are_listed_without_a_request_where_they_are_fixed() -> None:
     ("timeout", "clocks"),
     [
         (Timeouts(1, 2, 3, 4), Timeouts(1, 2, 3, 4)),
-        (5, Timeouts(5, 5, 5, None)),
-        (30.0, Timeouts(10.0, 30.0, 30.0, None)),
-        (None, Timeouts(None, None, None, None)),
+        (5, Timeouts(5, 5, 5, None, 5)),
+        (30.0, Timeouts(10.0, 30.0, 30.0, None, 30.0)),
+        (None, Timeouts(None, None, None, None, None)),
     ],
 )
 def test_a_number_of_seconds_will_do_for_the_clocks(timeout: Any, clocks: Timeouts) -> None:

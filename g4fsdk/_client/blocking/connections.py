@@ -1,55 +1,190 @@
-"""What urllib3 leaves to us: connections that keep our clocks, and bodies read as they come.
+"""Connections of urllib3 that keep our clocks, whichever pool makes them.
 
-urllib3 calls a TLS handshake that takes too long a slow read, and gives the sending of a request the time
-that is meant for connecting. Here connecting ends when the connection stands, and sending is silence.
+A connection that a pool hands out is told, for as long as a request of ours is sent on it, how long each wait
+may take: names, addresses, TLS and what a proxy says within the connect clock, and then every read of the
+head and of the body, down to a single byte. Where a library stands in for the connections (vcrpy), or there
+are none (responses), nothing is touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from http.client import HTTPResponse, IncompleteRead
+from http.client import HTTPResponse, RemoteDisconnected, parse_headers
 from io import BufferedReader, RawIOBase
-from socket import socket
+from ipaddress import ip_address
 from typing import Any
 
 import urllib3
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family, create_connection
 
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.inflate import Inflater
 
 _READ_BYTES = 65536
-# Those of http.client, for a line and for all header lines.
-_MAX_LINE, _MAX_TRAILERS = 65536, 100
-_END_OF_TRAILERS = (b"\r\n", b"\n", b"")
+_SEND_BYTES = 65536
+_INFORMATIONAL = range(102, 200)  # 100 is http.client's own business, 101 an answer
+# http.client takes no more than 100 lines; heads of more come from proxies. Limit of h11 for a whole head.
+_HEAD_BYTES, _LINES_AT_ONCE = 100 * 1024, 16
 
 #: The clocks of the call that this thread is sending a request of.
-CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
+_CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
 
 
-class _Wire(RawIOBase):
-    """What comes from a socket. Each part of a head is waited for no longer than the clocks allow."""
+@contextmanager
+def under(clocks: Clocks) -> Iterator[None]:
+    """Let the connections that this thread uses keep *clocks*."""
+    token = _CLOCKS.set(clocks)
+    try:
+        yield
+    finally:
+        _CLOCKS.reset(token)
 
-    def __init__(self, raw: RawIOBase, sock: socket) -> None:
-        self._raw, self._sock = raw, sock
+
+def timed(pool: Any) -> Any:
+    """Let the connections of *pool* keep the clocks of the call that uses them, and return it."""
+    pool.__class__ = _TIMED.get(type(pool), type(pool))
+    return pool
+
+
+class _Pool(HTTPConnectionPool):
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn: Any = super()._get_conn(timeout)
+        while not isinstance(conn, self.ConnectionCls):  # made before somebody stood in for it, or after
+            conn.close()
+            conn = super()._get_conn(timeout)
+        conn.__class__ = _TIMED.get(type(conn), type(conn))
+        return conn
+
+
+class _PoolTLS(_Pool, HTTPSConnectionPool):
+    pass
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        """Connect, whole: its clock is not that of a read, which urllib3 takes a slow handshake for."""
+        clocks = _CLOCKS.get()
+        if clocks is None:
+            super().connect()
+            return
+        with clocks.connecting():
+            try:
+                super().connect()
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+            clocks.hold(partial(shut, self.sock))
+
+    def request(self, *args: Any, **options: Any) -> None:
+        """Send a request. Its time is silence, not that of connecting."""
+        clocks = _CLOCKS.get()
+        if self.sock is None:
+            self.connect()
+        if clocks is not None and self.sock is not None:
+            clocks.hold(partial(shut, self.sock))
+            self.timeout = clocks.left()[0]
+        super().request(*args, **options)
+
+    def send(self, data: Any) -> None:
+        """Send *data* in parts: one that moves is not silent, however long the whole takes."""
+        clocks = _CLOCKS.get()
+        if clocks is None or not isinstance(data, bytes) or len(data) <= _SEND_BYTES:
+            super().send(data)
+            return
+        for start in range(0, len(data), _SEND_BYTES):
+            assert self.sock is not None  # the head has gone out
+            self.sock.settimeout(clocks.left()[0])
+            super().send(data[start : start + _SEND_BYTES])
+
+    def _new_conn(self) -> socket.socket:
+        """Return a socket that is connected: names and all their addresses within one time."""
+        clocks = _CLOCKS.get()
+        addresses = _resolved(self, clocks.left()[0] if clocks else self.timeout)
+        failure: OSError | None = None
+        for at, address in enumerate(addresses):
+            left = clocks.left()[0] if clocks else self.timeout
+            try:
+                return create_connection(
+                    (address, self.port),
+                    left and left / (len(addresses) - at),
+                    source_address=self.source_address,
+                    socket_options=self.socket_options,
+                )
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError):
+            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from failure
+        raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
+
+
+class _ConnectionTLS(_Connection, HTTPSConnection):
+    pass
+
+
+#: What stands in for the library's own classes; those of others (SOCKS, vcrpy's) stay as they are.
+_TIMED: dict[type, type] = {
+    HTTPConnectionPool: _Pool,
+    HTTPSConnectionPool: _PoolTLS,
+    HTTPConnection: _Connection,
+    HTTPSConnection: _ConnectionTLS,
+}
+
+
+def _resolved(conn: Any, seconds: float | None) -> list[str]:
+    """Return the addresses of *conn*'s host. Looking up a name cannot be ended: a thread is left to it."""
+    host = conn._dns_host.strip("[]")
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        pass  # a name
+    found: list[list[str] | Exception] = []
+    thread = threading.Thread(target=_look_up, args=(host, conn.port, found), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        raise ConnectTimeoutError(conn, f"no address for {conn.host} in time")
+    match found[0]:
+        case socket.gaierror() as error:
+            raise NameResolutionError(conn.host, conn, error) from error
+        case Exception() as error:
+            raise error
+        case addresses:
+            return addresses
+
+
+def _look_up(host: str, port: int, found: list[list[str] | Exception]) -> None:
+    try:
+        infos = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        found.append(error)
+    else:
+        found.append(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+
+
+class Wire(RawIOBase):
+    """What comes from a socket; a read waits as long as *clocks* allow, or, with None, the socket itself."""
+
+    def __init__(self, raw: RawIOBase, sock: socket.socket, clocks: Clocks | None) -> None:
+        self._raw, self.sock, self.clocks = raw, sock, clocks
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        clocks = CLOCKS.get()
-        if clocks is None:
+        if self.clocks is None:
             return self._raw.readinto(buffer)
-        seconds, clock = clocks.left()
-        self._sock.settimeout(seconds)
+        seconds, clock = self.clocks.left()
+        self.sock.settimeout(seconds)
         try:
             return self._raw.readinto(buffer)
         except TimeoutError as error:
-            raise clocks.expired(clock) from error
+            raise self.clocks.expired(clock) from error
 
     def close(self) -> None:
         self._raw.close()
@@ -57,120 +192,75 @@ class _Wire(RawIOBase):
 
 
 class _Response(HTTPResponse):
-    """A body whose buffer takes what a fast service sends at once, in place of 8 KiB."""
+    """An answer as http.client reads it, whose buffer takes what a fast service sends at once (not 8 KiB).
 
-    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+    Its head may have more lines than 100, and must have its end.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_Wire(self.fp.detach(), sock), _READ_BYTES)
+        self.fp: Any = BufferedReader(Wire(self.fp.detach(), sock, _CLOCKS.get()), _READ_BYTES)
 
-
-class _Timed(HTTPConnection):
-    response_class = _Response
-
-    def connect(self) -> None:
-        token = CLOCKS.set(None)  # connecting has a limit of its own, which what a proxy says is a part of
+    def begin(self) -> None:
+        body, self.fp = self.fp, _Head(self.fp)
         try:
-            super().connect()
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
+            super().begin()
         finally:
-            CLOCKS.reset(token)
+            self.fp = body
 
-    def request(self, *args: Any, **options: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        clocks = CLOCKS.get()
-        if clocks is not None:
-            self.timeout = clocks.left()[0]
-        super().request(*args, **options)
-
-
-class _TimedTLS(_Timed, HTTPSConnection):
-    pass
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            self.fp.is_status = True
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # http.client's own
+            if found[1] not in _INFORMATIONAL:
+                return found
+            parse_headers(self.fp)
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Timed  # pyright: ignore[reportAssignmentType]  # its own classes don't fit urllib3's
+_Connection.response_class = _Response
 
 
-class _PoolTLS(HTTPSConnectionPool):
-    ConnectionCls = _TimedTLS  # pyright: ignore[reportAssignmentType]  # protocol either
+class _Head:
+    """The lines of a head, several at once behind the first: http.client counts how often it asks."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._left = _HEAD_BYTES
+        self._next: bytes | None = None
+        self.is_status = True
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Return the next line, or behind the first several; an empty one comes alone: it is the end."""
+        lines = [self._line()]
+        while not (self.is_status or self._next) and len(lines) < _LINES_AT_ONCE and lines[0].strip():
+            line = self._line()
+            if line.strip():
+                lines.append(line)
+            else:
+                self._next = line
+        self.is_status = False
+        return b"".join(lines)
+
+    def _line(self) -> bytes:
+        if self._next is not None:
+            line, self._next = self._next, None
+            return line
+        line = self._file.readline(self._left)
+        self._left -= len(line)
+        if not line.endswith(b"\n") and (line or not self.is_status):
+            what = "is too long" if self._left <= 0 else "ended early"
+            raise RemoteDisconnected(f"the head of the answer {what}")
+        return bytes(line)
 
 
-#: What a pool manager of urllib3 takes as its `pool_classes_by_scheme`.
-POOLS: Mapping[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _PoolTLS}
+def shut(sock: socket.socket) -> None:
+    """End whatever a thread waits for on *sock*. It stays that thread's to close."""
+    with suppress(OSError):  # it has been closed meanwhile
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own `shutdown` is not for another thread
 
 
-def pieces_of(raw: urllib3.HTTPResponse, coding: str | None) -> Iterator[bytes]:
-    """Give the bytes of the body as they come, their content *coding* undone."""
-    inflater = Inflater.of(coding)
-    pieces = _pieces(raw, decodes=inflater is None)
-    return pieces if inflater is None else _inflated(pieces, inflater)
-
-
-def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
-    """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
-
-    On chunked bodies urllib3's `stream` waits for the end of every chunk, and its `read1` costs six times as
-    much as reading them here. On other bodies `stream` waits for the end of all.
-    """
-    raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
-    if not raw.chunked:
-        return iter(partial(raw.read1, _READ_BYTES), b"")
-    if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
-        if not decodes or "content-encoding" not in raw.headers:
-            return _chunked(raw, raw._fp)
-        return iter(partial(raw.read1, _READ_BYTES), b"")
-    return raw.stream(_READ_BYTES, decode_content=decodes)
-
-
-def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
-    """Undo the chunked coding of *body*, giving each part of a chunk as it comes.
-
-    http.client's own `read1` costs twice as much: most of it goes into asking again what it knows.
-
-    Source: RFC 9112, 7.1.
-    """
-    file = body.fp
-    while size := _chunk_size(file.readline(_MAX_LINE + 1)):
-        while size > 0:
-            data = file.read1(size if size < _READ_BYTES else _READ_BYTES)
-            if not data:
-                raise IncompleteRead(b"", size)
-            size -= len(data)
-            yield data
-        file.readline(_MAX_LINE + 1)  # the line end behind the chunk
-    for _ in range(_MAX_TRAILERS):
-        if file.readline(_MAX_LINE + 1) in _END_OF_TRAILERS:
-            break
-    body.close()
-    raw.release_conn()  # read to its end: the connection can be used again
-
-
-def _chunk_size(line: bytes) -> int:
-    """Return the size in a chunk's first line; extensions behind it mean nothing."""
-    try:
-        size = int(line if b";" not in line else line.partition(b";")[0], 16)
-    except ValueError:
-        size = -1
-    if size < 0 or len(line) > _MAX_LINE:
-        raise IncompleteRead(b"")
-    return size
-
-
-def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
-    for data in pieces:
-        yield from inflater.feed(data)
-    inflater.close()
-
-
-def socket_of(raw: urllib3.HTTPResponse) -> socket | None:
-    """Return the socket under *raw*, or None where there is none (a replay).
-
-    Neither requests nor urllib3 can change the timeout of a body that is being read, and a client with
-    more than one clock has to. http.client keeps the socket in the body's file.
-    """
-    found: Any = raw
-    for name in ("_fp", "fp", "raw", "_sock"):
-        found = getattr(found, name, None)
-    return found if hasattr(found, "settimeout") else None
+def wire_of(raw: urllib3.HTTPResponse) -> Wire | None:
+    """Return what the body of *raw* is read from, None where that is no socket (a replay, a mock)."""
+    file = getattr(raw._fp, "fp", None)
+    wire = getattr(file, "raw", None)
+    return wire if isinstance(wire, Wire) else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar, Protocol
@@ -14,12 +14,8 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import exceptions as low
 
-from g4fsdk._client.blocking.connections import (
-    CLOCKS,
-    POOLS,
-    pieces_of,
-    socket_of,
-)
+from g4fsdk._client.blocking.bodies import pieces_of
+from g4fsdk._client.blocking.connections import shut, timed, under, wire_of
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import CodingError
 from g4fsdk._client.sending import (
@@ -71,13 +67,27 @@ class Connections:
     ) -> None:
         if session is not None and not hasattr(session, "merge_environment_settings"):
             raise UsageError(f"session= takes a requests.Session, not {type(session).__name__}")
-        self._owns = session is None
-        self._session = _session(transport) if session is None else session
+        self._theirs = session
+        self._transport = transport
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._make_own()
 
     def close(self) -> None:
-        if self._owns:
-            self._session.close()
+        if self._own is not None:
+            self._own.close()
+
+    def _make_own(self) -> None:
+        self._own = _session(self._transport) if self._theirs is None else None
+        self._process = os.getpid()
+
+    def _session(self) -> requests.Session:
+        """Return the caller's session, or our own for this process: a fork's connections are the parent's."""
+        if self._theirs is not None:
+            return self._theirs
+        if self._process != os.getpid():
+            self._make_own()
+        assert self._own is not None
+        return self._own
 
     def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
@@ -101,10 +111,10 @@ class Connections:
         answer = self.send(request, clocks, repeatable=True)
         whole = WholeAnswer(answer.head)
         try:
-            while (data := answer.piece(clocks)) is not None:
+            while (data := answer.piece()) is not None:
                 whole.add(data)
         except answer.failures as cause:
-            error = whole.cut(answer.broken(cause, clocks))
+            error = whole.cut(answer.broken(cause))
             if error is not None:
                 raise error from cause
         finally:
@@ -113,31 +123,36 @@ class Connections:
 
     def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
         connecting, reading = clocks.left("connect"), clocks.left()
-        token = CLOCKS.set(clocks)
+        session = self._session()
         try:
-            prepared = self._prepared(request)
-            settings = self._session.merge_environment_settings(
-                request.url, dict(self._proxies), True, None, None
-            )
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                timeout=(connecting[0], reading[0]),
-                allow_redirects=False,
-                proxies=settings["proxies"],
-                verify=settings["verify"],
-                cert=settings["cert"],
-            )
-        except (requests.RequestException, low.HTTPError, OSError, ValueError) as cause:
+            with under(clocks):
+                answer = self._answer(session, request, (connecting[0], reading[0]))
+        except (requests.RequestException, low.HTTPError, HTTPException, OSError, ValueError) as cause:
+            clocks.check()
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
-        finally:
-            CLOCKS.reset(token)
-        return Answer(answer)
+        return Answer(answer, clocks)
 
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
+    def _answer(
+        self, session: requests.Session, request: Request, limits: tuple[float | None, float | None]
+    ) -> requests.Response:
+        prepared = self._prepared(session, request)
+        settings = session.merge_environment_settings(request.url, dict(self._proxies), True, None, None)
+        if self._theirs is not None:
+            _time(session, prepared, settings)
+        return session.send(
+            prepared,
+            stream=True,
+            timeout=limits,
+            allow_redirects=False,
+            proxies=settings["proxies"],
+            verify=settings["verify"],
+            cert=settings["cert"],
+        )
+
+    def _prepared(self, session: requests.Session, request: Request) -> requests.PreparedRequest:
         # Without an auth of its own, requests would put a password from ~/.netrc in place of the key.
-        auth = self._session.auth or _keep_headers
-        return self._session.prepare_request(
+        auth = session.auth or _keep_headers
+        return session.prepare_request(
             requests.Request(
                 request.method,
                 request.url,
@@ -153,55 +168,64 @@ class Answer:
 
     failures: ClassVar[tuple[type[Exception], ...]] = (low.HTTPError, HTTPException, CodingError, OSError)
 
-    def __init__(self, answer: requests.Response) -> None:
+    def __init__(self, answer: requests.Response, clocks: Clocks) -> None:
         self._raw: urllib3.HTTPResponse = answer.raw
+        self._clocks = clocks
         pairs = [(str(name), str(value)) for name, value in self._raw.headers.items()]
         self.head = Response(answer.status_code, pairs, received_at=time.time())
-        self._socket = socket_of(self._raw)
-        self._clock: Clock = "idle"
+        self._wire = wire_of(self._raw)
         self._pieces = pieces_of(self._raw, self.head.header("content-encoding"))
+        clocks.hold(self._cut)
 
-    def piece(self, clocks: Clocks) -> bytes | None:
+    def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        seconds, self._clock = clocks.left()
-        self._set_timeout(seconds)
+        self._clocks.check()
         return next(self._pieces, None)
 
-    def pieces(self, clocks: Clocks) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
-        if not clocks.is_idle_only:
-            return iter(partial(self.piece, clocks), None)
-        self._clock = "idle"
-        self._set_timeout(clocks.timeouts.idle)
+        if not self._clocks.is_idle_only:
+            return iter(self.piece, None)
+        if self._wire is not None:
+            self._wire.clocks = None
+            self._set_timeout(self._clocks.timeouts.idle)
         return self._pieces
 
-    def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
+    def broken(self, cause: Exception) -> G4FError:
         """Return what *cause*, raised while reading, means."""
         if isinstance(cause, low.ReadTimeoutError | TimeoutError):
-            return clocks.expired(self._clock)
+            return self._clocks.expired("idle")
         return TransportError(_words(cause), sent=True)
 
     def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
+        if self._wire is not None:
+            self._wire.clocks = None
         left, until = DRAIN_BYTES, time.monotonic() + DRAIN_S
         try:
             while left > 0 and (seconds := until - time.monotonic()) > 0:
                 self._set_timeout(seconds)
-                data = next(self._pieces, b"")
-                if not data:
+                data = next(self._pieces, None)
+                if data is None:
                     return
                 left -= len(data)
         except self.failures:
             self._raw.close()  # the answer is complete: a connection in doubt is only not used again
 
     def close(self) -> None:
+        self._clocks.hold(None)
         self._raw.close()
         self._raw.release_conn()
 
+    def _cut(self) -> None:
+        # Without a connection the body was read to its end, and another call may have it by now.
+        if self._wire is not None and self._raw._connection is not None:
+            shut(self._wire.sock)
+
     def _set_timeout(self, seconds: float | None) -> None:
         # Behind the last byte of a body with `Connection: close`, http.client has closed it already.
-        if self._socket is not None and self._socket.fileno() >= 0:
-            self._socket.settimeout(seconds)
+        if self._wire is not None and self._wire.sock.fileno() >= 0:
+            self._wire.sock.settimeout(seconds)
 
 
 def _session(transport: Transport | None) -> requests.Session:
@@ -222,17 +246,21 @@ def _adapter(transport: Transport | None) -> BaseAdapter:
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that keep our clocks, to the service and to a proxy. SOCKS has its own."""
+    """Connections that keep our clocks, to the service and to a proxy."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = POOLS
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        return timed(super().get_connection_with_tls_context(*args, **options))
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = POOLS
-        return manager
+
+def _time(session: requests.Session, request: requests.PreparedRequest, settings: Mapping[str, Any]) -> None:
+    """Let the connections of a caller's own adapter keep our clocks, if it is one that has any."""
+    adapter = session.get_adapter(request.url or "")
+    if isinstance(adapter, HTTPAdapter):
+        timed(
+            adapter.get_connection_with_tls_context(
+                request, settings["verify"], proxies=settings["proxies"], cert=settings["cert"]
+            )
+        )
 
 
 class _Session(requests.Session):
@@ -276,5 +304,5 @@ def _words(cause: Exception) -> str:
     inner = _innermost(cause)
     words = str(inner) or type(inner).__name__
     if isinstance(inner, low.NewConnectionError):
-        words = words.removeprefix(f"{inner.conn}: ")  # a class of ours, and the address that is said anyway
+        words = words.removeprefix(f"{inner.conn}: ")  # the address is said anyway
     return words[:300]

@@ -48,13 +48,13 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
         yield _BEGUN
         yield from items_of(first)
         if reading.goes_on:
-            for data in answer.pieces(clocks):
+            for data in answer.pieces():
                 yield from items_of(feed(data))
                 if parser.done:
                     break
         yield from items_of(reading.end())
     except failures as cause:
-        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
+        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
         if error.events and clocks.first_event_came():
             yield _BEGUN
         yield from items_of([*error.events])
@@ -72,7 +72,7 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
 def _first(reading: Reading[T], answer: Answer) -> list[Event]:
     """Read to the first events, and return them."""
     events: list[Event] = []
-    while reading.goes_on and not events and (data := answer.piece(reading.clocks)) is not None:
+    while reading.goes_on and not events and (data := answer.piece()) is not None:
         events = reading.parser.feed(data)
     events = events or reading.end()
     reading.clocks.first_event_came()
