@@ -78,7 +78,12 @@ class Clocks:
     """Deadlines of one call, counted on a monotonic clock, in seconds; and whether it was stopped."""
 
     def __init__(
-        self, timeouts: Timeouts, now: Callable[[], float] = time.monotonic, *, is_streamed: bool = True
+        self,
+        timeouts: Timeouts,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        is_streamed: bool = True,
+        calls: Calls | None = None,
     ) -> None:
         self.timeouts = timeouts if is_streamed else timeouts.for_whole()
         self._is_streamed = is_streamed
@@ -87,6 +92,7 @@ class Clocks:
         self._first_event: float | None = None
         self._connecting: float | None = None
         self._has_begun = False
+        self._calls = calls
         self._stopped = threading.Event()
         self._cut: Callable[[], object] | None = None
 
@@ -101,11 +107,19 @@ class Clocks:
         if cut is not None and self.is_stopped:
             cut()
 
-    def stop(self) -> None:
-        """End the call, from whatever thread: what waits for it wakes up, and nothing is tried again."""
+    def stop(self) -> object:
+        """End the call, from whatever thread: what waits for it wakes up, and nothing is tried again.
+
+        What ending it gives is returned: in the async client there may be something to await.
+        """
         self._stopped.set()
-        if self._cut is not None:
-            self._cut()
+        return self._cut() if self._cut is not None else None
+
+    def over(self) -> None:
+        """Say that the call has ended."""
+        self._cut = None
+        if self._calls is not None:
+            self._calls.end(self)
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt, until the call is stopped."""
@@ -186,6 +200,30 @@ class Clocks:
             sent=clock != "connect",
             retryable=clock == "connect",
         )
+
+
+class Calls:
+    """The calls of one client that go on."""
+
+    def __init__(self) -> None:
+        self._open: set[Clocks] = set()
+        self._is_closed = False
+
+    def begin(self, timeouts: Timeouts, *, is_streamed: bool) -> Clocks:
+        """Return the clocks of a new call. Raises UsageError when the client is closed."""
+        if self._is_closed:
+            raise UsageError("this client is closed; make a new one")
+        clocks = Clocks(timeouts, is_streamed=is_streamed, calls=self)
+        self._open.add(clocks)
+        return clocks
+
+    def end(self, clocks: Clocks) -> None:
+        self._open.discard(clocks)
+
+    def close(self) -> list[object]:
+        """End every call, and let none begin; return what ending them gives."""
+        self._is_closed = True
+        return [clocks.stop() for clocks in [*self._open]]
 
 
 def _after(now: float, seconds: float | None) -> float | None:

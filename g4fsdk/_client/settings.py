@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from g4fsdk import providers
-from g4fsdk._client.clocks import Clocks, Timeouts, read_timeouts
+from g4fsdk._client.clocks import Timeouts, read_timeouts
 from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.retries import Retries, read_retries
 from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note
@@ -126,12 +126,6 @@ class Settings:
 
     def _next_ids(self) -> Ids:
         return self.ids.child(next(self.calls))
-
-    def clocks(self, *, is_closed: bool) -> Clocks:
-        """Return the clocks of a call. Raises UsageError when its client *is_closed*."""
-        if is_closed:
-            raise UsageError("this client is closed; make a new one")
-        return Clocks(self.timeouts)
 
     def _asked(self, model: str, conversation: Conversation | None) -> Iterable[Provider]:
         if conversation is not None:

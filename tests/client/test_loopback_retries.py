@@ -11,6 +11,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
 from g4fsdk import (
@@ -59,8 +60,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         begun.append(seconds)
 
-    monkeypatch.setattr("g4fsdk._client.blocking.client.time", SimpleNamespace(sleep=begun.append))
-    monkeypatch.setattr("g4fsdk._client.asynchronous.client.anyio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("g4fsdk._client.clocks.Clocks.sleep", lambda clocks, seconds: begun.append(seconds))
+    hands = SimpleNamespace(sleep=sleep, CancelScope=anyio.CancelScope)
+    monkeypatch.setattr("g4fsdk._client.asynchronous.client.anyio", hands)
     return begun
 
 

@@ -50,7 +50,8 @@ def play_sync(cassette: Cassette, **settings: Any) -> Outcome:
     replay = Replay(cassette, **settings)
     with Client(cassette.metadata["provider"], transport=replay, retries=QUICK) as client:
         try:
-            for event in client._open([recorded_call(cassette)], as_events).items:
+            opened = client._open([recorded_call(cassette)], as_events, client._begin(is_streamed=True))
+            for event in opened.items:
                 events.append(event)  # noqa: PERF402  # those before an error count
         except G4FError as error:
             return Outcome.failed(events, error)
@@ -63,7 +64,9 @@ async def play_async(cassette: Cassette, **settings: Any) -> Outcome:
     replay = Replay(cassette, **settings)
     async with AsyncClient(cassette.metadata["provider"], transport=replay, retries=QUICK) as client:
         try:
-            async for event in (await client._open([recorded_call(cassette)], as_events)).items:
+            clocks = client._begin(is_streamed=True)
+            opened = await client._open([recorded_call(cassette)], as_events, clocks)
+            async for event in opened.items:
                 events.append(event)  # noqa: PERF401  # those before an error count
         except G4FError as error:
             return Outcome.failed(events, error)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Self, TypeVar, overload
 
 import anyio
 
 from g4fsdk._client.asynchronous.http import AdapterMaker, Connections
 from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._client.clocks import Clocks, Timeouts
+from g4fsdk._client.clocks import Calls, Clocks, Timeouts
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import AsyncRetrying, Retries
 from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
@@ -75,14 +76,16 @@ class AsyncClient:
             transport=found,
         )
         self._connections = Connections(http_client, found, proxy)
-        self._is_closed = False
+        self._calls = Calls()
         self.chat = Chats(self)
         self.images = Images(self)
         self.models = Models(self)
 
     async def close(self) -> None:
-        """Close the connections, unless they belong to your own client."""
-        self._is_closed = True
+        """End every call that goes on, and close the connections, unless they belong to your own client."""
+        for ending in self._calls.close():
+            if isinstance(ending, Awaitable):
+                await ending
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -91,9 +94,11 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
+    def _begin(self, *, is_streamed: bool) -> Clocks:
+        return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)
+
+    async def _open(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._settings.clocks(is_closed=self._is_closed)
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -101,11 +106,12 @@ class AsyncClient:
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
+        clocks.over()
         raise failed(errors)
 
     def _retrying(self, clocks: Clocks) -> AsyncRetrying:
         policy = self._settings.retries.policy(clocks.total_left)
-        return AsyncRetrying(**policy, sleep=anyio.sleep)
+        return AsyncRetrying(**policy, sleep=partial(_sleep, clocks))
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -201,9 +207,10 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
+        clocks = self._client._begin(is_streamed=stream)
         if stream:
-            return AsyncChunkStream(await self._client._open(tasks, as_chunks))
-        return await (await self._client._open(tasks, as_events)).completion()
+            return AsyncChunkStream(await self._client._open(tasks, as_chunks, clocks))
+        return await (await self._client._open(tasks, as_events, clocks)).completion()
 
     def stream(
         self,
@@ -227,7 +234,9 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        return AsyncChatStream(lambda: self._client._open(tasks, as_events))
+        return AsyncChatStream(
+            partial(self._client._begin, is_streamed=True), partial(self._client._open, tasks, as_events)
+        )
 
 
 class Images:
@@ -239,7 +248,7 @@ class Images:
     async def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
         """Return the images made for *prompt*. Raises G4FError when there is none."""
         tasks = self._client._settings.image_tasks(prompt, model, options)
-        opened = await self._client._open(tasks, as_events)
+        opened = await self._client._open(tasks, as_events, self._client._begin(is_streamed=False))
         return ImagesResponse(data=(await opened.completion()).images)
 
 
@@ -258,8 +267,11 @@ class Models:
         task = self._client._settings.models_task()
         if (fixed := task.fixed) is not None:
             return fixed
-        clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
-        return await self._client._retrying(clocks)(self._ask, task, clocks)
+        clocks = self._client._begin(is_streamed=True)
+        try:
+            return await self._client._retrying(clocks)(self._ask, task, clocks)
+        finally:
+            clocks.over()
 
     async def _ask(self, task: ModelsTask, clocks: Clocks) -> ModelList:
         request = task.request()
@@ -269,3 +281,10 @@ class Models:
         except G4FError as error:
             task.blame(error, request)
             raise
+
+
+async def _sleep(clocks: Clocks, seconds: float) -> None:
+    """Wait before the next attempt, until the call is stopped."""
+    with anyio.CancelScope() as scope:
+        clocks.hold(scope.cancel)
+        await anyio.sleep(seconds)

@@ -96,10 +96,10 @@ class Connections:
         answer = await self.send(request, clocks, repeatable=True)
         whole = WholeAnswer(answer.head)
         try:
-            while (data := await answer.piece(clocks)) is not None:
+            while (data := await answer.piece()) is not None:
                 whole.add(data)
         except self.failures as cause:
-            error = whole.cut(answer.broken(cause, clocks))
+            error = whole.cut(answer.broken(cause))
             if error is not None:
                 raise error from cause
         finally:
@@ -112,15 +112,17 @@ class Connections:
         limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
         try:
             client = self._client()
-            with anyio.fail_after(whole[0] and whole[0] + _GRACE_S):
+            with anyio.fail_after(whole[0] and whole[0] + _GRACE_S) as scope:
+                clocks.hold(scope.cancel)
                 built = _built(client, request, limits)
                 answer = await client.send(built, stream=True, follow_redirects=False)
+            clocks.check()  # a call that was stopped leaves the scope without an answer
         except TimeoutError as cause:
             raise clocks.expired(whole[1]) from cause
         except self.failures as cause:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return Answer(answer, self.failures)
+        return Answer(answer, self.failures, clocks)
 
     def _client(self) -> Any:
         """Return the caller's client, or our own for this loop: another one's connections can't be used."""
@@ -143,37 +145,39 @@ def _built(client: Any, request: Request, limits: dict[str, float | None]) -> An
 class Answer:
     """One answer: its head, and its body as it comes."""
 
-    def __init__(self, answer: Any, failures: tuple[type[Exception], ...]) -> None:
+    def __init__(self, answer: Any, failures: tuple[type[Exception], ...], clocks: Clocks) -> None:
         self._answer = answer
+        self._clocks = clocks
         self.failures = failures
         self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
         self._clock: Clock = "idle"
+        clocks.hold(self.aclose)
         inflater = Inflater.of(self.head.header("content-encoding"))
         self._pieces = _pieces(answer) if inflater is None else _inflated(answer.aiter_raw(), inflater)
 
-    async def piece(self, clocks: Clocks) -> bytes | None:
+    async def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        seconds, self._clock = clocks.left(None)
+        seconds, self._clock = self._clocks.left(None)
         with anyio.fail_after(seconds):
             return await anext(self._pieces, None)
 
-    def pieces(self, clocks: Clocks) -> AsyncIterator[bytes]:
+    def pieces(self) -> AsyncIterator[bytes]:
         """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
-        if not clocks.is_idle_only:
-            return self._timed(clocks)
+        if not self._clocks.is_idle_only:
+            return self._timed()
         self._clock = "idle"
         return self._pieces
 
-    async def _timed(self, clocks: Clocks) -> AsyncIterator[bytes]:
-        while (data := await self.piece(clocks)) is not None:
+    async def _timed(self) -> AsyncIterator[bytes]:
+        while (data := await self.piece()) is not None:
             yield data
 
-    def broken(self, cause: Exception, clocks: Clocks) -> G4FError:
+    def broken(self, cause: Exception) -> G4FError:
         """Return what *cause*, raised while reading, means."""
         if type(cause).__name__ in _IDLE_CLOCK:
-            return clocks.expired("idle")
+            return self._clocks.expired("idle")
         if isinstance(cause, TimeoutError):
-            return clocks.expired(self._clock)
+            return self._clocks.expired(self._clock)
         return TransportError(_words(cause), sent=True)
 
     async def drain(self) -> None:

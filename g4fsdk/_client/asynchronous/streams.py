@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._client.asynchronous.http import Answer
+from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.reading import Reading
 from g4fsdk._core.model.completions import Chunk, Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -33,8 +34,18 @@ class OpenStream(Generic[T]):
         return self._reading.completion()
 
     async def aclose(self) -> None:
-        """Free the connection. What has not been read is lost."""
-        await self.items.aclose()
+        """Free the connection. What has not been read is lost; whoever waits for it gets no more."""
+        try:
+            await self.items.aclose()
+        except RuntimeError:  # another task is in it
+            await stopped(self._reading.clocks)
+
+
+async def stopped(clocks: Clocks) -> None:
+    """End the call of *clocks*."""
+    ending = clocks.stop()
+    if isinstance(ending, Awaitable):
+        await ending
 
 
 _BEGUN: Any = None
@@ -54,7 +65,7 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
         for item in items_of(first):
             yield item
         if reading.goes_on:
-            async for data in answer.pieces(clocks):
+            async for data in answer.pieces():
                 for item in items_of(feed(data)):
                     yield item
                 if parser.done:
@@ -62,7 +73,9 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
         for item in items_of(reading.end()):
             yield item
     except failures as cause:
-        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause, clocks), cause)
+        if clocks.is_stopped:
+            return
+        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
         if error.events and clocks.first_event_came():
             yield _BEGUN
         for item in items_of([*error.events]):
@@ -75,13 +88,14 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
             if parser.done:
                 await answer.drain()
         finally:
+            clocks.over()
             await answer.aclose()
 
 
 async def _first(reading: Reading[T], answer: Answer) -> list[Event]:
     """Read to the first events, and return them."""
     events: list[Event] = []
-    while reading.goes_on and not events and (data := await answer.piece(reading.clocks)) is not None:
+    while reading.goes_on and not events and (data := await answer.piece()) is not None:
         events = reading.parser.feed(data)
     events = events or reading.end()
     reading.clocks.first_event_came()
@@ -114,8 +128,10 @@ class AsyncChunkStream:
 class AsyncChatStream:
     """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
 
-    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
-        self._opening = _Opening(open_stream)
+    def __init__(
+        self, begin: Callable[[], Clocks], open_stream: Callable[[Clocks], Awaitable[OpenStream[Event]]]
+    ) -> None:
+        self._opening = _Opening(begin, open_stream)
 
     async def __aenter__(self) -> Self:
         await self._opening.opened()
@@ -145,29 +161,39 @@ class AsyncChatStream:
 
     async def close(self) -> None:
         """Free the connection. What has not been read is lost."""
-        self._opening.is_closed = True
-        if self._opening.stream is not None:
-            await self._opening.stream.aclose()
+        await self._opening.close()
 
 
 class _Opening:
     """Opens the stream when it is first asked for, once."""
 
-    def __init__(self, open_stream: Callable[[], Awaitable[OpenStream[Event]]]) -> None:
+    def __init__(
+        self, begin: Callable[[], Clocks], open_stream: Callable[[Clocks], Awaitable[OpenStream[Event]]]
+    ) -> None:
+        self._begin = begin
         self._open_stream = open_stream
+        self._clocks: Clocks | None = None
         self._is_opening = False
-        self.is_closed = False
+        self._is_closed = False
         self.stream: OpenStream[Event] | None = None
+
+    async def close(self) -> None:
+        self._is_closed = True
+        if self.stream is not None:
+            await self.stream.aclose()
+        elif self._clocks is not None:  # another task is opening it
+            await stopped(self._clocks)
 
     async def opened(self) -> OpenStream[Event]:
         if self.stream is None:
-            if self.is_closed:
+            if self._is_closed:
                 raise UsageError("this stream is closed; ask for another one")
             if self._is_opening:
                 raise UsageError("another task is opening this stream; give each task a stream of its own")
             self._is_opening = True
             try:
-                self.stream = await self._open_stream()
+                self._clocks = self._begin()
+                self.stream = await self._open_stream(self._clocks)
             finally:
                 self._is_opening = False
         return self.stream

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
-from g4fsdk._client.clocks import Clocks, Timeouts
+from g4fsdk._client.clocks import Calls, Clocks, Timeouts
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Retrying
 from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
@@ -77,14 +77,14 @@ class Client:
             transport=found,
         )
         self._connections = Connections(session, found, proxy)
-        self._is_closed = False
+        self._calls = Calls()
         self.chat = Chats(self)
         self.images = Images(self)
         self.models = Models(self)
 
     def close(self) -> None:
-        """Close the connections, unless they belong to your own session."""
-        self._is_closed = True
+        """End every call that goes on, and close the connections, unless they belong to your own session."""
+        self._calls.close()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -93,9 +93,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, tasks: Sequence[Task], view: View[T]) -> OpenStream[T]:
+    def _begin(self, *, is_streamed: bool) -> Clocks:
+        return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)
+
+    def _open(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
-        clocks = self._settings.clocks(is_closed=self._is_closed)
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -103,11 +105,12 @@ class Client:
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
+        clocks.over()
         raise failed(errors)
 
     def _retrying(self, clocks: Clocks) -> Retrying:
         policy = self._settings.retries.policy(clocks.total_left)
-        return Retrying(**policy, sleep=time.sleep)
+        return Retrying(**policy, sleep=clocks.sleep)
 
     def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -203,9 +206,10 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
+        clocks = self._client._begin(is_streamed=stream)
         if stream:
-            return ChunkStream(self._client._open(tasks, as_chunks))
-        return self._client._open(tasks, as_events).completion()
+            return ChunkStream(self._client._open(tasks, as_chunks, clocks))
+        return self._client._open(tasks, as_events, clocks).completion()
 
     def stream(
         self,
@@ -229,7 +233,9 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        return ChatStream(lambda: self._client._open(tasks, as_events))
+        return ChatStream(
+            partial(self._client._begin, is_streamed=True), partial(self._client._open, tasks, as_events)
+        )
 
 
 class Images:
@@ -241,7 +247,8 @@ class Images:
     def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
         """Return the images made for *prompt*. Raises G4FError when there is none."""
         tasks = self._client._settings.image_tasks(prompt, model, options)
-        return ImagesResponse(data=self._client._open(tasks, as_events).completion().images)
+        opened = self._client._open(tasks, as_events, self._client._begin(is_streamed=False))
+        return ImagesResponse(data=opened.completion().images)
 
 
 class Models:
@@ -259,8 +266,11 @@ class Models:
         task = self._client._settings.models_task()
         if (fixed := task.fixed) is not None:
             return fixed
-        clocks = self._client._settings.clocks(is_closed=self._client._is_closed)
-        return self._client._retrying(clocks)(self._ask, task, clocks)
+        clocks = self._client._begin(is_streamed=True)
+        try:
+            return self._client._retrying(clocks)(self._ask, task, clocks)
+        finally:
+            clocks.over()
 
     def _ask(self, task: ModelsTask, clocks: Clocks) -> ModelList:
         request = task.request()

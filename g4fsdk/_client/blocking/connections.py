@@ -206,7 +206,7 @@ class _Response(HTTPResponse):
         try:
             super().begin()
         finally:
-            self.fp = body
+            self.fp = None if body.closed else body
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -240,6 +240,9 @@ class _Head:
                 self._next = line
         self.is_status = False
         return b"".join(lines)
+
+    def close(self) -> None:
+        self._file.close()
 
     def _line(self) -> bytes:
         if self._next is not None:

@@ -152,7 +152,7 @@ class Connections:
     def _prepared(self, session: requests.Session, request: Request) -> requests.PreparedRequest:
         # Without an auth of its own, requests would put a password from ~/.netrc in place of the key.
         auth = session.auth or _keep_headers
-        return session.prepare_request(
+        prepared = session.prepare_request(
             requests.Request(
                 request.method,
                 request.url,
@@ -161,6 +161,8 @@ class Connections:
                 auth=auth,
             )
         )
+        prepared.hooks["response"] = [*prepared.hooks["response"], _stay]
+        return prepared
 
 
 class Answer:
@@ -173,19 +175,21 @@ class Answer:
         self._clocks = clocks
         pairs = [(str(name), str(value)) for name, value in self._raw.headers.items()]
         self.head = Response(answer.status_code, pairs, received_at=time.time())
+        self._clock: Clock = "idle"
         self._wire = wire_of(self._raw)
         self._pieces = pieces_of(self._raw, self.head.header("content-encoding"))
         clocks.hold(self._cut)
 
     def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        self._clocks.check()
+        _, self._clock = self._clocks.left()
         return next(self._pieces, None)
 
     def pieces(self) -> Iterator[bytes]:
         """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
         if not self._clocks.is_idle_only:
             return iter(self.piece, None)
+        self._clock = "idle"
         if self._wire is not None:
             self._wire.clocks = None
             self._set_timeout(self._clocks.timeouts.idle)
@@ -194,7 +198,7 @@ class Answer:
     def broken(self, cause: Exception) -> G4FError:
         """Return what *cause*, raised while reading, means."""
         if isinstance(cause, low.ReadTimeoutError | TimeoutError):
-            return self._clocks.expired("idle")
+            return self._clocks.expired(self._clock)
         return TransportError(_words(cause), sent=True)
 
     def drain(self) -> None:
@@ -229,7 +233,7 @@ class Answer:
 
 
 def _session(transport: Transport | None) -> requests.Session:
-    session = _Session()
+    session = requests.Session()
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
     adapter = _adapter(transport)
@@ -251,6 +255,13 @@ class _Adapter(HTTPAdapter):
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         return timed(super().get_connection_with_tls_context(*args, **options))
 
+    def close(self) -> None:
+        """Close all connections, which urllib3 leaves to the garbage collector: a kept error holds them."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # a container that can't be iterated
+                manager.pools[key].close()
+        super().close()
+
 
 def _time(session: requests.Session, request: requests.PreparedRequest, settings: Mapping[str, Any]) -> None:
     """Let the connections of a caller's own adapter keep our clocks, if it is one that has any."""
@@ -263,14 +274,14 @@ def _time(session: requests.Session, request: requests.PreparedRequest, settings
         )
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that there is none: requests reads the whole body to find the next one, asked to or not."""
-
-
 class _NoCookies(DefaultCookiePolicy):
     def set_ok(self, cookie: Any, request: Any) -> bool:
         return False
+
+
+def _stay(answer: requests.Response, *_: Any, **__: Any) -> None:
+    """Hide the next place from requests, which would read the whole body to get there, asked to or not."""
+    answer.headers.pop("location", None)
 
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._client.blocking.http import Answer
+from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.reading import Reading
 from g4fsdk._core.model.completions import Chunk, Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -29,8 +30,11 @@ class OpenStream(Generic[T]):
         return self._reading.completion()
 
     def close(self) -> None:
-        """Free the connection. What has not been read is lost."""
-        self.items.close()
+        """Free the connection. What has not been read is lost; whoever waits for it gets no more."""
+        try:
+            self.items.close()
+        except ValueError:  # another thread is in it
+            self._reading.clocks.stop()
 
 
 _BEGUN: Any = None
@@ -54,6 +58,8 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
                     break
         yield from items_of(reading.end())
     except failures as cause:
+        if clocks.is_stopped:
+            return
         error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
         if error.events and clocks.first_event_came():
             yield _BEGUN
@@ -66,6 +72,7 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
             if parser.done:
                 answer.drain()
         finally:
+            clocks.over()
             answer.close()
 
 
@@ -105,8 +112,12 @@ class ChunkStream:
 class ChatStream:
     """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
 
-    def __init__(self, open_stream: Callable[[], OpenStream[Event]]) -> None:
+    def __init__(
+        self, begin: Callable[[], Clocks], open_stream: Callable[[Clocks], OpenStream[Event]]
+    ) -> None:
+        self._begin = begin
         self._open_stream = open_stream
+        self._clocks: Clocks | None = None
         self._opened: OpenStream[Event] | None = None
         self._is_closed = False
 
@@ -142,10 +153,13 @@ class ChatStream:
         self._is_closed = True
         if self._opened is not None:
             self._opened.close()
+        elif self._clocks is not None:  # another thread is opening it
+            self._clocks.stop()
 
     def _open(self) -> OpenStream[Event]:
         if self._opened is None:
             if self._is_closed:
                 raise UsageError("this stream is closed; ask for another one")
-            self._opened = self._open_stream()
+            self._clocks = self._begin()
+            self._opened = self._open_stream(self._clocks)
         return self._opened
