@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -143,28 +144,22 @@ def _resolved(conn: Any, seconds: float | None) -> list[str]:
         return [str(ip_address(host))]
     except ValueError:
         pass  # a name
-    found: list[list[str] | Exception] = []
-    thread = threading.Thread(target=_look_up, args=(host, conn.port, found), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not found:
-        raise ConnectTimeoutError(conn, f"no address for {conn.host} in time")
-    match found[0]:
-        case socket.gaierror() as error:
-            raise NameResolutionError(conn.host, conn, error) from error
-        case Exception() as error:
-            raise error
-        case addresses:
-            return addresses
+    found: Future[list[str]] = Future()
+    threading.Thread(target=_look_up, args=(host, conn.port, found), daemon=True).start()
+    try:
+        return found.result(seconds)
+    except socket.gaierror as error:
+        raise NameResolutionError(conn.host, conn, error) from error
+    except TimeoutError as error:
+        raise ConnectTimeoutError(conn, f"no address for {conn.host} in time") from error
 
 
-def _look_up(host: str, port: int, found: list[list[str] | Exception]) -> None:
+def _look_up(host: str, port: int, found: Future[list[str]]) -> None:
     try:
         infos = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        found.append(error)
-    else:
-        found.append(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+        found.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+    except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+        found.set_exception(error)
 
 
 class Wire(RawIOBase):
@@ -264,6 +259,6 @@ def shut(sock: socket.socket) -> None:
 
 def wire_of(raw: urllib3.HTTPResponse) -> Wire | None:
     """Return what the body of *raw* is read from, None where that is no socket (a replay, a mock)."""
-    file = getattr(raw._fp, "fp", None)
+    file = getattr(getattr(raw, "_fp", None), "fp", None)
     wire = getattr(file, "raw", None)
     return wire if isinstance(wire, Wire) else None
