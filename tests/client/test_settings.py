@@ -20,6 +20,7 @@ from g4fsdk import (
     Ids,
     Message,
     ProtocolError,
+    ProviderError,
     Request,
     Response,
     Retries,
@@ -297,6 +298,16 @@ def test_nonsense_that_echoes_the_key_is_not_quoted() -> None:
     assert not any(secret in shown(error) for secret in (KEY, COOKIE, PASSWORD))
 
 
+def test_a_code_that_echoes_the_key_is_hidden_and_a_message_is_one_line() -> None:
+    error = blamed(ProviderError(f"busy\nCRITICAL \x1b[2J {KEY}", code=f"key {KEY}"))
+
+    assert (error.code, error.message) == ("key ***", "busy CRITICAL  [2J ***")
+
+
+def test_a_key_in_a_query_is_hidden_where_it_is_echoed() -> None:
+    assert secrets_of({}, "http://x/?a=harmless&api_key=one%2Ftwo") == {"one/two"}
+
+
 def test_a_failure_before_any_request_names_its_provider() -> None:
     task = Task(providers.get("yqcloud"), frozenset(), HANDLE)
     error = UsageError("no")
@@ -377,6 +388,7 @@ def test_words_that_are_no_secrets_stay() -> None:
         ("you sent abcd/ef", "you sent abcd/ef"),
         ('{"sent": "abcd\\/efghij"}', '{"sent": "***"}'),
         ("abcd/efgabcd/efghij", "******"),
+        ("at abcd%2Fefghij, abcd%2fefghij", "at ***, ***"),
     ],
 )
 def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None:

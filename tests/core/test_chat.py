@@ -268,6 +268,14 @@ def test_each_call_and_attempt_has_ids_of_its_own() -> None:
     assert len({child.now_ms() for child in found}) == 4
 
 
+def test_a_chat_is_shown_without_the_values_of_its_options() -> None:
+    chat = Chat(
+        "Hello", "gpt-4", options={"extra_headers": {"Authorization": "Bearer sk-topsecret"}, "seed": 7}
+    )
+
+    assert repr(chat) == "<Chat 'gpt-4', 1 messages, options extra_headers, seed>"
+
+
 # --- Pickling and copying ---
 
 

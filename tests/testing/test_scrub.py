@@ -7,6 +7,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -38,6 +39,11 @@ def session(
         status, headers=came or [], chunks=pieces, at_ms=[float(i) for i in range(len(pieces))]
     )
     return Cassette([Interaction(RecordedRequest("POST", url, sent or [], body), response)])
+
+
+def everything_in(cassette: Cassette) -> str:
+    """Return all values of *cassette* as text; its own repr hides them."""
+    return repr(asdict(cassette))
 
 
 def as_json(value: object) -> bytes:
@@ -81,6 +87,7 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     "header": lambda s: session(sent=[("Authorization", f"Bearer {s}")]),
     "cookie": lambda s: session(sent=[("Cookie", f"hf-chat={s}; theme=dark")]),
     "Set-Cookie": lambda s: session(came=[("Set-Cookie", f"hf-chat={s}; Path=/; HttpOnly")]),
+    "header of the caller's own": lambda s: session(sent=[("X-My-Auth", s)]),
     "query": lambda s: session(url=f"{URL}?model=m&api_key={quote(s, safe='')}"),
     "JSON key": lambda s: session(body=as_json({"apiKey": s, "model": "m"})),
     "nested JSON": lambda s: session(body=as_json({"a": [{"b": {"client_secret": s}}]})),
@@ -99,6 +106,7 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     "cut off JSON": lambda s: session(chunks=[as_json({"api_key": s})[:-2]]),
     "user id in an answer": lambda s: session(chunks=[as_json({"user_id": s})]),
     "call": lambda s: Cassette(metadata={"call": {"api_key": s, "headers": {"X-Api-Key": s}}}),
+    "header of the call": lambda s: Cassette(metadata={"call": {"extra_headers": {"X-My-Auth": s}}}),
     "proxy of the call": lambda s: Cassette(
         metadata={"call": {"proxy": f"http://me:{quote(s, safe='')}@proxy.test"}}
     ),
@@ -112,8 +120,10 @@ def test_a_secret_under_its_name_is_found_and_taken_out(place: Callable[[str], C
     scrubbed = Scrubber().scrub_cassette(cassette)
 
     assert find_leaks(cassette)
-    assert not any(form in repr(scrubbed) for form in codings_of(CANARY))
-    assert "SCRUBBED" in repr(scrubbed) or base64_of(b'[{"token": "SCRUBBED')[:-4] in repr(scrubbed)
+    assert not any(form in everything_in(scrubbed) for form in codings_of(CANARY))
+    assert "SCRUBBED" in everything_in(scrubbed) or base64_of(b'[{"token": "SCRUBBED')[:-4] in everything_in(
+        scrubbed
+    )
     assert find_leaks(scrubbed, [CANARY]) == []
 
 
@@ -125,7 +135,7 @@ def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
 
     scrubbed = Scrubber().scrub_cassette(cassette)
 
-    assert not [secret for secret in secrets if secret in repr(scrubbed)]
+    assert not [secret for secret in secrets if secret in everything_in(scrubbed)]
     assert find_leaks(scrubbed, secrets) == []
 
 
@@ -149,7 +159,7 @@ def test_a_key_is_known_by_its_look(key: str) -> None:
 
     scrubbed = Scrubber().scrub_cassette(cassette)
 
-    assert key not in repr(scrubbed)
+    assert key not in everything_in(scrubbed)
     assert scrubbed.interactions[0].response.body.startswith(b"Incorrect API key provided: SCRUBBED-")
 
 
@@ -193,7 +203,10 @@ def test_the_same_secret_has_the_same_placeholder_everywhere() -> None:
 
     scrubbed = Scrubber().scrub_cassette(cassette)
 
-    assert set(PLACEHOLDER.findall(repr(scrubbed))) == {"SCRUBBED-authorization-1", "SCRUBBED-password-1"}
+    assert set(PLACEHOLDER.findall(everything_in(scrubbed))) == {
+        "SCRUBBED-authorization-1",
+        "SCRUBBED-password-1",
+    }
     assert scrubbed.interactions[0].request.headers == [("Authorization", "Bearer SCRUBBED-authorization-1")]
 
 
@@ -226,7 +239,15 @@ TEXT = [
     ),
     pytest.param(b'{"a": "\xff\xfe broken', id="broken bytes"),
     pytest.param(b"a=1&b=2&token=&key=", id="form without values"),
+    pytest.param(b'{"eos_token":"<|endoftext|>","prompt_cache_key":"my-cache-17","a":"Keyboard"}', id="keys"),
 ]
+
+
+def test_headers_that_only_look_like_a_secrets_are_kept() -> None:
+    sent = [("X-Monkey", "see-monkey-do-1"), ("Idempotency-Key", "retry-0123456789")]
+    cassette = session(sent=sent, came=[("Access-Control-Allow-Credentials", "true")])
+
+    assert Scrubber().scrub_cassette(cassette) == cassette
 
 
 @pytest.mark.parametrize("body", TEXT)
@@ -497,6 +518,20 @@ def test_a_key_inside_base64_compares_equal_to_another() -> None:
     bodies = {scrubber.comparable(RecordedRequest("POST", URL, [], body)).body for body in (one, other)}
 
     assert len(bodies) == 1
+
+
+def test_what_is_recorded_is_shown_without_keys() -> None:
+    one = session(
+        url=f"{URL}?api_key={CANARY}",
+        sent=[("Authorization", f"Bearer {CANARY}")],
+        body=as_json({"token": CANARY}),
+        came=[("Set-Cookie", f"a={CANARY}")],
+        chunks=[CANARY.encode()],
+    ).interactions[0]
+
+    assert CANARY not in repr(one)
+    assert "POST https://chat.test/api?api_key=***" in repr(one)
+    assert "200, 19 bytes in 1 chunks" in repr(one)
 
 
 LEAKS = [

@@ -195,7 +195,8 @@ class Chat:
     *messages* may be given as text or mappings and are kept as a tuple of Message. *model* "" means the
     provider's default. *options* are sampling options by their OpenAI names; one that the provider cannot
     honour is a UsageError, or left out with *ignore_unsupported*. *attempt* counts the tries of one call
-    from 0: what a service wants anew for each is drawn by it, all else stays the same.
+    from 0: what a service wants anew for each is drawn by it, all else stays the same. Options may hold
+    keys (``extra_headers``), so the repr shows no values.
 
     Raises:
         UsageError: Messages that cannot be sent.
@@ -229,3 +230,7 @@ class Chat:
         object.__setattr__(self, "ids", ids or SeededIds())
         object.__setattr__(self, "ignore_unsupported", ignore_unsupported)
         object.__setattr__(self, "attempt", attempt)
+
+    def __repr__(self) -> str:
+        options = f", options {', '.join(self.options)}" if self.options else ""
+        return f"<Chat {self.model!r}, {len(self.messages)} messages{options}>"

@@ -18,6 +18,7 @@ G4FError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Clock: TypeAlias = Literal["connect", "first_event", "idle", "total"]
 MAX_EXCERPT = 200
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class G4FError(Exception):
@@ -86,8 +88,12 @@ class G4FError(Exception):
         self.conversation = self.conversation or conversation
 
     def edit(self, edit: Callable[[str], str]) -> None:
-        """Put all that is said in the service's words through *edit*, which takes secrets out."""
-        self.reword(edit(self.message))
+        """Put all that is said in the service's words through *edit*, which takes secrets out.
+
+        The message becomes one line of printable text: a service writes no lines of its own into a log.
+        """
+        self.reword(_CONTROLS.sub(" ", edit(self.message)))
+        self.code = edit(self.code) if isinstance(self.code, str) else self.code
 
 
 class UsageError(G4FError):

@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
+from g4fsdk._core.model.redact import redact_url
+
 End: TypeAlias = Literal["complete", "reset", "truncated", "timeout", "client_closed"]
 Headers: TypeAlias = list[tuple[str, str]]
 
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One request as it was sent. *body* is ``b""`` when there was none."""
+    """One request as it was sent. *body* is ``b""`` when there was none. Its repr shows no key or cookie."""
 
     method: str
     url: str
     headers: Headers = field(default_factory=list)
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<RecordedRequest {self.method} {redact_url(self.url)}, {len(self.body)} bytes>"
 
 
 @dataclass(slots=True)
@@ -25,7 +30,7 @@ class RecordedResponse:
 
     *chunks* are the pieces of the content-decoded body, never empty ones; *at_ms* has one entry a
     chunk, milliseconds since the request was sent; *end* says how the body ended. *status* is 0 when
-    the connection ended before any response.
+    the connection ended before any response. Its repr shows neither headers nor body.
     """
 
     status: int
@@ -39,6 +44,10 @@ class RecordedResponse:
     @property
     def body(self) -> bytes:
         return b"".join(self.chunks)
+
+    def __repr__(self) -> str:
+        size = sum(map(len, self.chunks))
+        return f"<RecordedResponse {self.status}, {size} bytes in {len(self.chunks)} chunks, {self.end}>"
 
 
 @dataclass(slots=True)

@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from g4fsdk._core.model.secret_names import is_secret_header, is_secret_member
 from g4fsdk.testing._secrets.edits import Edit
 from g4fsdk.testing._secrets.known import Vault
 from g4fsdk.testing._secrets.names import (
+    ACCOUNT_HEADERS,
     COOKIE_JARS,
-    FIELDS,
-    HEADERS,
     PLACEHOLDER,
-    QUERY,
     REQUEST_IDS,
-    RESPONSE_FIELDS,
-    SIGNATURES,
+    canonical,
+    slug_of,
 )
-
-
-def canonical(name: str) -> str:
-    """Return *name* as the tables compare it: without case and separators."""
-    return re.sub(r"[_-]", "", name).lower()
-
-
-def pattern_of(names: Iterable[str]) -> bytes:
-    """Return a pattern for any of *names*, with any separators."""
-    return "|".join(re.sub(r"[_-]", "[_-]?", name) for name in sorted(names, reverse=True)).encode()
-
-
-SLUGS = {
-    canonical(name): name.replace("_", "-")
-    for name in FIELDS | RESPONSE_FIELDS | QUERY | SIGNATURES | HEADERS | REQUEST_IDS
-}
-COOKIES = frozenset(map(canonical, COOKIE_JARS | {"set_cookie"}))
-HEADERS_AND_FIELDS = frozenset(map(canonical, HEADERS | FIELDS | REQUEST_IDS))
 
 COOKIE = re.compile(rb"[^=;,\s]+=([^;]*)")
 SCHEME = re.compile(rb"(?:bearer|basic|token|digest|key)(?:\s|%20|\+)+", re.IGNORECASE)
@@ -85,16 +66,25 @@ def unescaped(raw: bytes, layers: int) -> str:
 
 def is_cookie_jar(name: str) -> bool:
     """Tell whether every value of an object called *name* is a cookie."""
-    return canonical(name) in COOKIES
+    return canonical(name) in COOKIE_JARS
 
 
 def header_edits(name: str, data: bytes, vault: Vault) -> list[Edit]:
-    """Return the edits for the header *name*, or a field of that name, whose value is *data*."""
+    """Return the edits for the header *name* whose value is *data*."""
     key = canonical(name)
     if key == "setcookie":
         return list(cookie_edits(data, 0, (data + b";").index(b";"), vault))
     if key == "cookie":
         return list(cookie_edits(data, 0, len(data), vault))
-    if key not in HEADERS_AND_FIELDS:
+    if not (is_secret_header(name) or key in ACCOUNT_HEADERS or key in REQUEST_IDS):
         return []
-    return list(credential_edit(data, 0, len(data), (SLUGS[key], name), vault))
+    return list(credential_edit(data, 0, len(data), (slug_of(name), name), vault))
+
+
+def member_edits(name: str, data: bytes, vault: Vault) -> list[Edit]:
+    """Return the edits for *data*, which stands under *name* in what was said of a recording."""
+    if canonical(name) in COOKIE_JARS:
+        return header_edits(name, data, vault)
+    if not is_secret_member(name):
+        return []
+    return list(credential_edit(data, 0, len(data), (slug_of(name), name), vault))

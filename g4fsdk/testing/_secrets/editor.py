@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from g4fsdk._core.model.secret_names import words_of
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import (
     Headers,
@@ -13,7 +14,7 @@ from g4fsdk.testing._cassette.values import (
     RecordedRequest,
     RecordedResponse,
 )
-from g4fsdk.testing._secrets.credentials import header_edits, is_cookie_jar, secret_edit
+from g4fsdk.testing._secrets.credentials import header_edits, is_cookie_jar, member_edits, secret_edit
 from g4fsdk.testing._secrets.edits import (
     Edit,
     applied,
@@ -112,14 +113,27 @@ class Walk:
         match value:
             case dict() if is_cookie_jar(key):
                 return {name: self._cookie(f"{place}.{name}", str(each)) for name, each in value.items()}
+            case dict() if words_of(key)[-1:] == ("headers",):
+                return {
+                    name: self._said_header(f"{place}.{name}", str(name), each)
+                    for name, each in value.items()
+                }
             case dict():
                 return {name: self._value(f"{place}.{name}", str(name), each) for name, each in value.items()}
             case list() | tuple():
                 return [self._value(f"{place}[{i}]", key, each) for i, each in enumerate(value)]
             case str():
-                return self._header(place, key, value, in_response=False)
+                data = as_bytes(value)
+                return self._edited(
+                    place, data, merged([*member_edits(key, data, self.vault), *edits_in(data, self.vault)])
+                )
             case _:
                 return value
+
+    def _said_header(self, place: str, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._header(place, name, value, in_response=False)
+        return self._value(place, name, value)
 
 
 def _with_length(headers: Headers, body: bytes) -> Headers:

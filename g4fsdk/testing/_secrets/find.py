@@ -11,39 +11,24 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
+from g4fsdk._core.model.secret_names import is_secret_member, is_secret_query, words_of
 from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_coding
-from g4fsdk.testing._secrets.credentials import (
-    SLUGS,
-    canonical,
-    credential_edit,
-    pattern_of,
-    secret_edit,
-)
+from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
 from g4fsdk.testing._secrets.edits import Edit, merged
 from g4fsdk.testing._secrets.find_json import edits_by_key
 from g4fsdk.testing._secrets.known import Vault
-from g4fsdk.testing._secrets.names import (
-    FIELDS,
-    KEY_PATTERNS,
-    PLACEHOLDER,
-    QUERY,
-    SHORTEST_SIGNATURE,
-    SIGNATURES,
-)
+from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SIGNATURE, slug_of
 
 DEEPEST = 4  # base64 or percent coding inside one another
 
-QUERY_NAME = re.compile(rb"[?&;](?:amp;)?(" + pattern_of(QUERY | SIGNATURES) + rb")=", re.IGNORECASE)
-FORM_START = re.compile(rb"(" + pattern_of(QUERY | SIGNATURES) + rb")=", re.IGNORECASE)
+QUERY_NAME = re.compile(rb"(?:\A|[?&;])(?:amp;)?([A-Za-z][A-Za-z0-9_.-]{0,63})=")
 QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
 USERINFO = re.compile(rb"://([^/\s:@\"'<>?#\\]{0,512})(?::([^/\s@\"'<>?#\\]{0,4096}))?@")
 PART = re.compile(
-    rb'Content-Disposition:[^\r\n]*[;\s]name="('
-    + pattern_of(FIELDS)
-    + rb')"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n',
+    rb'Content-Disposition:[^\r\n]*[;\s]name="([A-Za-z][A-Za-z0-9_.-]{0,63})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n',
     re.IGNORECASE,
 )
-SIGNATURE_SLUGS = frozenset(name.replace("_", "-") for name in SIGNATURES)
+SIGNATURES = frozenset({"sig", "signature"})
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
 PLACEHOLDER_BYTES = re.compile(PLACEHOLDER.pattern.encode())
@@ -86,12 +71,12 @@ def known_edits_in(data: bytes, vault: Vault) -> list[Edit]:
 
 
 def _in_queries(data: bytes, vault: Vault) -> Iterator[Edit]:
-    first = FORM_START.match(data)
-    for found in [*([first] if first else []), *QUERY_NAME.finditer(data)]:
-        value = QUERY_VALUE.match(data, found.end())
-        slug = SLUGS[canonical(found[1].decode())]
-        if value and (slug not in SIGNATURE_SLUGS or len(value[0]) >= SHORTEST_SIGNATURE):
+    for found in QUERY_NAME.finditer(data):
+        name = found[1].decode()
+        value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
+        if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
             text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
+            slug = slug_of(name)
             yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), vault)
 
 
@@ -105,9 +90,11 @@ def _in_userinfo(data: bytes, vault: Vault) -> Iterator[Edit]:
 
 def _in_parts(data: bytes, vault: Vault) -> Iterator[Edit]:
     for found in PART.finditer(data) if b"Content-Disposition" in data else ():
+        if not is_secret_member(name := found[1].decode()):
+            continue
         end = data.find(b"\r\n--", found.end())
         end = len(data) if end < 0 else end
-        slug = SLUGS[canonical(found[1].decode())]
+        slug = slug_of(name)
         yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), vault)
 
 

@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from g4fsdk.testing._secrets.credentials import (
-    COOKIES,
-    SLUGS,
-    canonical,
-    cookie_edits,
-    credential_edit,
-    pattern_of,
-    secret_edit,
-    unescaped,
-)
+from g4fsdk._core.model.secret_names import is_secret_member
+from g4fsdk.testing._secrets.credentials import cookie_edits, credential_edit, secret_edit, unescaped
 from g4fsdk.testing._secrets.edits import Edit
 from g4fsdk.testing._secrets.known import Vault
-from g4fsdk.testing._secrets.names import FIELDS, RESPONSE_FIELDS, TEXT_TOKEN
+from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOKEN, canonical, slug_of
 
-FROM_RESPONSES = frozenset(map(canonical, RESPONSE_FIELDS))
 # In a JSON string that holds JSON, a quote is \\" and a line end is \\n.
 SPACE = rb"(?:\s|\\+[nrt])*"
-NAME = re.compile(
-    rb'"(' + pattern_of(FIELDS | RESPONSE_FIELDS) + rb')(\\*)"' + SPACE + rb":" + SPACE, re.IGNORECASE
-)
+NAME = re.compile(rb'"([A-Za-z][A-Za-z0-9_.-]{0,63})(\\*)"' + SPACE + rb":" + SPACE)
 QUOTE = re.compile(rb'(?<!\\)(\\*)"')
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 NESTED = re.compile(rb'(?P<quote>(?<!\\)\\*")|(?P<open>[\[{])|(?P<close>[\]}])|\n')
@@ -37,15 +26,20 @@ def edits_by_key(data: bytes, vault: Vault, *, in_response: bool) -> Iterator[Ed
     """Yield the edits for the values of secret keys in *data*."""
     done = 0
     for found in NAME.finditer(data):
-        key = canonical(found[1].decode())
-        is_elsewhere = key in FROM_RESPONSES and not in_response
-        if found.start() < done or is_elsewhere or (key == "token" and _is_text_token(data, found)):
+        name = found[1].decode()
+        if found.start() < done or not _is_replaced(name, in_response=in_response):
             continue
-        strings, done = _strings_at(data, found.end(), len(found[2]), key)
+        if name.lower() == "token" and _is_text_token(data, found):
+            continue
+        strings, done = _strings_at(data, found.end(), len(found[2]), name)
         for start, end in strings:
-            yield from _string_edits(data, start, end, len(found[2]), key, vault)
+            yield from _string_edits(data, start, end, len(found[2]), name, vault)
         if not strings:
-            yield from _number_edits(data, found.end(), key, vault)
+            yield from _number_edits(data, found.end(), name, vault)
+
+
+def _is_replaced(name: str, *, in_response: bool) -> bool:
+    return is_secret_member(name) or (in_response and canonical(name) in ACCOUNT_MEMBERS)
 
 
 def _is_text_token(data: bytes, found: re.Match[bytes]) -> bool:
@@ -58,14 +52,14 @@ def _is_text_token(data: bytes, found: re.Match[bytes]) -> bool:
     return any(TEXT_TOKEN.search(text) for text in siblings)
 
 
-def _strings_at(data: bytes, at: int, level: int, key: str) -> tuple[list[tuple[int, int]], int]:
+def _strings_at(data: bytes, at: int, level: int, name: str) -> tuple[list[tuple[int, int]], int]:
     """Return the strings of the JSON value at *at* that are secrets, and where the value ends.
 
     Quotes are escaped by *level* backslashes. In an object only a cookie jar's values are secrets: under
     another name it is most likely the schema of a tool.
     """
     opening = data[at : at + 1]
-    if opening == b"[" or (opening == b"{" and key in COOKIES):
+    if opening == b"[" or (opening == b"{" and canonical(name) in COOKIE_JARS):
         return _strings_inside(data, at, level)
     quote = QUOTE.match(data, at)
     if quote and len(quote[1]) == level:
@@ -74,23 +68,24 @@ def _strings_at(data: bytes, at: int, level: int, key: str) -> tuple[list[tuple[
     return [], at
 
 
-def _string_edits(data: bytes, start: int, end: int, level: int, key: str, vault: Vault) -> Iterator[Edit]:
+def _string_edits(data: bytes, start: int, end: int, level: int, name: str, vault: Vault) -> Iterator[Edit]:
     layers = (level + 1).bit_length()
-    if key in FROM_RESPONSES and vault.is_chosen(unescaped(data[start:end], layers)):
+    slug, text = slug_of(name), unescaped(data[start:end], layers)
+    if canonical(name) in ACCOUNT_MEMBERS and vault.is_chosen(text):
         return
-    if key not in COOKIES:
-        yield from credential_edit(data, start, end, (SLUGS[key], f"JSON key {SLUGS[key]}"), vault, layers)
+    if canonical(name) not in COOKIE_JARS:
+        yield from credential_edit(data, start, end, (slug, f"JSON key {slug}"), vault, layers)
     elif b"=" in data[start:end]:
         yield from cookie_edits(data, start, end, vault, layers)
     else:
-        yield from secret_edit(start, end, unescaped(data[start:end], layers), ("cookie", "cookie"), vault)
+        yield from secret_edit(start, end, text, ("cookie", "cookie"), vault)
 
 
-def _number_edits(data: bytes, at: int, key: str, vault: Vault) -> Iterator[Edit]:
+def _number_edits(data: bytes, at: int, name: str, vault: Vault) -> Iterator[Edit]:
     number = NUMBER.match(data, at)
-    if number and key != "token" and float(number[0]) != 0:
+    if number and name.lower() != "token" and float(number[0]) != 0:
         vault.add(number[0].decode())
-        yield Edit(*number.span(), b"0", f"JSON key {SLUGS[key]}")  # a placeholder would be no number
+        yield Edit(*number.span(), b"0", f"JSON key {slug_of(name)}")  # a placeholder would be no number
 
 
 def _string_end(data: bytes, start: int, level: int) -> int:

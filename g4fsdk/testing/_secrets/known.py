@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from g4fsdk.testing._secrets.names import REQUEST_IDS, is_searched
-
-REQUEST_ID_SLUGS = frozenset(name.replace("_", "-") for name in REQUEST_IDS)
+from g4fsdk.testing._secrets.names import REQUEST_IDS, canonical, is_searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Vault:
 
     def placeholder(self, value: str, slug: str) -> str:
         """Return what stands for *value*, which was found under the name *slug*."""
-        if slug not in REQUEST_ID_SLUGS:
+        if canonical(slug) not in REQUEST_IDS:
             self.add(value)
         if value not in self._placeholders:
             self._taken[slug] += 1

@@ -1,9 +1,9 @@
-"""What counts as a secret: the names that hold one, and the looks that known keys have.
+"""What is replaced in a recording besides secrets: names that tell the account, and the looks of known keys.
 
-Names are compared without case, and ``_``, ``-`` and nothing mean the same between words: ``api_key``
-stands for ``apiKey``, ``api-key`` and ``APIKEY`` too. A name is never a part of a longer one.
+The names of secrets are in `g4fsdk._core.model.secret_names`. The names here are compared without case, and
+``_``, ``-`` and nothing mean the same between words. A name is never a part of a longer one.
 
-Not secrets, because a replay needs them to find its recording: ids that the caller chose or that name
+Not replaced, because a replay needs them to find its recording: ids that the caller chose or that name
 a conversation (``chatId``, ``userId`` in a request, conversation and message ids, a device uuid).
 """
 
@@ -12,62 +12,48 @@ from __future__ import annotations
 import re
 from typing import Final
 
-HEADERS: Final = frozenset({
-    "authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "xi-api-key",
-    "ocp-apim-subscription-key", "x-functions-key", "x-litellm-api-key", "x-portkey-api-key", "helicone-auth",
-    "x-auth-token", "x-access-token", "x-session-token", "x-csrf-token", "x-xsrf-token", "x-hf-token",
-    "x-amz-security-token", "x-vercel-id-token", "cf-access-client-id", "cf-access-client-secret",
-    "cf-access-token", "openai-organization", "openai-project", "anthropic-organization-id",
-    "x-organization-id", "x-org-id", "x-user-id", "x-account-id", "llm_provider-openai-organization",
-})  # fmt: skip
-"""Headers whose value is a secret, after a scheme such as ``Bearer``; both directions.
+from g4fsdk._core.model.secret_names import words_of
 
-Every value in ``Cookie`` and ``Set-Cookie`` is one as well, whatever the cookie's name.
-"""
 
-REQUEST_IDS: Final = frozenset(
-    {"x-request-id", "request-id", "llm_provider-x-request-id", "llm_provider-request-id"}
+def canonical(name: str) -> str:
+    """Return *name* as the tables here compare it: without case and separators."""
+    return re.sub(r"[_-]", "", name).lower()
+
+
+def _names(*names: str) -> frozenset[str]:
+    return frozenset(map(canonical, names))
+
+
+def slug_of(name: str) -> str:
+    """Return *name* as it stands in a placeholder: its words, with hyphens between them."""
+    return "-".join(words_of(name))
+
+
+ACCOUNT_HEADERS: Final = _names(
+    "openai-organization", "openai-project", "anthropic-organization-id", "llm_provider-openai-organization",
+    "x-organization-id", "x-org-id", "x-user-id", "x-account-id", "cf-access-client-id",
+)  # fmt: skip
+"""Headers that name the account; both directions. An error of ours shows them, as a person may need them."""
+
+REQUEST_IDS: Final = _names(
+    "x-request-id", "request-id", "llm_provider-x-request-id", "llm_provider-request-id"
 )
 """Headers by which a service finds a request of this account: replaced, and not searched elsewhere.
 
 A long session has as many of them as requests.
 """
 
-QUERY: Final = frozenset({
-    "api_key", "key", "token", "access_token", "refresh_token", "id_token", "auth_token", "session_token",
-    "auth", "authorization", "password", "passwd", "pwd", "secret", "client_secret", "subscription_key",
-    "x_amz_credential", "x_amz_security_token", "x_goog_credential", "x_api_key", "hf_token", "jwt",
-})  # fmt: skip
-"""Names in a URL's query, and in a form-encoded body."""
-
-SIGNATURES: Final = frozenset({"sig", "signature", "x_amz_signature", "x_goog_signature"})
-"""Names in the query of a signed URL, as images have."""
-
 SHORTEST_SIGNATURE: Final = 16
 """A shorter value is no signature; the smallest in use are 128 bits."""
 
-FIELDS: Final = frozenset({
-    "api_key", "api_keys", "x_api_key", "access_key", "secret_key", "private_key", "session_key",
-    "subscription_key", "secret_access_key", "aws_access_key_id", "aws_secret_access_key",
-    "openai_api_key", "hf_api_key", "groq_api_key", "anthropic_api_key",
-    "token", "access_token", "refresh_token", "id_token", "auth_token", "bearer_token", "session_token",
-    "csrf_token", "xsrf_token", "hf_token", "api_token", "jwt", "authorization", "proxy_authorization",
-    "password", "passwd", "passphrase", "secret", "client_secret", "credential", "credentials",
-    "cookie", "set_cookie", "cookies",
-})  # fmt: skip
-"""Keys of JSON objects and names of multipart parts, both directions.
-
-``token`` is text, and no secret, in an object that is one piece of an answer; see `TEXT_TOKEN`.
-"""
-
-RESPONSE_FIELDS: Final = frozenset({
+ACCOUNT_MEMBERS: Final = _names(
     "user_id", "account_id", "organization", "organization_id", "org_id", "project_id", "tenant_id",
     "workspace_id", "email",
-})  # fmt: skip
-"""JSON keys that name the account; in responses only, and not where they repeat what was sent."""
+)  # fmt: skip
+"""JSON members that name the account; in responses only, and not where they repeat what was sent."""
 
-COOKIE_JARS: Final = frozenset({"cookie", "cookies"})
-"""JSON keys under which every value of an object is a secret."""
+COOKIE_JARS: Final = _names("cookie", "cookies", "set_cookie")
+"""JSON members whose value is a cookie, or an object of them."""
 
 TEXT_TOKEN: Final = re.compile(
     rb'"(?:sub)?type\\*"\s*:\s*\\*"stream\\*"|"(?:logprob|bytes|special|text)\\*"\s*:'
