@@ -145,7 +145,7 @@ def import_(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="A HAR file of a browser, a JSON capture, or a cassette of plain vcrpy.",
+            help="A HAR file of a browser, or a cassette of plain vcrpy.",
         ),
     ],
     output: Annotated[
@@ -160,7 +160,7 @@ def import_(
     as_json: options.AsJSON = False,
 ) -> None:
     """Make a recording of what others recorded. Secrets are taken out."""
-    from g4fsdk.testing._imports.files import import_file
+    from g4fsdk.testing._imports.har import import_file
     from g4fsdk.testing._secrets.scrub import Scrubber
 
     found = import_file(file, provider)

@@ -76,6 +76,7 @@ class Amigo(Provider):
     image_models = tuple(IMAGE_PERSONAS)
     aliases = ALIASES
     options = frozenset({*_DEFAULTS, "chat_id"})
+    addresses = r"amigochat\.io(?::\d+)?/v1/"
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

@@ -75,6 +75,11 @@ class CohereC4AI(Provider):
         "command-r7b": "command-r7b-12-2024",
     }
     options = frozenset({"tools", "web_search"})
+    addresses = r"/conversation(?:[/?#]|$)"
+    reads = frozenset(
+        "code conversationId data detail error id message messages nodes status subtype text title token "
+        "type".split()
+    )
 
     def chat(self, chat: Chat) -> Flow:
         old = self.own(chat.conversation)

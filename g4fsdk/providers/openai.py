@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.images import ImageDecoder
@@ -35,6 +36,8 @@ _IMAGE_OPTIONS = frozenset(
     }
 )
 
+_ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
+
 
 class OpenAI(Provider):
     """A server that speaks OpenAI's chat completions; *base_url* includes `/v1`."""
@@ -43,6 +46,7 @@ class OpenAI(Provider):
     url = "https://api.openai.com/v1"
     has_home = False
     options = KNOWN_OPTIONS - {"web_search"}
+    addresses = r"/(?:chat/completions|completions|images/generations|models)(?:[?#]|$)"
 
     def __init__(
         self,
@@ -58,6 +62,10 @@ class OpenAI(Provider):
         """
         super().__init__(base_url=base_url, api_key=api_key, headers=headers, model=model)
         self._ends_at_eof = end == "eof"
+
+    @classmethod
+    def base_url_in(cls, url: str) -> str:
+        return super().base_url_in(url) + _base_path(urlsplit(url).path)
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)
@@ -130,3 +138,12 @@ def _answers(options: Mapping[str, Any]) -> int:
 
 def _has_id(item: object) -> bool:
     return isinstance(item, dict) and isinstance(item.get("id"), str)
+
+
+def _base_path(path: str) -> str:
+    """Return what of *path* stands before the endpoint, or where that is an unknown one, up to /v1."""
+    for end in _ENDPOINTS:
+        if path.endswith(end):
+            return path.removesuffix(end)
+    before, version, _ = f"{path}/".partition("/v1/")
+    return f"{before}/v1" if version else ""

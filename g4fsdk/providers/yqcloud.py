@@ -42,6 +42,7 @@ class Yqcloud(Provider):
     url = "https://api.binjie.fun"
     default_model = "gpt-4"
     models = ("gpt-4",)
+    addresses = r"/api/generateStream(?:[?#]|$)"
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

@@ -1,164 +1,22 @@
-"""Importing: what browsers, capture scripts and vcrpy wrote becomes a cassette that says what it is."""
+"""Importing: what browsers and vcrpy wrote becomes a cassette that says what it is."""
 
 from __future__ import annotations
 
-import gzip
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from g4fsdk.testing import Cassette, CassetteError
-from g4fsdk.testing._imports.files import from_capture, from_har, import_file
+from g4fsdk.testing._imports.har import from_har, import_file
 
-CAPTURES = Path(__file__).parents[3] / "shared" / "captures"
 URL = "https://api.binjie.fun/api/generateStream"
 
 
 def b64(data: bytes) -> str:
     return b64encode(data).decode()
-
-
-def capture(*exchanges: dict[str, Any], **provenance: str) -> dict[str, Any]:
-    said = provenance or {"kind": "reconstructed", "provider": "yqcloud", "note": "a test"}
-    return {"provenance": said, "exchanges": list(exchanges)}
-
-
-def exchange(
-    pieces: list[bytes], *, end: str = "complete", headers: list[list[str]] | None = None
-) -> dict[str, Any]:
-    return {
-        "request": {"method": "POST", "url": URL, "headers": {"Accept": "*/*"}, "body_b64": b64(b"{}")},
-        "response": {
-            "status": 200,
-            "headers": headers or [],
-            "http_version": "HTTP/1.1",
-            "chunks": [{"t_ms": 10.5 * number, "b64": b64(piece)} for number, piece in enumerate(pieces)],
-            "end": end,
-        },
-    }
-
-
-def test_a_capture_keeps_chunks_and_times() -> None:
-    cassette = from_capture(capture(exchange([b"Hel", b"", b"lo"])))
-
-    request, response = cassette.interactions[0].request, cassette.interactions[0].response
-    assert (request.method, request.url, request.headers, request.body) == (
-        "POST",
-        URL,
-        [("Accept", "*/*")],
-        b"{}",
-    )
-    assert (response.chunks, response.at_ms) == ([b"Hel", b"lo"], [0.0, 21.0])
-    assert (response.status, response.reason, response.http_version) == (200, "OK", "1.1")
-
-
-def test_gzip_is_undone_chunk_by_chunk() -> None:
-    coded = gzip.compress(b"Hello, " * 40)
-    headers = [
-        ["Content-Encoding", "gzip"],
-        ["Content-Length", "9"],
-        ["Transfer-Encoding", "chunked"],
-        ["X", "1"],
-    ]
-
-    response = from_capture(capture(exchange([coded[:1], coded[1:40], coded[40:]], headers=headers)))
-    came = response.interactions[0].response
-
-    assert came.body == b"Hello, " * 40
-    assert came.headers == [("X", "1")]
-    assert len(came.chunks) == len(came.at_ms)
-
-
-@pytest.mark.parametrize(
-    ("said", "end"),
-    [
-        ("complete", "complete"),
-        ("reset", "reset"),
-        ("truncated", "truncated"),
-        ("timeout", "timeout"),
-        ("client closed", "client_closed"),
-        ("protocol error: peer closed connection without sending complete message body", "truncated"),
-    ],
-)
-def test_the_end_cause_is_kept(said: str, end: str) -> None:
-    assert from_capture(capture(exchange([b"x"], end=said))).interactions[0].response.end == end
-
-
-def test_a_connection_that_gave_no_response_is_kept_as_such() -> None:
-    broken = {"request": exchange([])["request"], "error": "ReadError"}
-
-    response = from_capture(capture(broken)).interactions[0].response
-
-    assert (response.status, response.end, response.chunks) == (0, "reset", [])
-
-
-@pytest.mark.parametrize(
-    ("said", "provider", "text"),
-    [
-        pytest.param(
-            {"kind": "reconstructed", "provider": "amigo", "note": "a quota page"},
-            "amigo",
-            "reconstructed from the protocol: a quota page",
-            id="reconstruction",
-        ),
-        pytest.param(
-            {"server": "huggingface/chat-ui", "commit": "eaba"},
-            "cohere-c4ai",
-            "recorded from the real server software on loopback: huggingface/chat-ui; eaba",
-            id="chat-ui",
-        ),
-        pytest.param(
-            {"kind": "live capture of a real server on loopback", "server": "llama.cpp", "version": "b1"},
-            "openai",
-            "recorded from the real server software on loopback: llama.cpp; b1",
-            id="other servers",
-        ),
-    ],
-)
-def test_the_provenance_says_what_answered(said: dict[str, str], provider: str, text: str) -> None:
-    metadata = from_capture(capture(exchange([b"x"]), **said, recorded="2026-11-20")).metadata
-
-    assert metadata == {"provider": provider, "provenance": text, "recorded_at": "2026-11-20"}
-
-
-def test_one_exchange_with_a_whole_body_is_a_capture_too() -> None:
-    document = {
-        "vendor": "groq",
-        "source": "a/b:c.yaml#0",
-        "request": {"method": "POST", "url": URL, "headers": {}, "json": {"a": 1}},
-        "response": {"status": 404, "headers": {"Content-Encoding": "gzip"}, "body_b64": b64(b"plain")},
-    }
-
-    cassette = from_capture(document)
-
-    assert cassette.interactions[0].request.body == b'{"a": 1}'
-    assert (cassette.interactions[0].response.chunks, cassette.interactions[0].response.reason) == (
-        [b"plain"],
-        "Not Found",
-    )
-    assert cassette.metadata["provenance"].startswith(
-        "recorded from the live service by others (a/b:c.yaml#0)"
-    )
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param(capture(exchange([b"x"]), server="who knows"), id="nobody says what answered"),
-        pytest.param(capture({"request": {}}), id="no method"),
-        pytest.param(capture(exchange([b"x"], end="whatever")), id="unknown end"),
-        pytest.param(
-            capture(exchange([b"plain text"], headers=[["Content-Encoding", "gzip"]])), id="not gzip"
-        ),
-        pytest.param({"exchanges": 5}, id="no list"),
-    ],
-)
-def test_what_is_no_capture_is_refused(document: dict[str, Any]) -> None:
-    with pytest.raises(CassetteError):
-        from_capture(document)
 
 
 def har(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -297,9 +155,8 @@ def test_an_unusable_har_is_refused(document: dict[str, Any], provider: str | No
 
 
 def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:
-    saved = from_capture(capture(exchange([b"Hello"])))
+    saved = from_har(har(entry()))
     (tmp_path / "a.har").write_text("\ufeff" + json.dumps(har(entry())), encoding="utf-8")
-    (tmp_path / "b.json").write_text(json.dumps(capture(exchange([b"Hello"]))))
     saved.save(tmp_path / "c.yaml")
     (tmp_path / "d.json").write_text(
         '{"version": 1, "interactions": [{"request": {"method": "GET", "uri": "https://x/", "body": null, '
@@ -309,45 +166,17 @@ def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:
 
     files = sorted(tmp_path.iterdir())
 
-    assert [import_file(file).interactions[0].response.body for file in files] == [b"Hello"] * 4
+    assert [import_file(file).interactions[0].response.body for file in files] == [b"Hello"] * 3
     assert import_file(tmp_path / "c.yaml") == saved
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "just text", '{"log": {}}', '{"exchanges": [7]}'])
+@pytest.mark.parametrize("content", ["[]", "{}", "just text", '{"log": {}}', '{"interactions": [7]}', "{"])
 def test_a_file_that_is_nothing_known_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "a.json"
     file.write_text(content)
 
     with pytest.raises(CassetteError):
         import_file(file)
-
-
-def test_json_of_another_kind_is_refused_from_a_path(tmp_path: Path) -> None:
-    (tmp_path / "list.json").write_text("[]")
-    (tmp_path / "text.json").write_text("{")
-
-    for name in ("list.json", "text.json"):
-        with pytest.raises(CassetteError, match=name):
-            from_capture(tmp_path / name)
-
-
-def capture_files() -> list[Path]:
-    found = sorted(CAPTURES.glob("*/*.json")) + sorted(CAPTURES.glob("stand-in/*/*.json"))
-    return [path for path in found if path.name != "live-expected.json"]
-
-
-@pytest.mark.skipif(not CAPTURES.is_dir(), reason="the captures are not here")
-def test_every_capture_becomes_a_cassette_with_the_bytes_it_recorded() -> None:
-    for path in capture_files():
-        document, cassette = json.loads(path.read_bytes()), from_capture(path)
-        assert len(cassette.interactions) == len(document["exchanges"])
-        for recorded, interaction in zip(document["exchanges"], cassette.interactions, strict=True):
-            response = interaction.response
-            assert all(response.chunks)
-            assert len(response.chunks) == len(response.at_ms)
-            if "response" in recorded and ["Content-Encoding", "gzip"] not in recorded["response"]["headers"]:
-                raw = [b64decode(piece["b64"]) for piece in recorded["response"]["chunks"]]
-                assert response.chunks == [piece for piece in raw if piece], path.name
 
 
 def test_an_imported_cassette_survives_saving(tmp_path: Path) -> None:

@@ -105,6 +105,16 @@ def advance(flow: Flow, response: Response | G4FError | None = None) -> Request 
         return stream
 
 
+# The last keys of what is read of OpenAI-shaped answers, lists and errors.
+CHAT_KEYS = frozenset(
+    """
+    arguments b64_json choices code completion_tokens content data delta detail error finish_reason function
+    id message model name prompt_tokens reasoning reasoning_content refusal revised_prompt text thinking
+    tool_calls total_tokens type url usage
+    """.split()
+)
+
+
 class Provider:
     """One service: its names, and its requests and answers as pure code.
 
@@ -122,6 +132,10 @@ class Provider:
     aliases: ClassVar[Mapping[str, str]] = {}
     #: Options the wire can carry, by their OpenAI names.
     options: ClassVar[frozenset[str]] = frozenset()
+    #: A regular expression for the URLs of its requests, on whatever host; "" stands for its own host.
+    addresses: ClassVar[str] = ""
+    #: The last keys of what is read of its answers: without one of them, an answer is read wrongly.
+    reads: ClassVar[frozenset[str]] = CHAT_KEYS
 
     def __init__(
         self,
@@ -147,6 +161,17 @@ class Provider:
     def __repr__(self) -> str:
         model = f" with {self.model}" if self.model else ""
         return f"<Provider {self.name} at {redact_url(self.base_url)}{model}>"
+
+    @classmethod
+    def is_asked_at(cls, url: str) -> bool:
+        """Tell whether a request to *url* looks like one to this service, wherever it runs."""
+        return re.search(cls.addresses or re.escape(f"//{urlsplit(cls.url).netloc}/"), url) is not None
+
+    @classmethod
+    def base_url_in(cls, url: str) -> str:
+        """Return the `base_url` of a request that went to *url*."""
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def chat(self, chat: Chat) -> Flow:
         """Return the flow of requests that answers *chat*.
@@ -223,30 +248,13 @@ class Provider:
 
 # The parameters of OpenAI's chat completions; `extra_body` carries what is newer than this list.
 KNOWN_OPTIONS = frozenset(
-    {
-        *(
-            "audio",
-            "extra_body",
-            "extra_headers",
-            "frequency_penalty",
-            "function_call",
-            "functions",
-            "logit_bias",
-        ),
-        *("logprobs", "max_completion_tokens", "max_tokens", "metadata", "min_p", "modalities", "n"),
-        *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key", "reasoning_effort"),
-        *(
-            "repetition_penalty",
-            "response_format",
-            "safety_identifier",
-            "seed",
-            "service_tier",
-            "stop",
-            "store",
-        ),
-        *("stream_options", "temperature", "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user"),
-        *("verbosity", "web_search", "web_search_options"),
-    }
+    """
+    audio extra_body extra_headers frequency_penalty function_call functions logit_bias logprobs
+    max_completion_tokens max_tokens metadata min_p modalities n parallel_tool_calls prediction
+    presence_penalty prompt_cache_key reasoning_effort repetition_penalty response_format safety_identifier
+    seed service_tier stop store stream_options temperature tool_choice tools top_k top_logprobs top_p user
+    verbosity web_search web_search_options
+    """.split()
 )
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.match import unfolded
-from g4fsdk.testing._cassette.services import file_of
+from g4fsdk.testing._cassette.services import provider_of
 from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse, Session
 from g4fsdk.testing._cassette.wire_events import BOM, wire_format
 
@@ -77,10 +78,14 @@ def _listed(fields: Fields) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The exchanges of a session, one for each kind of request, and the file that reads the answers."""
+    """The exchanges of a session, one for each kind of request, and who reads the answers.
+
+    *file* is the provider's, or the folder of all when none is known; *reads* are the keys it reads.
+    """
 
     exchanges: tuple[Exchange, ...]
     file: str
+    reads: frozenset[str]
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.exchanges))
@@ -93,7 +98,10 @@ def shape(cassette: Session) -> Shape:
         one = _exchange(interaction)
         before = kinds.get((one.method, one.path))
         kinds[one.method, one.path] = _together(before, one) if before else one
-    return Shape(tuple(kinds.values()), file_of(cassette))
+    provider = provider_of(cassette)
+    file = f"{provider.__module__.replace('.', '/')}.py" if provider else "g4fsdk/providers/"
+    reads = provider.reads if provider else frozenset().union(*(kind.reads for kind in PROVIDERS.values()))
+    return Shape(tuple(kinds.values()), file, reads)
 
 
 def _exchange(interaction: Interaction) -> Exchange:

@@ -13,15 +13,6 @@ from g4fsdk.testing._cassette.values import Session
 Severity: TypeAlias = Literal["breaking", "new", "other"]
 ORDER: Final[dict[Severity, int]] = {"breaking": 0, "new": 1, "other": 2}
 
-READ_KEYS: Final = frozenset({
-    "choices", "delta", "message", "content", "text", "reasoning", "reasoning_content", "refusal", "thinking",
-    "tool_calls", "function", "name", "arguments", "finish_reason", "usage", "prompt_tokens",
-    "completion_tokens", "total_tokens", "error", "code", "detail", "data", "url", "b64_json",
-    "revised_prompt", "conversationId", "nodes", "messages", "id", "type", "subtype", "token", "title",
-    "status", "model",
-})  # fmt: skip
-"""The last keys of what the providers read of an answer."""
-
 READ_HEADERS: Final = frozenset({"set-cookie", "retry-after", "location"})
 
 
@@ -45,19 +36,23 @@ class Change:
 Found: TypeAlias = Iterator[tuple[Severity, str]]
 
 
-def changes(old: Iterable[Exchange], new: Iterable[Exchange], file: str) -> list[Change]:
-    """Return the changes from *old* to *new*, the breaking ones first."""
-    before, after = ({each.where: each for each in exchanges} for exchanges in (old, new))
+def diff(old: Session, new: Session) -> list[Change]:
+    """Return what changed in shape from *old* to *new*, the breaking changes first."""
+    was, is_now = shape(old), shape(new)
+    file = was.file
+    before, after = ({each.where: each for each in one.exchanges} for one in (was, is_now))
     found = [
         Change(where, "this request is no longer made", file, "breaking") for where in before.keys() - after
     ]
     found += [Change(where, "this request is new", file, "new") for where in after.keys() - before]
     for where in before.keys() & after:
-        found += [Change(where, text, file, how) for how, text in _compared(before[where], after[where])]
+        found += [
+            Change(where, text, file, how) for how, text in _compared(before[where], after[where], was.reads)
+        ]
     return sorted(found, key=lambda change: (ORDER[change.severity], change.where, change.text))
 
 
-def _compared(old: Exchange, new: Exchange) -> Found:
+def _compared(old: Exchange, new: Exchange, reads: frozenset[str]) -> Found:
     yield from _one_value("the status", old.statuses, new.statuses)
     yield from _one_value("the body's format", old.formats, new.formats)
     # Parsers go by what a body holds, as services label it in many ways.
@@ -77,7 +72,9 @@ def _compared(old: Exchange, new: Exchange) -> Found:
         lasting = frozenset(field for field in old.answer if _kind(field[0]) in {"", *new.kinds})
         known = frozenset(field for field in new.answer if _kind(field[0]) in {"", *old.kinds})
         is_stream = bool(old.formats & {"SSE", "JSON lines"})
-        yield from _fields(lasting, known, lambda path: _answer_words(path, is_stream), _is_read)
+        yield from _fields(
+            lasting, known, lambda path: _answer_words(path, is_stream), lambda path: _last_key(path) in reads
+        )
 
 
 def _kind(path: str) -> str:
@@ -118,8 +115,8 @@ def _members(
         yield "new", came.format(f"`{name}`")
 
 
-def _is_read(path: str) -> bool:
-    return re.split(r"\.|: ", path)[-1].removesuffix("[]") in READ_KEYS
+def _last_key(path: str) -> str:
+    return re.split(r"\.|: ", path)[-1].removesuffix("[]")
 
 
 def _fields(
@@ -162,9 +159,3 @@ def _containers(path: str) -> Iterator[str]:
     for cut in re.finditer(r"\[\]|\.", path):
         yield path[: cut.start()]
         yield path[: cut.start()] + "[]"
-
-
-def diff(old: Session, new: Session) -> list[Change]:
-    """Return what changed in shape from *old* to *new*, the breaking changes first."""
-    before, after = shape(old), shape(new)
-    return changes(before.exchanges, after.exchanges, before.file)

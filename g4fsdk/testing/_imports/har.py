@@ -1,17 +1,23 @@
-"""What a browser's developer tools saved (HAR 1.2, as Chrome and Firefox write it), as a cassette."""
+"""What others recorded, as cassettes: a browser's HAR 1.2, as Chrome and Firefox write it, and vcrpy's files.
+
+Nothing here removes secrets: scrub what these functions return before it is written.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.document import CODING_HEADERS
 from g4fsdk.testing._cassette.errors import CassetteError
-from g4fsdk.testing._cassette.services import ADDRESSES, provider_of_url, providers_of
+from g4fsdk.testing._cassette.services import provider_of_url, providers_of
 from g4fsdk.testing._cassette.values import (
     Headers,
     Interaction,
@@ -23,15 +29,42 @@ PROVENANCE = "captured in a browser (HAR); chunk boundaries and times unknown"
 BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 
 
-def cassette_of_har(document: Mapping[str, Any], provider: str | None, url_contains: str) -> Cassette:
-    """Return the cassette of the entries of *document* that belong to *provider*; see `from_har`."""
-    if provider is not None and provider not in ADDRESSES:
-        raise CassetteError(f"unknown provider {provider!r}; known: {', '.join(ADDRESSES)}")
+def import_file(path: str | Path, provider: str | None = None) -> Cassette:
+    """Return the cassette in the file at *path*: HAR, or a cassette, told by what it holds.
+
+    *provider* says whose entries of a HAR file are meant; see `from_har`.
+
+    Raises:
+        CassetteError: The file is neither, or not usable.
+        OSError: The file can't be read.
+    """
+    try:
+        document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except ValueError:  # no JSON: a cassette is YAML
+        return Cassette.load(path)
+    match document:
+        case {"log": dict()}:
+            return from_har(document, provider)
+    return Cassette.load(path)
+
+
+def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_contains: str = "") -> Cassette:
+    """Return the cassette of a session that a browser saved as HAR, one chunk a response, all at 0 ms.
+
+    Kept are the requests of *provider*, known by their URLs, on whatever host; without a name, those of
+    the one provider that *document* has requests of. Of these, only the ones whose URL has *url_contains*
+    in it.
+
+    Raises:
+        CassetteError: It is no HAR, has no such request or those of several providers, or lacks a body.
+    """
+    if provider is not None and provider not in PROVIDERS:
+        raise CassetteError(f"unknown provider {provider!r}; known: {', '.join(PROVIDERS)}")
     try:
         entries = [each for each in document["log"]["entries"] if each["request"]["method"] != "OPTIONS"]
         entries = [each for each in entries if url_contains in each["request"]["url"]]
         provider = provider or _only_provider([each["request"]["url"] for each in entries])
-        wanted = [each for each in entries if ADDRESSES[provider].search(each["request"]["url"])]
+        wanted = [each for each in entries if PROVIDERS[provider].is_asked_at(each["request"]["url"])]
         interactions = [Interaction(_request(each["request"]), _response(each)) for each in wanted]
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, CassetteError):
@@ -49,7 +82,7 @@ def _only_provider(urls: list[str]) -> str:
     found = providers_of(url for url in urls if provider_of_url(url))
     if len(found) != 1:
         seen = f"requests of {', '.join(found)}" if found else f"{len(urls)} entries and no known request"
-        raise CassetteError(f"the HAR file holds {seen}: name the provider; known: {', '.join(ADDRESSES)}")
+        raise CassetteError(f"the HAR file holds {seen}: name the provider; known: {', '.join(PROVIDERS)}")
     return found[0]
 
 
