@@ -15,9 +15,9 @@ collect_ignore = ["sample_project"]
 pytest.register_assert_rewrite(
     "tests.support.loopback_clients"
 )  # where clients differ, the difference is shown
-# A busy machine is no failure, and nothing is kept between runs.
+# A busy machine is no failure, and nothing is kept between runs, each of which tries other examples.
 settings.register_profile(
-    "g4fsdk", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "g4fsdk", max_examples=50, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("g4fsdk")
 

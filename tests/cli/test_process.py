@@ -6,11 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import ENVIRONMENT, NORMAL, delta, g4fsdk, openai_cassette, python, start
+from tests.support.command_line import (
+    ENVIRONMENT,
+    NORMAL,
+    Forks,
+    delta,
+    g4fsdk,
+    openai_cassette,
+    python,
+    start,
+)
 
 
 def test_it_runs_as_a_module() -> None:
@@ -19,17 +29,27 @@ def test_it_runs_as_a_module() -> None:
     assert (result.returncode, result.stdout) == (0, "Hello, this is the reference server.\n")
 
 
-def test_it_fails_with_its_exit_code() -> None:
-    result = g4fsdk("chat", "--replay", NORMAL, "Other.")
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    if not hasattr(os, "fork"):
+        pytest.skip("no process can be forked here")
+    found = Forks()
+    yield found
+    found.close()
+
+
+def test_it_fails_with_its_exit_code(forks: Forks) -> None:
+    result = forks.run("chat", "--replay", str(NORMAL), "Other.")
 
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("words", [["--help"], ["providers"], ["chat", "--bogus"], []])
-def test_there_is_no_colour_when_piped(words: list[str]) -> None:
-    result = g4fsdk(*words)
+def test_there_is_no_colour_when_piped(words: list[str], forks: Forks) -> None:
+    result = forks.run(*words)
 
+    assert result.stdout + result.stderr
     assert "\x1b" not in result.stdout + result.stderr
 
 
@@ -63,34 +83,36 @@ def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["chat", "--help"], ["models"], []], ids=str)
-def test_a_reader_that_never_came_is_no_failure(words: list[str]) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "g4fsdk.cli", *words]
+def test_a_reader_that_never_came_is_no_failure(words: list[str], forks: Forks) -> None:
+    result = forks.run(*words, is_read=False)
 
-    with open(writing, "w") as out:
-        result = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)
-
-    assert (result.returncode, result.stderr) == (0, b"")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no stream")
+CLOSED = pytest.mark.parametrize("closed", [[1], [2], [1, 2]], ids=str)
+
+
 @pytest.mark.parametrize(
     ("words", "code"), [("--help", 0), ("models", 0), ("--version", 0), ("chat -p nope Hi", 2)]
 )
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_closed_stream_is_no_failure(words: str, code: int, closed: str) -> None:
-    result = subprocess.run(
-        f'"{sys.executable}" -m g4fsdk.cli {words} {closed}',
-        shell=True,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
+@CLOSED
+def test_a_closed_stream_is_no_failure(words: str, code: int, closed: list[int], forks: Forks) -> None:
+    result = forks.run(*words.split(), closed=closed)
 
-    assert result.returncode == code
-    assert "Traceback" not in result.stderr
+    assert (result.returncode, "Traceback" in result.stderr) == (code, False)
+    assert bool(result.stdout) == (1 not in closed and code == 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no stream")
+@CLOSED
+def test_a_stream_that_the_shell_closed_is_no_failure(closed: list[int]) -> None:
+    shut = " ".join(f"{number}>&-" for number in closed)
+    command = f'"{sys.executable}" -m g4fsdk.cli --version {shut}'
+
+    result = subprocess.run(command, shell=True, capture_output=True, env=ENVIRONMENT, check=False)
+
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")

@@ -42,9 +42,9 @@ from tests.support.loopback_clients import (
     unfinished,
 )
 
-TICK = 0.3
-STEP = 0.1
-PATIENT = 1.0  # a clock that must not run out on a busy machine while something comes every step
+TICK = 0.15
+STEP = 0.05
+PATIENT = 0.5  # a clock that must not run out on a busy machine while something comes every step
 LONG = 20.0
 
 
@@ -222,7 +222,7 @@ def test_head_that_drips_is_under_the_clocks(colour: Colour, clock: str) -> None
 
 def test_head_that_falls_silent_is_under_the_clock_that_is_next() -> None:
     with Server(dripping_head(3)) as server:
-        outcome = ask("sync", "openai", server.url, timeout=clocks(idle=0.9, total=1.0))
+        outcome = ask("sync", "openai", server.url, timeout=clocks(idle=0.9 * PATIENT, total=PATIENT))
 
     assert isinstance(outcome.error, DeadlineError)
     assert outcome.error.clock == "total"

@@ -24,7 +24,7 @@ from tests.support.loopback_clients import (
     both,
     document,
     ending,
-    every_service,
+    every_wire,
     media,
     service,
     tokens,
@@ -197,7 +197,7 @@ async def read_all(chunks: Any) -> None:
         pass
 
 
-@every_service
+@every_wire
 @both
 @pytest.mark.parametrize("framing", ["chunked", "length"])
 @pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])

@@ -18,7 +18,7 @@ from tests.support.loopback_clients import (
     both,
     both_outcomes,
     ending,
-    every_service,
+    every_wire,
     media,
     service,
     tokens,
@@ -31,7 +31,7 @@ coded = pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
 LIMIT_S = 0.05
 
 
-@every_service
+@every_wire
 @framings
 @coded
 @both

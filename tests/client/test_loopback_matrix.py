@@ -9,14 +9,11 @@ import pytest
 
 from g4fsdk import (
     BlockedError,
-    DeadlineError,
     EmptyAnswerError,
     Finish,
     G4FError,
     IncompleteStreamError,
     ProviderError,
-    RateLimitError,
-    Timeouts,
 )
 from tests.support.loopback import Framing, Reply, Server
 from tests.support.loopback_clients import (
@@ -32,6 +29,7 @@ from tests.support.loopback_clients import (
     complete,
     document,
     every_service,
+    every_wire,
     failure,
     service,
     unfinished,
@@ -44,7 +42,7 @@ framings = pytest.mark.parametrize("framing", FRAMINGS)
 coded = pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
 
 
-@every_service
+@every_wire
 @framings
 @coded
 @pytest.mark.parametrize("texts", [("Hel", "lo"), UNICODE], ids=["normal", "unicode"])
@@ -58,7 +56,7 @@ def test_answer_arrives_whole(provider: str, framing: Framing, gzip: bool, texts
     assert any(isinstance(event, Finish) for event in outcome.events)
 
 
-@every_service
+@every_wire
 @framings
 def test_long_answer_arrives_whole(provider: str, framing: Framing) -> None:
     texts = [f"токен {number} " for number in range(5000)]
@@ -103,7 +101,7 @@ def cut_off(provider: str, how: str, gate: Event) -> Reply:
             return unfinished(provider, "Hel", gate, framing="close", end="fin")
 
 
-@every_service
+@every_wire
 @pytest.mark.parametrize(
     "how",
     [
@@ -136,21 +134,6 @@ def test_cut_off_answer_is_incomplete(provider: str, how: str, gzip: bool) -> No
 
 
 @every_service
-def test_stalled_answer_ends_by_the_idle_clock(provider: str) -> None:
-    outcome = both_outcomes(
-        provider,
-        lambda: service(provider, unfinished(provider, "Hel", end="hold")),
-        timeout=Timeouts(idle=1.0),
-        at_once=True,
-        retries=QUICK,
-    )
-
-    assert isinstance(outcome.error, DeadlineError)
-    assert outcome.error.clock == "idle"
-    assert outcome.text == outcome.error.partial == "Hel"
-
-
-@every_service
 def test_429_then_200_gives_the_answer(provider: str) -> None:
     refusal = Reply([b'{"message": "slow down"}'], status=429, headers={"Retry-After": "0"}, framing="length")
 
@@ -162,18 +145,7 @@ def test_429_then_200_gives_the_answer(provider: str) -> None:
     assert outcome.text == "Hello"
 
 
-@every_service
-def test_429_to_the_end_is_a_rate_limit(provider: str) -> None:
-    refusal = Reply([b'{"message": "slow down"}'], status=429, headers={"Retry-After": "0"}, framing="length")
-
-    outcome = both_outcomes(provider, lambda: service(provider, *[refusal] * 3), retries=QUICK)
-
-    assert isinstance(outcome.error, RateLimitError)
-    assert "slow down" in outcome.error.message
-    assert outcome.error.retry_after == 0.0
-
-
-@every_service
+@every_wire
 @pytest.mark.parametrize("status", [200, 403, 503, 429])
 @framings
 def test_challenge_page_is_blocked(provider: str, status: int, framing: Framing) -> None:
@@ -212,7 +184,7 @@ def test_failure_in_mid_answer_keeps_the_text(provider: str) -> None:
     assert outcome.text == outcome.error.partial == "Hel"
 
 
-@every_service
+@every_wire
 @framings
 def test_empty_body_is_no_answer(provider: str, framing: Framing) -> None:
     outcome = both_outcomes(

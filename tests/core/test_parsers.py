@@ -612,7 +612,7 @@ def test_the_limit_holds_for_text_events_of_a_known_shape_too() -> None:
 
 # --- Any bytes, cut anywhere ---
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=50)
 
 
 def summary(seen: Seen, *, is_text: bool) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from g4fsdk import (
@@ -120,7 +120,6 @@ def test_the_message_of_other_bodies(body: bytes, message: str) -> None:
     assert dig(body) == (message, None)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -27,7 +27,7 @@ from g4fsdk._core.framing.templates import (
 )
 from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
 
-quick = settings(max_examples=150, deadline=None, database=None)
+quick = settings(max_examples=75)
 texts = st.text(st.sampled_from('aé你🙂\0\n\r\\"{}:,u0 \u2028\x85'), max_size=20)
 
 

@@ -25,7 +25,7 @@ every = pytest.mark.parametrize("path", CASSETTES, ids=name_of)
 #: Above this, hypothesis chooses where to cut.
 MAX_BYTES = 3000
 #: In longer bodies not every place is tried: events repeat, and are met by the step at other places each.
-PLACES = 400
+PLACES = 120
 
 
 def test_every_provider_has_a_recording_in_its_folder() -> None:
@@ -93,7 +93,7 @@ def check_cuts(body: bytes, parsed: Callable[[list[bytes]], object], expected: o
 
 
 def check_chosen_cuts(body: bytes, parsed: Callable[[list[bytes]], object], expected: object) -> None:
-    @settings(max_examples=20, deadline=None, database=None)
+    @settings(max_examples=10)
     @given(st.lists(st.integers(0, len(body)), max_size=40))
     def check(cuts: list[int]) -> None:
         assert parsed(cut_at(body, cuts)) == expected

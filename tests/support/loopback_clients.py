@@ -42,6 +42,8 @@ CHALLENGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><
 
 both = pytest.mark.parametrize("colour", COLOURS)
 every_service = pytest.mark.parametrize("provider", WIRES)
+#: One of each wire, for what only bytes make a difference to.
+every_wire = pytest.mark.parametrize("provider", {wire: name for name, wire in WIRES.items()}.values())
 
 
 @dataclass

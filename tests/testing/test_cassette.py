@@ -77,7 +77,7 @@ bodies = st.one_of(st.binary(), texts, line_texts)
 
 @with_corners
 @given(chunks=st.lists(bodies.filter(bool), max_size=4), sent=bodies)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_body_comes_back_exactly(tmp_path: Path, chunks: list[bytes], sent: bytes) -> None:
     cassette = cassette_of(*chunks, body=sent)
 

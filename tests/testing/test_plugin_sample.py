@@ -27,7 +27,7 @@ def test_its_tests_fail_when_its_code_asks_something_else(sample: Project) -> No
     code = sample.path / "shop/summaries.py"
     code.write_text(code.read_text().replace("two sentences", "three sentences"))
 
-    result = sample.run_apart()
+    result = sample.run()
 
     result.assert_outcomes(passed=TESTS - 2, failed=2)
     result.stdout.fnmatch_lines(["E   *sent '*in three sentences.', recorded '*in two sentences.'"])

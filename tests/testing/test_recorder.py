@@ -499,13 +499,13 @@ def test_a_leak_refuses_to_write_and_leaves_the_older_file(
 
 
 def test_threads_share_a_recorder(tmp_path: Path) -> None:
-    count = 8 * 40
+    count = 8 * 12
     source = cassette(*(interaction([b"%d" % i]) for i in range(count)))
     with ReplayServer(source) as server, Recorder(tmp_path / "one.yaml") as recorder:
 
         def ask() -> None:
             with session_on(recorder) as session:
-                for _ in range(40):
+                for _ in range(12):
                     session.post(server.url + "/api", data=b'{"q": 1}', timeout=5)
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -519,7 +519,7 @@ def test_threads_share_a_recorder(tmp_path: Path) -> None:
 
 
 async def test_recorders_at_the_same_time_do_not_cross(tmp_path: Path) -> None:
-    bodies = [[f'{{"n": {n}, "i": {i}}}'.encode() for i in range(4)] for n in range(50)]
+    bodies = [[f'{{"n": {n}, "i": {i}}}'.encode() for i in range(4)] for n in range(16)]
     every = [interaction([body]) for row in bodies for body in row]
     for one in every:
         one.request.body = one.response.body
@@ -530,9 +530,9 @@ async def test_recorders_at_the_same_time_do_not_cross(tmp_path: Path) -> None:
                 await asyncio.gather(*(client.post(url + "/api", content=body) for body in bodies[n]))
 
     with ReplayServer(cassette(*every)) as server:
-        await asyncio.gather(*(record_four(n, server.url) for n in range(50)))
+        await asyncio.gather(*(record_four(n, server.url) for n in range(16)))
 
-    for n in range(50):
+    for n in range(16):
         interactions = Cassette.load(tmp_path / f"{n}.yaml").interactions
         assert sorted(one.response.body for one in interactions) == bodies[n]
         assert all(one.request.body == one.response.body for one in interactions)
