@@ -221,30 +221,40 @@ def broken(**changes: object) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("", "expected a mapping with a list of interactions, found None", id="empty"),
+        pytest.param("", "bad.yaml: expected a mapping, found None", id="empty"),
         pytest.param("[1", "not YAML", id="no YAML"),
         pytest.param("a: !!python/object:os.system {}", "not YAML", id="Python object"),
         pytest.param("{", "not JSON", id="no JSON"),
-        pytest.param("interactions: [3]", "interactions[0]: expected a mapping with request", id="number"),
+        pytest.param("interactions: [3]", "interactions[0]: expected a mapping, found 3", id="number"),
         pytest.param(
-            "interactions: [{request: {}, response: {}}]", "request.method: expected str", id="no method"
+            "interactions: [{request: {}, response: {}}]",
+            "request: expected the key `method`, found {}",
+            id="no method",
         ),
         pytest.param(
             "interactions: []\nmetadata: {g4fsdk: 3}", "metadata.g4fsdk: expected a mapping", id="metadata"
         ),
         pytest.param(broken(sizes=[2]), "wire.sizes: they sum to 2, the body has 3 bytes", id="sum"),
-        pytest.param(broken(sizes=[3, 0]), "wire.sizes: expected whole numbers above 0", id="zero"),
+        pytest.param(broken(sizes=[3, 0]), "wire.sizes[1]: expected a whole number >= 1, found 0", id="zero"),
         pytest.param(broken(at_ms=[1]), "wire: 2 sizes, but 1 entries in at_ms", id="times"),
-        pytest.param(broken(at_ms=["a", 1]), "wire.at_ms: expected int or float", id="no number"),
-        pytest.param(broken(end="late"), "wire.end: expected one of complete, reset", id="end"),
+        pytest.param(broken(at_ms=["a", 1]), "wire.at_ms[0]: expected a number, found 'a'", id="no number"),
+        pytest.param(broken(end="late"), "wire.end: expected one of complete, reset, truncated", id="end"),
         pytest.param(
-            with_response(status=200), "response.status: expected a mapping with a code", id="status"
+            with_response(status=200), "response.status: expected a mapping, found 200", id="status"
         ),
         pytest.param(with_response(headers=[1]), "response.headers: expected a mapping", id="headers"),
-        pytest.param(with_response(headers={"A": 1}), "response.headers.A: expected a list", id="header"),
+        pytest.param(
+            with_response(headers={"A": 1}),
+            "response.headers: expected text or a list of texts for A",
+            id="header",
+        ),
+        pytest.param("- 1", "bad.yaml: expected a mapping, found [1]", id="list"),
+        pytest.param("version: 1", "bad.yaml: expected the key `interactions`", id="no interactions"),
         pytest.param(with_response(body=1), "response.body: expected text, bytes or null", id="body"),
-        pytest.param(with_response(wire={"sizes": [4], "at_ms": [True]}), "at_ms: expected int", id="bool"),
-        pytest.param(broken(sizes=None), "wire: expected a mapping with the lists", id="no list"),
+        pytest.param(
+            with_response(wire={"sizes": [4], "at_ms": [True]}), "at_ms[0]: expected a number", id="bool"
+        ),
+        pytest.param(broken(sizes=None), "wire.sizes: expected a list, found None", id="no list"),
     ],
 )
 def test_a_malformed_file_is_named_with_the_place(tmp_path: Path, text: str, says: str) -> None:

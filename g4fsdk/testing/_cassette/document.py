@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+import re
+from itertools import accumulate, pairwise
+from typing import Annotated, Any, get_args
+
+import msgspec
 
 from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
 from g4fsdk.testing._cassette.errors import CassetteError
@@ -15,6 +19,16 @@ from g4fsdk.testing._cassette.values import (
     Session,
 )
 from g4fsdk.testing._cassette.yaml import FlowMapping
+
+# A place in a document, as msgspec writes it.
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_WORDS = {
+    "`object`": "a mapping",
+    "`array`": "a list",
+    "`str`": "text",
+    "`int`": "a whole number",
+    "`float`": "a number",
+}
 
 # Headers that speak of the coded body; the cassette keeps the plain one.
 CODING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
@@ -68,63 +82,105 @@ def _write_body(body: bytes) -> str | bytes:
         return body
 
 
+class _Headers(list[tuple[str, str]]):
+    """Headers as `_read_headers` reads them, wherever vcrpy or we wrote them."""
+
+
+class _Body(bytes):
+    """A body as `_read_body` reads it."""
+
+
+class _Request(msgspec.Struct):
+    method: str
+    uri: str
+    headers: _Headers = msgspec.field(default_factory=_Headers)
+    body: _Body = _Body()
+
+
+class _Status(msgspec.Struct):
+    code: int
+    message: str | None = None
+
+
+class _Wire(msgspec.Struct):
+    sizes: list[Annotated[int, msgspec.Meta(gt=0)]]
+    at_ms: list[float]
+    end: End = "complete"
+    http_version: str = "1.1"
+
+
+class _Response(msgspec.Struct):
+    status: _Status
+    headers: _Headers = msgspec.field(default_factory=_Headers)
+    body: _Body = _Body()
+    wire: _Wire | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Interaction(msgspec.Struct):
+    request: _Request
+    response: _Response
+
+
+class _Document(msgspec.Struct):
+    """What a file holds; keys that are not named here are nothing to us."""
+
+    interactions: list[_Interaction]
+    metadata: Any = None  # ours under a key of it, and anything that other programs put there
+
+
 def from_document(document: Any, name: str) -> tuple[list[Interaction], dict[str, Any]]:
     """Return the cassette that *document* describes; *name* is the file, for messages.
 
     Raises:
         CassetteError: Something is missing, of another type, or contradicts itself.
     """
-    match document:
-        case {"interactions": list(interactions)}:
-            read = [
-                _read_interaction(one, f"{name}: interactions[{i}]") for i, one in enumerate(interactions)
-            ]
-            return read, _read_metadata(document.get("metadata"), name)
-    raise _expected(name, "a mapping with a list of interactions", document)
+    try:
+        read = msgspec.convert(document, _Document, dec_hook=_read)
+    except msgspec.ValidationError as error:
+        raise CassetteError(f"{name}: {_explained(str(error), document)}") from error
+    interactions = [
+        Interaction(_request(one.request), _response(one.response, f"{name}: interactions[{i}].response"))
+        for i, one in enumerate(read.interactions)
+    ]
+    return interactions, _metadata(read.metadata, name)
 
 
-def _read_metadata(metadata: Any, name: str) -> dict[str, Any]:
+def _explained(message: str, document: Any) -> str:
+    """Return msgspec's *message* with the place first, what was found last, and words for its types."""
+    words, _, path = message.partition(" - at `$")
+    place, found = path.removesuffix("`").removeprefix("."), document
+    for key, index in _STEP.findall(path):
+        found = found[key] if key else found[int(index)]
+    if words.startswith("Invalid enum value"):
+        words = f"expected one of {', '.join(get_args(End))}"
+    words = words.partition(", got ")[0].replace("Object missing required field", "expected the key")
+    for name, word in _WORDS.items():
+        words = words.replace(name, word)
+    words = f"{words[:1].lower()}{words[1:]}, found {repr(found)[:80]}"
+    return f"{place}: {words}" if place else words
+
+
+def _metadata(metadata: Any, name: str) -> dict[str, Any]:
     match metadata:
         case {"g4fsdk": dict(ours)}:
             return ours
         case {"g4fsdk": other} if other is not None:
-            raise _expected(f"{name}: metadata.g4fsdk", "a mapping", other)
+            raise CassetteError(f"{name}: metadata.g4fsdk: expected a mapping, found {repr(other)[:80]}")
     return {}
 
 
-def _read_interaction(interaction: Any, place: str) -> Interaction:
-    match interaction:
-        case {"request": dict(request), "response": dict(response)}:
-            return Interaction(
-                _read_request(request, f"{place}.request"), _read_response(response, f"{place}.response")
-            )
-    raise _expected(place, "a mapping with request and response", interaction)
+def _request(read: _Request) -> RecordedRequest:
+    return RecordedRequest(read.method, read.uri, list(read.headers), bytes(read.body))
 
 
-def _read_request(request: dict[str, Any], place: str) -> RecordedRequest:
-    return RecordedRequest(
-        method=_read(str, request.get("method"), f"{place}.method"),
-        url=_read(str, request.get("uri"), f"{place}.uri"),
-        headers=_read_headers(request.get("headers"), f"{place}.headers"),
-        body=_read_body(request.get("body"), f"{place}.body"),
-    )
-
-
-def _read_response(response: dict[str, Any], place: str) -> RecordedResponse:
-    headers = _read_headers(response.get("headers"), f"{place}.headers")
-    body = _read_body(response.get("body"), f"{place}.body")
-    status, reason = _read_status(response.get("status"), f"{place}.status")
-    read = RecordedResponse(status, reason, [h for h in headers if h[0].lower() not in CODING_HEADERS])
-    if "wire" in response:
-        _read_wire(read, response["wire"], body, f"{place}.wire")
-    else:
-        _assume_one_chunk(read, _plain(body, headers))
-    return read
-
-
-def _assume_one_chunk(response: RecordedResponse, body: bytes) -> None:
-    response.chunks = [body] if body else []
-    response.at_ms = [0.0] * len(response.chunks)
+def _response(read: _Response, place: str) -> RecordedResponse:
+    headers = [header for header in read.headers if header[0].lower() not in CODING_HEADERS]
+    response = RecordedResponse(read.status.code, read.status.message or "", headers)
+    if isinstance(read.wire, _Wire):
+        _take_wire(response, read.wire, read.body, f"{place}.wire")
+    elif body := _plain(read.body, read.headers):
+        response.chunks, response.at_ms = [body], [0.0]
+    return response
 
 
 def _plain(body: bytes, headers: Headers) -> bytes:
@@ -135,72 +191,44 @@ def _plain(body: bytes, headers: Headers) -> bytes:
         return body
 
 
-def _read_status(status: Any, place: str) -> tuple[int, str]:
-    match status:
-        case {"code": int(code)}:
-            return code, _read(str, status.get("message") or "", f"{place}.message")
-    raise _expected(place, "a mapping with a code", status)
+def _take_wire(response: RecordedResponse, wire: _Wire, body: bytes, place: str) -> None:
+    if sum(wire.sizes) != len(body):
+        raise CassetteError(f"{place}.sizes: they sum to {sum(wire.sizes)}, the body has {len(body)} bytes")
+    if len(wire.at_ms) != len(wire.sizes):
+        raise CassetteError(f"{place}: {len(wire.sizes)} sizes, but {len(wire.at_ms)} entries in at_ms")
+    ends = list(accumulate(wire.sizes, initial=0))
+    response.chunks = [bytes(body[start:end]) for start, end in pairwise(ends)]
+    response.at_ms, response.end, response.http_version = wire.at_ms, wire.end, wire.http_version
 
 
-def _read_wire(response: RecordedResponse, wire: Any, body: bytes, place: str) -> None:
-    match wire:
-        case {"sizes": list(sizes), "at_ms": list(at_ms)}:
-            pass
-        case _:
-            raise _expected(place, "a mapping with the lists sizes and at_ms", wire)
-    response.chunks = _cut(body, sizes, f"{place}.sizes")
-    response.at_ms = [float(_read((int, float), ms, f"{place}.at_ms")) for ms in at_ms]
-    if len(at_ms) != len(sizes):
-        raise CassetteError(f"{place}: {len(sizes)} sizes, but {len(at_ms)} entries in at_ms")
-    response.end = _read_end(wire.get("end", "complete"), f"{place}.end")
-    response.http_version = _read(str, wire.get("http_version", "1.1"), f"{place}.http_version")
+def _read(kind: type, value: Any) -> Any:
+    """Read what has several forms, for msgspec."""
+    return _Headers(_read_headers(value)) if kind is _Headers else _Body(_read_body(value))
 
 
-def _cut(body: bytes, sizes: list[Any], place: str) -> list[bytes]:
-    if not all(type(size) is int and size > 0 for size in sizes):
-        raise _expected(place, "whole numbers above 0", sizes)
-    if sum(sizes) != len(body):
-        raise CassetteError(f"{place}: they sum to {sum(sizes)}, the body has {len(body)} bytes")
-    chunks, start = [], 0
-    for size in sizes:
-        chunks.append(body[start : start + size])
-        start += size
-    return chunks
-
-
-def _read_end(end: Any, place: str) -> End:
-    for known in get_args(End):
-        if end == known:
-            found: End = known
-            return found
-    raise _expected(place, f"one of {', '.join(get_args(End))}", end)
-
-
-def _read_headers(headers: Any, place: str) -> Headers:
+def _read_headers(headers: Any) -> Headers:
     match headers:
         case None:
             return []
         case dict():
-            return [
-                (str(name), value) for name in headers for value in _values(headers[name], f"{place}.{name}")
-            ]
-    raise _expected(place, "a mapping", headers)
+            return [(str(name), value) for name in headers for value in _values(name, headers[name])]
+    raise ValueError("expected a mapping of names to values")
 
 
-def _values(values: Any, place: str) -> list[str]:
+def _values(name: str, values: Any) -> list[str]:
     match values:
         case str() | bytes():
             return [_text(values)]
-        case list() | tuple():
-            return [_text(_read((str, bytes), value, place)) for value in values]
-    raise _expected(place, "a list of strings", values)
+        case list() | tuple() if all(isinstance(value, str | bytes) for value in values):
+            return [_text(value) for value in values]
+    raise ValueError(f"expected text or a list of texts for {name}")
 
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("latin-1")
 
 
-def _read_body(body: Any, place: str) -> bytes:
+def _read_body(body: Any) -> bytes:
     match body:
         case None:
             return b""
@@ -209,18 +237,7 @@ def _read_body(body: Any, place: str) -> bytes:
         case str():
             return body.encode("utf-8", "surrogatepass")
         case {"string": inner}:
-            return _read_body(inner, f"{place}.string")
+            return _read_body(inner)
         case list():  # vcrpy keeps the pieces of an iterator body
-            return b"".join(_read_body(piece, f"{place}[{i}]") for i, piece in enumerate(body))
-    raise _expected(place, "text, bytes or null", body)
-
-
-def _read(kind: Any, value: Any, place: str) -> Any:
-    if isinstance(value, kind) and not isinstance(value, bool):
-        return value
-    names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-    raise _expected(place, names, value)
-
-
-def _expected(place: str, expected: str, value: Any) -> CassetteError:
-    return CassetteError(f"{place}: expected {expected}, found {repr(value)[:80]}")
+            return b"".join(map(_read_body, body))
+    raise ValueError("expected text, bytes or null")
