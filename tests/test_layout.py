@@ -61,6 +61,7 @@ HARNESS_ADAPTERS = {
     "requests": {"testing._replay", "testing._record"},
     "urllib3": {"testing._replay", "testing._record"},
     "httpx": {"testing._replay", "testing._record"},
+    "h11": {"testing._server"},
     "yaml": {"testing._cassette"},
     "hypothesis": {"testing.strategies"},
     "vcr": set[str](),

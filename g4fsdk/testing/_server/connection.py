@@ -16,13 +16,7 @@ from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._cassette.values import End, RecordedRequest, RecordedResponse
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.planned import PlannedAnswer, beats
-from g4fsdk.testing._server.http1 import (
-    CONTINUE,
-    BadRequestError,
-    RequestHead,
-    read_body,
-    read_head,
-)
+from g4fsdk.testing._server.http1 import CONTINUE, BadRequestError, ReceivedRequest, RequestReader
 from g4fsdk.testing._traffic.wire import (
     LAST_CHUNK,
     encode_chunk,
@@ -37,7 +31,7 @@ MAX_FLUSH_MS = 5000
 
 
 @dataclass(slots=True)
-class Stage:
+class ServerState:
     """What the connections of one server share."""
 
     answers: RecordedAnswers
@@ -49,10 +43,13 @@ class Stage:
 class Connection:
     """A client's connection."""
 
-    def __init__(self, stage: Stage, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._stage = stage
+    def __init__(
+        self, server: ServerState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._server = server
         self._reader = reader
         self._writer = writer
+        self._requests = RequestReader(reader, lambda: writer.write(CONTINUE))
 
     @property
     def is_open(self) -> bool:
@@ -85,19 +82,17 @@ class Connection:
 
     async def _serve_one(self) -> bool:
         """Answer the next request; say whether the connection goes on."""
-        head = await read_head(self._reader)
-        if head is None:
+        sent = await self._requests.read()
+        if sent is None:
             return False
-        if "100-continue" in head.value_of("expect").lower():
-            self._writer.write(CONTINUE)
-        request = head.with_body(self._stage.origin, await read_body(head, self._reader))
-        self._stage.requests.append(request)
+        request = sent.recorded(self._server.origin)
+        self._server.requests.append(request)
         try:
-            answer = self._stage.answers.claim(request)
+            answer = self._server.answers.claim(request)
         except MismatchError as error:
             await self._say(501, "Not Recorded", str(error))
-            return not head.is_last
-        return await self._play(answer, head)
+            return not sent.is_last
+        return await self._play(answer, sent)
 
     async def _say(self, status: int, reason: str, text: str) -> None:
         body = text.encode("utf-8")
@@ -105,22 +100,22 @@ class Connection:
         self._writer.write(encode_head(RecordedResponse(status, reason), headers) + body)
         await self._writer.drain()
 
-    async def _play(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+    async def _play(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         response = answer.response
         if response.status:
-            await self._send(answer, head)
-        return await _ENDS[response.end](self, answer, head)
+            await self._send(answer, sent)
+        return await _ENDS[response.end](self, answer, sent)
 
-    async def _send(self, answer: PlannedAnswer, head: RequestHead) -> None:
+    async def _send(self, answer: PlannedAnswer, sent: ReceivedRequest) -> None:
         start = asyncio.get_running_loop().time()
-        headers = played_headers(head.method, answer.response)
-        is_chunked = head.version != "HTTP/1.0"
+        headers = played_headers(sent.method, answer.response)
+        is_chunked = sent.version != "1.0"
         if not is_chunked:
             headers = [pair for pair in headers if pair[0] != "Transfer-Encoding"]
         self._writer.write(encode_head(answer.response, headers))
-        if not has_body(head.method, answer.response):
+        if not has_body(sent.method, answer.response):
             return
-        for due, data in beats(answer.pieces, self._stage.factor):
+        for due, data in beats(answer.pieces, self._server.factor):
             await self._wait_until(start + due)
             self._writer.write(encode_chunk(data) if is_chunked else data)
             await self._writer.drain()
@@ -132,20 +127,20 @@ class Connection:
                 raise ConnectionResetError("the client has gone")
             await asyncio.sleep(min(left, GONE_CHECK_S))
 
-    async def _end_complete(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+    async def _end_complete(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         response = answer.response
         if not response.status:
             return False
-        if has_body(head.method, response) and head.version != "HTTP/1.0":
+        if has_body(sent.method, response) and sent.version != "1.0":
             self._writer.write(LAST_CHUNK)
         await self._writer.drain()
         recorded = [value.lower() for name, value in response.headers if name.lower() == "connection"]
-        return not (head.is_last or "close" in recorded)
+        return not (sent.is_last or "close" in recorded)
 
-    async def _end_truncated(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+    async def _end_truncated(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         return False  # closing now is the FIN without the end of the body
 
-    async def _end_reset(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+    async def _end_reset(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         connected: socket.socket = self._writer.get_extra_info("socket")
         await self._flush(connected)
         # Lingering for 0 s makes the close an RST.
@@ -160,13 +155,13 @@ class Connection:
                 return
             await asyncio.sleep(0.001)
 
-    async def _end_timeout(self, answer: PlannedAnswer, head: RequestHead) -> bool:
+    async def _end_timeout(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._reader.read(1), MAX_SILENCE_S)
         return False
 
 
-_ENDS: dict[End, Callable[[Connection, PlannedAnswer, RequestHead], Awaitable[bool]]] = {
+_ENDS: dict[End, Callable[[Connection, PlannedAnswer, ReceivedRequest], Awaitable[bool]]] = {
     "complete": Connection._end_complete,
     "truncated": Connection._end_truncated,
     "client_closed": Connection._end_truncated,

@@ -1,15 +1,19 @@
-"""Requests read off an HTTP/1.1 connection, as far as a replay server needs it."""
+"""Requests read off a connection, with h11. The answers are ours, as they have to misbehave."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import h11
 
 from g4fsdk.testing._cassette.values import Headers, RecordedRequest
 
 MAX_HEAD_BYTES = 1 << 20  # a cookie jar fits many times; what is longer is no HTTP
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+READ_BYTES = 1 << 16
 
 
 class BadRequestError(ValueError):
@@ -17,46 +21,70 @@ class BadRequestError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestHead:
-    """The head of a request. *target* is path and query."""
+class ReceivedRequest:
+    """A whole request. *target* is path and query, *version* ``1.1`` or ``1.0``."""
 
     method: str
     target: str
     version: str
     headers: Headers
-
-    def value_of(self, name: str) -> str:
-        """Return the value of a header, several joined by commas; "" when it is absent."""
-        return ", ".join(value for key, value in self.headers if key.lower() == name)
+    body: bytes
 
     @property
     def is_last(self) -> bool:
         """Whether the client sends no other request on this connection."""
-        return self.version == "HTTP/1.0" or "close" in self.value_of("connection").lower()
+        said = [value.lower() for name, value in self.headers if name.lower() == "connection"]
+        return self.version == "1.0" or any("close" in value for value in said)
 
-    def with_body(self, origin: str, body: bytes) -> RecordedRequest:
-        return RecordedRequest(self.method, origin + self.target, self.headers, body)
+    def recorded(self, origin: str) -> RecordedRequest:
+        return RecordedRequest(self.method, origin + self.target, self.headers, self.body)
 
 
-async def read_head(reader: asyncio.StreamReader) -> RequestHead | None:
-    """Return the next request's head; None when the client closed the connection instead.
+class RequestReader:
+    """Reads the requests of one connection, one after another; what is left of a read begins the next."""
 
-    Raises:
-        BadRequestError: It is none.
-    """
-    try:
-        block = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial:
-            raise BadRequestError("the connection ended inside the head of a request") from error
-        return None
-    except asyncio.LimitOverrunError as error:
-        raise BadRequestError("the head of the request is too long") from error
-    first, *lines = block.decode("latin-1").strip("\r\n").split("\r\n")
-    match first.split(" "):
-        case [method, target, version] if version.startswith("HTTP/"):
-            return RequestHead(method, _path_of(target), version, [_header(line) for line in lines])
-    raise BadRequestError(f"not a request line: {first[:80]!r}")
+    def __init__(self, reader: asyncio.StreamReader, say_continue: Callable[[], None]) -> None:
+        self._reader = reader
+        self._say_continue = say_continue
+        self._left = b""
+
+    async def read(self) -> ReceivedRequest | None:
+        """Return the next request; None when the client closed the connection instead.
+
+        Raises:
+            BadRequestError: It is none.
+        """
+        # One for each request: h11 would go on to the next only if it also made our answers.
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        if self._left:
+            parser.receive_data(self._left)
+        try:
+            return await self._read(parser)
+        except h11.RemoteProtocolError as error:
+            raise BadRequestError(f"not an HTTP/1.1 request: {error}") from error
+
+    async def _read(self, parser: h11.Connection) -> ReceivedRequest | None:
+        head = await self._next_event(parser)
+        if not isinstance(head, h11.Request):
+            return None
+        if parser.they_are_waiting_for_100_continue:
+            self._say_continue()
+        body = bytearray()
+        while isinstance(event := await self._next_event(parser), h11.Data):
+            body += event.data
+        self._left = parser.trailing_data[0]
+        return _received(head, bytes(body))
+
+    async def _next_event(self, parser: h11.Connection) -> object:
+        while (event := parser.next_event()) is h11.NEED_DATA:
+            parser.receive_data(await self._reader.read(READ_BYTES))
+        return event
+
+
+def _received(head: h11.Request, body: bytes) -> ReceivedRequest:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
+    target = _path_of(head.target.decode("latin-1"))
+    return ReceivedRequest(head.method.decode(), target, head.http_version.decode(), headers, body)
 
 
 def _path_of(target: str) -> str:
@@ -64,34 +92,3 @@ def _path_of(target: str) -> str:
         return target
     parts = urlsplit(target)  # a client that takes us for its proxy sends the whole URL
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon:
-        raise BadRequestError(f"not a header: {line[:80]!r}")
-    return name, value.strip()
-
-
-async def read_body(head: RequestHead, reader: asyncio.StreamReader) -> bytes:
-    """Return the body that follows *head*, the transfer coding undone.
-
-    Raises:
-        BadRequestError: It is not framed as the head says.
-    """
-    try:
-        if "chunked" in head.value_of("transfer-encoding").lower():
-            return await _read_chunks(reader)
-        return await reader.readexactly(int(head.value_of("content-length") or 0))
-    except (ValueError, asyncio.IncompleteReadError) as error:
-        raise BadRequestError(f"the body of the request is broken: {error}") from error
-
-
-async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    body = bytearray()
-    while size := int((await reader.readline()).partition(b";")[0], 16):
-        body += await reader.readexactly(size)
-        await reader.readline()
-    while (await reader.readline()).strip():  # trailers
-        pass
-    return bytes(body)

@@ -15,8 +15,7 @@ from g4fsdk.testing._cassette.sources import Source, load_sessions
 from g4fsdk.testing._replay.answers import MAX_REMEMBERED, RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
 from g4fsdk.testing._replay.planned import Pace, pace_factor
-from g4fsdk.testing._server.connection import Connection, Stage
-from g4fsdk.testing._server.http1 import MAX_HEAD_BYTES
+from g4fsdk.testing._server.connection import Connection, ServerState
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette.errors import MismatchError
@@ -53,7 +52,7 @@ class ReplayServer:
         self._sessions = load_sessions(source)
         arranged = arrange(self._sessions, cuts, faults)
         answers = RecordedAnswers(arranged, with_origin=False, reuse=reuse)
-        self._stage = Stage(answers, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
+        self._state = ServerState(answers, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,7 +82,7 @@ class ReplayServer:
     @property
     def url(self) -> str:
         """The root of the server, without a slash at the end."""
-        return self._stage.origin
+        return self._state.origin
 
     @property
     def base_url(self) -> str:
@@ -104,26 +103,26 @@ class ReplayServer:
     @property
     def requests(self) -> list[RecordedRequest]:
         """The requests that came, in order, as they came; with *reuse* the last 1000."""
-        return list(self._stage.requests)
+        return list(self._state.requests)
 
     @property
     def mismatches(self) -> list[MismatchError]:
         """What was asked and not recorded, in the order it came; with *reuse* the last 1000."""
-        return list(self._stage.answers.mismatches)
+        return list(self._state.answers.mismatches)
 
     @property
     def played(self) -> int:
         """How many recorded interactions were played."""
-        return self._stage.answers.played
+        return self._state.answers.played
 
     @property
     def unplayed(self) -> int:
         """How many recorded interactions were not played and should have been."""
-        return self._stage.answers.unplayed
+        return self._state.answers.unplayed
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names the requests, when recorded interactions are left."""
-        self._stage.answers.assert_all_played()
+        self._state.answers.assert_all_played()
 
     @property
     def open_connections(self) -> int:
@@ -143,7 +142,7 @@ class ReplayServer:
     async def _serve(self) -> None:
         host, port = self._address
         try:
-            server = await asyncio.start_server(self._connected, host, port, limit=MAX_HEAD_BYTES)
+            server = await asyncio.start_server(self._connected, host, port)
         except (OSError, OverflowError, ValueError) as error:  # a port out of range, a host that is no name
             said = f"no address to listen at: {host!r}, port {port}: {error}"
             self._failure = error if isinstance(error, OSError) else OSError(said)
@@ -151,7 +150,7 @@ class ReplayServer:
             return
         self._loop = asyncio.get_running_loop()
         bound = server.sockets[0].getsockname()
-        self._stage.origin = f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+        self._state.origin = f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
         self._started.set()
         await self._stop.wait()
         server.close()
@@ -160,7 +159,7 @@ class ReplayServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        connection = self._connections[task] = Connection(self._stage, reader, writer)
+        connection = self._connections[task] = Connection(self._state, reader, writer)
         try:
             await connection.serve()
         except asyncio.CancelledError:
