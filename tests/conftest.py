@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
+from tests.support import fault_table
 from tests.support.plugin_project import Project
 
 pytest_plugins = ["pytester"]
@@ -17,7 +18,12 @@ pytest.register_assert_rewrite(
 )  # where clients differ, the difference is shown
 # A busy machine is no failure, and nothing is kept between runs, each of which tries other examples.
 settings.register_profile(
-    "g4fsdk", max_examples=50, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "g4fsdk",
+    max_examples=50,
+    deadline=None,
+    database=None,
+    phases=set(Phase) - {Phase.explain},  # costs more than all else where an example is looked for
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("g4fsdk")
 
@@ -29,3 +35,7 @@ def project(
     """An empty user project with the plugin in it, whichever way pytest came to know the plugin."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
     return Project(pytester, is_installed=request.config.pluginmanager.has_plugin("g4fsdk"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    fault_table.summary(terminalreporter)

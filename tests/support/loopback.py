@@ -45,6 +45,11 @@ class Reply:
     def body(self) -> bytes:
         return b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
 
+    @property
+    def wire(self) -> bytes:
+        """All that goes out, for a reply that waits for nothing."""
+        return _head(self) + b"".join(_framed(self, lambda _: None))
+
 
 @dataclass
 class Received:

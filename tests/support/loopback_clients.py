@@ -102,6 +102,20 @@ def ask(
     return run(_settings(provider, url, settings), messages, on_event, _call(provider, call))
 
 
+def many(colour: Colour, provider: str, url: str, count: int) -> list[Outcome]:
+    """Stream *count* answers with one client, one after the other."""
+    settings, call = _settings(provider, url, {}), _call(provider, None)
+    if colour == "sync":
+        with Client(**settings) as client:
+            return [_streamed(client, "Hello", lambda event: None, call) for _ in range(count)]
+
+    async def main() -> list[Outcome]:
+        async with AsyncClient(**settings) as client:
+            return [await _streamed_async(client, "Hello", lambda event: None, call) for _ in range(count)]
+
+    return asyncio.run(main())
+
+
 def complete(
     colour: Colour, provider: str, url: str, *, call: dict[str, Any] | None = None, **settings: Any
 ) -> Any:
@@ -173,9 +187,19 @@ def base_url(provider: str, url: str) -> str:
 def _ask_sync(
     settings: dict[str, Any], messages: Any, on_event: Callable[[Event], object], call: dict[str, Any]
 ) -> Outcome:
+    try:
+        with Client(**settings) as client:
+            return _streamed(client, messages, on_event, call)
+    except G4FError as error:  # there can be no such client
+        return Outcome(error=error)
+
+
+def _streamed(
+    client: Client, messages: Any, on_event: Callable[[Event], object], call: dict[str, Any]
+) -> Outcome:
     outcome = Outcome()
     try:
-        with Client(**settings) as client, client.chat.completions.stream(messages, **call) as stream:
+        with client.chat.completions.stream(messages, **call) as stream:
             for event in stream:
                 outcome.events.append(event)
                 on_event(event)
@@ -188,20 +212,27 @@ def _ask_async(
     settings: dict[str, Any], messages: Any, on_event: Callable[[Event], object], call: dict[str, Any]
 ) -> Outcome:
     async def main() -> Outcome:
-        outcome = Outcome()
         try:
-            async with (
-                AsyncClient(**settings) as client,
-                client.chat.completions.stream(messages, **call) as stream,
-            ):
-                async for event in stream:
-                    outcome.events.append(event)
-                    on_event(event)
-        except G4FError as error:
-            outcome.error = error
-        return outcome
+            async with AsyncClient(**settings) as client:
+                return await _streamed_async(client, messages, on_event, call)
+        except G4FError as error:  # there can be no such client
+            return Outcome(error=error)
 
     return asyncio.run(main())
+
+
+async def _streamed_async(
+    client: AsyncClient, messages: Any, on_event: Callable[[Event], object], call: dict[str, Any]
+) -> Outcome:
+    outcome = Outcome()
+    try:
+        async with client.chat.completions.stream(messages, **call) as stream:
+            async for event in stream:
+                outcome.events.append(event)
+                on_event(event)
+    except G4FError as error:
+        outcome.error = error
+    return outcome
 
 
 def both_outcomes(
