@@ -56,6 +56,8 @@ IMPORTERS = {
     "urllib3": {"_client.blocking"},
     "httpx": {"_client.asynchronous"},
     "tenacity": {"_client.retries"},
+    "hypothesis": set[str](),
+    "vcr": set[str](),
 }
 HARNESS_ADAPTERS = {
     "requests": {"testing._replay", "testing._record"},
@@ -189,6 +191,8 @@ HOUSE = {name: source for name, source in SOURCES.items() if name not in ("_core
     pytest.param(wrong_importers, "_client.task", "import requests", id="second importer"),
     pytest.param(wrong_importers, "cli.chat", "import httpx", id="a command"),
     pytest.param(wrong_importers, "testing._server.server", "import vcr", id="vcrpy in the harness"),
+    pytest.param(wrong_importers, "bench.measure", "import vcr", id="vcrpy elsewhere"),
+    pytest.param(wrong_importers, "testing.plugin", "import hypothesis", id="hypothesis in the plugin"),
 ])  # fmt: skip
 def test_each_check_turns_red(check: Any, module: str, line: str) -> None:
     planted = {**HOUSE, module: f"{HOUSE[module]}\n{line}\n"}

@@ -15,8 +15,13 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+try:
+    from hypothesis import strategies as st
+    from hypothesis.strategies import SearchStrategy
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"g4fsdk.testing.strategies needs {error.name}: pip install 'g4fsdk[strategies]'", name=error.name
+    ) from error
 
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.sources import cassette_paths

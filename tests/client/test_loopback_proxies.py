@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -250,11 +251,42 @@ def test_password_in_the_address_is_sent_where_no_key_is(colour: Colour, key: st
     assert server.requests[0].headers["host"] == f"127.0.0.1:{server.port}"
 
 
+HAS_SOCKS = find_spec("socks") is not None and find_spec("socksio") is not None
+socks_of_both_kinds = pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+
+
 @both
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@socks_of_both_kinds
+@pytest.mark.skipif(HAS_SOCKS, reason="its packages are installed")
 def test_socks_without_its_package_says_what_to_install(colour: Colour, scheme: str) -> None:
     outcome = proxied(colour, f"{scheme}://user:hunter2@127.0.0.1:1")
 
     assert isinstance(outcome.error, UsageError)
     assert "SOCKS" in outcome.error.message
     assert_hidden(outcome.error, "hunter2")
+
+
+@both
+@socks_of_both_kinds
+@pytest.mark.skipif(not HAS_SOCKS, reason="its packages are not installed")
+def test_a_socks_proxy_out_of_reach_is_an_error_of_ours(colour: Colour, scheme: str) -> None:
+    outcome = proxied(colour, f"{scheme}://user:hunter2@127.0.0.1:1")
+
+    assert isinstance(outcome.error, TransportError | UsageError)
+    assert_hidden(outcome.error, "hunter2")
+
+
+def test_a_proxy_that_an_older_httpx_does_not_know_is_the_callers_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Older:
+        def __init__(self, **settings: Any) -> None:
+            raise ValueError(f"Unknown scheme for proxy URL {settings['proxy']!r}")
+
+    monkeypatch.setattr(httpx, "AsyncClient", Older)  # as httpx 0.27 does
+
+    outcome = proxied("async", "socks5h://user:hunter2@127.0.0.1:1")
+
+    assert isinstance(outcome.error, UsageError)
+    assert "httpx 0.28" in outcome.error.message
+    assert "hunter2" not in outcome.error.message

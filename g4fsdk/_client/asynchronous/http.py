@@ -228,6 +228,10 @@ def _live(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncClient:
         return httpx.AsyncClient(verify=_tls(), limits=limits, proxy=proxy, cookies=_no_cookies())
     except ImportError as error:
         raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
+    except ValueError as error:
+        raise UsageError(
+            f"httpx {httpx.__version__} knows no such proxy: socks5h needs httpx 0.28"
+        ) from error
 
 
 def _no_cookies() -> CookieJar:

@@ -1,0 +1,62 @@
+"""What is installed with the package: floors that the gate tries, extras that bring what they say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import python
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+LOWEST = (ROOT / "tests/lowest.txt").read_text()
+NOT_OURS = {"click"}
+
+
+def floors(requirements: Iterable[str]) -> dict[str, str]:
+    found = (re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", requirement) for requirement in requirements)
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_the_lowest_versions_are_the_floors() -> None:
+    named = [*PROJECT["dependencies"], *(one for extra in EXTRAS.values() for one in extra)]
+    lowest = dict(line.split("==") for line in LOWEST.splitlines() if not line.startswith("#"))
+
+    assert {name: version for name, version in lowest.items() if name not in NOT_OURS} == floors(named)
+
+
+def test_whatever_the_package_needs_has_a_floor() -> None:
+    needed = [*PROJECT["dependencies"], *EXTRAS["cli"], *EXTRAS["testing"], *EXTRAS["socks"]]
+
+    assert len(floors(needed)) == len({re.split(r"[<>=]", requirement)[0] for requirement in needed})
+
+
+def test_a_floor_is_the_same_everywhere() -> None:
+    everywhere = [floors(requirements) for requirements in (PROJECT["dependencies"], *EXTRAS.values())]
+
+    assert len({pair for one in everywhere for pair in one.items()}) == len(
+        {name for one in everywhere for name in one}
+    )
+
+
+WITHOUT = "import sys; sys.modules['hypothesis'] = sys.modules['vcr'] = None; "
+
+
+@pytest.mark.parametrize("statement", [
+    pytest.param("from g4fsdk.testing import *", id="harness"),
+    pytest.param("import g4fsdk.testing.plugin", id="plugin"),
+    pytest.param("import g4fsdk.testing._pytest.fixtures", id="fixtures"),
+])  # fmt: skip
+def test_testing_needs_neither_hypothesis_nor_vcrpy(statement: str) -> None:
+    assert python(WITHOUT + statement).returncode == 0
+
+
+def test_strategies_without_hypothesis_say_what_to_install() -> None:
+    result = python(WITHOUT + "import g4fsdk.testing.strategies")
+
+    assert "pip install 'g4fsdk[strategies]'" in result.stderr
