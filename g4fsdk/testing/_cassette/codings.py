@@ -8,11 +8,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from g4fsdk._client import inflate as _inflate
+from g4fsdk._client.inflate import CodingError, Inflater
 
-
-class CodingError(ValueError):
-    """The bytes are not what their Content-Encoding says, or the coding is not known here."""
+__all__ = ["CodingError", "decode_pieces"]
 
 
 class Decoder(Protocol):
@@ -26,8 +24,8 @@ Coding: TypeAlias = tuple[Decoder, type[Exception]]
 
 
 def _inflated(*, is_gzip: bool) -> Coding:
-    inflater = _inflate.Inflater(is_gzip=is_gzip)
-    return lambda data: b"".join(inflater.feed(data)), _inflate.CodingError
+    inflater = Inflater(is_gzip=is_gzip)
+    return lambda data: b"".join(inflater.feed(data)), CodingError
 
 
 def _brotli() -> Coding:

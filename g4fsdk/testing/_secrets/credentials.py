@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from g4fsdk._core.model.secret_names import is_secret_header, is_secret_member
 from g4fsdk.testing._secrets.edits import Edit
-from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import (
     ACCOUNT_HEADERS,
     COOKIE_JARS,
@@ -23,29 +23,31 @@ SCHEME = re.compile(rb"(?:bearer|basic|token|digest|key)(?:\s|%20|\+)+", re.IGNO
 NO_CREDENTIAL = frozenset({b"bearer", b"basic", b"null", b"none", b"undefined"})  # amigo sends "Bearer" alone
 
 
-def secret_edit(start: int, end: int, value: str, name: tuple[str, str], vault: Vault) -> Iterator[Edit]:
+def secret_edit(
+    start: int, end: int, value: str, name: tuple[str, str], known: KnownSecrets
+) -> Iterator[Edit]:
     """Yield the edit for the secret *value*, called *name* (slug, kind), if it is no placeholder."""
     slug, kind = name
     if value.strip() and PLACEHOLDER.fullmatch(value) is None and start < end:
-        yield Edit(start, end, vault.placeholder(value, slug).encode(), kind)
+        yield Edit(start, end, known.placeholder(value, slug).encode(), kind)
 
 
 def credential_edit(
-    data: bytes, start: int, end: int, name: tuple[str, str], vault: Vault, layers: int = 0
+    data: bytes, start: int, end: int, name: tuple[str, str], known: KnownSecrets, layers: int = 0
 ) -> Iterator[Edit]:
     """Yield the edit for a value after its scheme, if it has one; *layers* counts its JSON escapes."""
     scheme = SCHEME.match(data, start, end)
     start = scheme.end() if scheme else start
     if data[start:end].lower() in NO_CREDENTIAL:
         return
-    yield from secret_edit(start, end, unescaped(data[start:end], layers), name, vault)
+    yield from secret_edit(start, end, unescaped(data[start:end], layers), name, known)
 
 
-def cookie_edits(data: bytes, start: int, end: int, vault: Vault, layers: int = 0) -> Iterator[Edit]:
+def cookie_edits(data: bytes, start: int, end: int, known: KnownSecrets, layers: int = 0) -> Iterator[Edit]:
     """Yield the edits for every value of the cookies in *data*, ``a=b; c=d``."""
     for found in COOKIE.finditer(data, start, end):
         value = unescaped(found[1], layers).strip().strip('"')
-        yield from secret_edit(*_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), vault)
+        yield from secret_edit(*_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), known)
 
 
 def _trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
@@ -69,22 +71,22 @@ def is_cookie_jar(name: str) -> bool:
     return canonical(name) in COOKIE_JARS
 
 
-def header_edits(name: str, data: bytes, vault: Vault) -> list[Edit]:
+def header_edits(name: str, data: bytes, known: KnownSecrets) -> list[Edit]:
     """Return the edits for the header *name* whose value is *data*."""
     key = canonical(name)
     if key == "setcookie":
-        return list(cookie_edits(data, 0, (data + b";").index(b";"), vault))
+        return list(cookie_edits(data, 0, (data + b";").index(b";"), known))
     if key == "cookie":
-        return list(cookie_edits(data, 0, len(data), vault))
+        return list(cookie_edits(data, 0, len(data), known))
     if not (is_secret_header(name) or key in ACCOUNT_HEADERS or key in REQUEST_IDS):
         return []
-    return list(credential_edit(data, 0, len(data), (slug_of(name), name), vault))
+    return list(credential_edit(data, 0, len(data), (slug_of(name), name), known))
 
 
-def member_edits(name: str, data: bytes, vault: Vault) -> list[Edit]:
+def member_edits(name: str, data: bytes, known: KnownSecrets) -> list[Edit]:
     """Return the edits for *data*, which stands under *name* in what was said of a recording."""
     if canonical(name) in COOKIE_JARS:
-        return header_edits(name, data, vault)
+        return header_edits(name, data, known)
     if not is_secret_member(name):
         return []
-    return list(credential_edit(data, 0, len(data), (slug_of(name), name), vault))
+    return list(credential_edit(data, 0, len(data), (slug_of(name), name), known))

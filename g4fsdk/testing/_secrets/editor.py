@@ -22,8 +22,8 @@ from g4fsdk.testing._secrets.edits import (
     merged,
 )
 from g4fsdk.testing._secrets.find import edits_in, known_edits_in
-from g4fsdk.testing._secrets.known import Vault
-from g4fsdk.testing._secrets.leaves import joined_texts
+from g4fsdk.testing._secrets.json_strings import joined_texts
+from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import PLACEHOLDER
 
 
@@ -31,28 +31,28 @@ def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
     """Report nothing."""
 
 
-def body_edits(body: bytes, vault: Vault, *, in_response: bool) -> list[Edit]:
+def body_edits(body: bytes, known: KnownSecrets, *, in_response: bool) -> list[Edit]:
     """Return the edits that take the secrets out of *body*, those in text joined over events included."""
-    edits = edits_in(body, vault, in_response=in_response)
+    edits = edits_in(body, known, in_response=in_response)
     careful, others = joined_texts(body)
-    for edit in edits_in(careful.text, vault, in_response=in_response):
+    for edit in edits_in(careful.text, known, in_response=in_response):
         edits += careful.in_body(edit)
     for joined in others:
-        for edit in known_edits_in(joined.text, vault):
+        for edit in known_edits_in(joined.text, known):
             edits += joined.in_body(edit)
     return merged(edits)
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """One way through a cassette with *vault*; *report* hears the edits of each text and its place."""
+class CassetteEditor:
+    """Takes secrets out of a cassette, text by text; *report* hears the edits of each and its place."""
 
-    vault: Vault
+    known: KnownSecrets
     report: Callable[[str, bytes, list[Edit]], None] = ignore
 
     def cassette(self, cassette: Cassette) -> Cassette:
         """Return *cassette* without what is found on this way."""
-        self.vault.begin_session()
+        self.known.begin_session()
         interactions = [
             self._interaction(f"interactions[{i}]", each) for i, each in enumerate(cassette.interactions)
         ]
@@ -63,13 +63,13 @@ class Walk:
     def request(self, place: str, request: RecordedRequest) -> RecordedRequest:
         headers = self._headers(f"{place}.headers", request.headers, in_response=False)
         url = self._text(f"{place}.url", request.url)
-        edits = body_edits(request.body, self.vault, in_response=False)
+        edits = body_edits(request.body, self.known, in_response=False)
         self.report(f"{place}.body", request.body, edits)
         body = applied(request.body, edits)
         return RecordedRequest(request.method, url, _with_length(headers, body) if edits else headers, body)
 
     def _interaction(self, place: str, each: Interaction) -> Interaction:
-        self.vault.note_sent(as_bytes(each.request.url), each.request.body)
+        self.known.note_sent(as_bytes(each.request.url), each.request.body)
         request = self.request(f"{place}.request", each.request)
         return Interaction(request, self._response(f"{place}.response", each.response))
 
@@ -77,7 +77,7 @@ class Walk:
         headers = self._headers(f"{place}.headers", response.headers, in_response=True)
         reason = self._text(f"{place}.reason", response.reason)
         body = response.body
-        edits = body_edits(body, self.vault, in_response=True)
+        edits = body_edits(body, self.known, in_response=True)
         self.report(f"{place}.body", body, edits)
         chunks, at_ms = response.chunks, response.at_ms
         if edits:
@@ -92,16 +92,16 @@ class Walk:
 
     def _header(self, place: str, name: str, value: str, *, in_response: bool) -> str:
         data = as_bytes(value)
-        edits = [*header_edits(name, data, self.vault), *edits_in(data, self.vault, in_response=in_response)]
+        edits = [*header_edits(name, data, self.known), *edits_in(data, self.known, in_response=in_response)]
         return self._edited(place, data, merged(edits))
 
     def _text(self, place: str, text: str) -> str:
         data = as_bytes(text)
-        return self._edited(place, data, edits_in(data, self.vault))
+        return self._edited(place, data, edits_in(data, self.known))
 
     def _cookie(self, place: str, value: str) -> str:
         data = as_bytes(value)
-        edits = secret_edit(0, len(data), value, ("cookie", "cookie"), self.vault)
+        edits = secret_edit(0, len(data), value, ("cookie", "cookie"), self.known)
         return self._edited(place, data, list(edits))
 
     def _edited(self, place: str, data: bytes, edits: list[Edit]) -> str:
@@ -125,7 +125,7 @@ class Walk:
             case str():
                 data = as_bytes(value)
                 return self._edited(
-                    place, data, merged([*member_edits(key, data, self.vault), *edits_in(data, self.vault)])
+                    place, data, merged([*member_edits(key, data, self.known), *edits_in(data, self.known)])
                 )
             case _:
                 return value

@@ -16,7 +16,7 @@ from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_codi
 from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
 from g4fsdk.testing._secrets.edits import Edit, merged
 from g4fsdk.testing._secrets.find_json import edits_by_key
-from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SIGNATURE, slug_of
 
 DEEPEST = 4  # base64 or percent coding inside one another
@@ -43,77 +43,77 @@ def _key_pattern(start: str, rest: str) -> re.Pattern[bytes]:
 KEYS = {slug: _key_pattern(start, rest) for slug, (start, rest) in KEY_PATTERNS.items()}
 
 
-def edits_in(data: bytes, vault: Vault, *, in_response: bool = False, depth: int = 0) -> list[Edit]:
+def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, depth: int = 0) -> list[Edit]:
     """Return the edits that take the secrets out of *data*, in order and without overlaps.
 
-    What is found by its name or its look becomes known to *vault*.
+    What is found by its name or its look becomes one of those that *known* holds.
     """
     found = [
-        *edits_by_key(data, vault, in_response=in_response),
-        *_in_queries(data, vault),
-        *_in_userinfo(data, vault),
-        *_in_parts(data, vault),
-        *_by_pattern(data, vault),
+        *edits_by_key(data, known, in_response=in_response),
+        *_in_queries(data, known),
+        *_in_userinfo(data, known),
+        *_in_parts(data, known),
+        *_by_pattern(data, known),
     ]
     if depth < DEEPEST:
 
         def search(inner: bytes) -> list[Edit]:
-            return edits_in(inner, vault, in_response=in_response, depth=depth + 1)
+            return edits_in(inner, known, in_response=in_response, depth=depth + 1)
 
         found += [*edits_in_base64(data, search), *edits_in_percent_coding(data, search)]
-    found += _known(data, vault)
+    found += _known(data, known)
     return merged(_outside_placeholders(data, found))
 
 
-def known_edits_in(data: bytes, vault: Vault) -> list[Edit]:
-    """Return the edits that take out of *data* what *vault* knows already."""
-    return merged(_outside_placeholders(data, list(_known(data, vault))))
+def known_edits_in(data: bytes, known: KnownSecrets) -> list[Edit]:
+    """Return the edits that take out of *data* what is *known* already."""
+    return merged(_outside_placeholders(data, list(_known(data, known))))
 
 
-def _in_queries(data: bytes, vault: Vault) -> Iterator[Edit]:
+def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in QUERY_NAME.finditer(data):
         name = found[1].decode()
         value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
         if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
             text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
             slug = slug_of(name)
-            yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), vault)
+            yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), known)
 
 
-def _in_userinfo(data: bytes, vault: Vault) -> Iterator[Edit]:
+def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in USERINFO.finditer(data):
         for group, slug in ((1, "user"), (2, "password")):
             if found[group]:
                 text = unquote_to_bytes(found[group]).decode("utf-8", "surrogateescape")
-                yield from secret_edit(*found.span(group), text, (slug, f"{slug} in a URL"), vault)
+                yield from secret_edit(*found.span(group), text, (slug, f"{slug} in a URL"), known)
 
 
-def _in_parts(data: bytes, vault: Vault) -> Iterator[Edit]:
+def _in_parts(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in PART.finditer(data) if b"Content-Disposition" in data else ():
         if not is_secret_member(name := found[1].decode()):
             continue
         end = data.find(b"\r\n--", found.end())
         end = len(data) if end < 0 else end
         slug = slug_of(name)
-        yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), vault)
+        yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), known)
 
 
-def _by_pattern(data: bytes, vault: Vault) -> Iterator[Edit]:
+def _by_pattern(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for slug, pattern in KEYS.items():
         for found in pattern.finditer(data):
-            yield from secret_edit(*found.span(), found[0].decode(), (slug, f"{slug} by its look"), vault)
+            yield from secret_edit(*found.span(), found[0].decode(), (slug, f"{slug} by its look"), known)
     for found in PEM.finditer(data):
-        yield from secret_edit(*found.span(), found[0].decode(), ("private-key", "private key"), vault)
+        yield from secret_edit(*found.span(), found[0].decode(), ("private-key", "private key"), known)
     for found in BEARER.finditer(data):
         if any(byte in b"0123456789" for byte in found[1]) or len(found[1]) >= 24:
-            yield from secret_edit(*found.span(1), found[1].decode(), ("bearer", "bearer token"), vault)
+            yield from secret_edit(*found.span(1), found[1].decode(), ("bearer", "bearer token"), known)
 
 
-def _known(data: bytes, vault: Vault) -> Iterator[Edit]:
-    for value, forms in vault.searched():
+def _known(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for value, forms in known.searched():
         for start, end in forms.ranges(data):
             is_number = value.isdecimal() and data[start - 1 : start] in (b":", b"[", b",", b" ")
-            new = b"0" if is_number else vault.placeholder(value, "secret").encode()
+            new = b"0" if is_number else known.placeholder(value, "secret").encode()
             yield Edit(start, end, new, "known secret")
         for start, end in forms.base64_ranges(data):  # in base64 that is no text: keep it decodable
             yield Edit(start, end, (b"SCRUBBED" * (end - start))[: end - start], "known secret in base64")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from g4fsdk._core.model.secret_names import is_secret_member
 from g4fsdk.testing._secrets.credentials import cookie_edits, credential_edit, secret_edit, unescaped
 from g4fsdk.testing._secrets.edits import Edit
-from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOKEN, canonical, slug_of
 
 # In a JSON string that holds JSON, a quote is \\" and a line end is \\n.
@@ -22,7 +22,7 @@ BRACE = re.compile(rb"[{}\n]")
 NEARBY = 256  # how far the siblings of a token are looked for: chat-ui's and log probabilities' are short
 
 
-def edits_by_key(data: bytes, vault: Vault, *, in_response: bool) -> Iterator[Edit]:
+def edits_by_key(data: bytes, known: KnownSecrets, *, in_response: bool) -> Iterator[Edit]:
     """Yield the edits for the values of secret keys in *data*."""
     done = 0
     for found in NAME.finditer(data):
@@ -33,9 +33,9 @@ def edits_by_key(data: bytes, vault: Vault, *, in_response: bool) -> Iterator[Ed
             continue
         strings, done = _strings_at(data, found.end(), len(found[2]), name)
         for start, end in strings:
-            yield from _string_edits(data, start, end, len(found[2]), name, vault)
+            yield from _string_edits(data, start, end, len(found[2]), name, known)
         if not strings:
-            yield from _number_edits(data, found.end(), name, vault)
+            yield from _number_edits(data, found.end(), name, known)
 
 
 def _is_replaced(name: str, *, in_response: bool) -> bool:
@@ -68,23 +68,25 @@ def _strings_at(data: bytes, at: int, level: int, name: str) -> tuple[list[tuple
     return [], at
 
 
-def _string_edits(data: bytes, start: int, end: int, level: int, name: str, vault: Vault) -> Iterator[Edit]:
+def _string_edits(
+    data: bytes, start: int, end: int, level: int, name: str, known: KnownSecrets
+) -> Iterator[Edit]:
     layers = (level + 1).bit_length()
     slug, text = slug_of(name), unescaped(data[start:end], layers)
-    if canonical(name) in ACCOUNT_MEMBERS and vault.is_chosen(text):
+    if canonical(name) in ACCOUNT_MEMBERS and known.is_chosen(text):
         return
     if canonical(name) not in COOKIE_JARS:
-        yield from credential_edit(data, start, end, (slug, f"JSON key {slug}"), vault, layers)
+        yield from credential_edit(data, start, end, (slug, f"JSON key {slug}"), known, layers)
     elif b"=" in data[start:end]:
-        yield from cookie_edits(data, start, end, vault, layers)
+        yield from cookie_edits(data, start, end, known, layers)
     else:
-        yield from secret_edit(start, end, text, ("cookie", "cookie"), vault)
+        yield from secret_edit(start, end, text, ("cookie", "cookie"), known)
 
 
-def _number_edits(data: bytes, at: int, name: str, vault: Vault) -> Iterator[Edit]:
+def _number_edits(data: bytes, at: int, name: str, known: KnownSecrets) -> Iterator[Edit]:
     number = NUMBER.match(data, at)
     if number and name.lower() != "token" and float(number[0]) != 0:
-        vault.add(number[0].decode())
+        known.add(number[0].decode())
         yield Edit(*number.span(), b"0", f"JSON key {slug_of(name)}")  # a placeholder would be no number
 
 

@@ -67,7 +67,7 @@ def _base64_cores(value: bytes, shift: int) -> tuple[bytes, bytes]:
     return b64encode(padded)[start:end], urlsafe_b64encode(padded)[start:end]
 
 
-class Vault:
+class KnownSecrets:
     """Known secrets. A placeholder is called after the name under which its secret was first seen.
 
     So it does not depend on what else a session holds: the key in a query is ``SCRUBBED-api-key-1`` in

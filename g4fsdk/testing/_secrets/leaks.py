@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._secrets.editor import Walk
+from g4fsdk.testing._secrets.editor import CassetteEditor
 from g4fsdk.testing._secrets.edits import Edit
-from g4fsdk.testing._secrets.known import Vault
-from g4fsdk.testing._secrets.leaves import Path, leaves_in
+from g4fsdk.testing._secrets.json_strings import Path, json_strings_in
+from g4fsdk.testing._secrets.known import KnownSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ def find_leaks(cassette: Cassette, secrets: Iterable[str] = ()) -> list[Leak]:
 
     Placeholders are none. Whatever `Scrubber` would take out is a leak, so a scrubbed cassette has none.
     """
-    vault = Vault()
+    known = KnownSecrets()
     for secret in secrets:
-        vault.add(secret)
-    Walk(vault).cassette(cassette)  # what is found late may stand early: know all before looking
+        known.add(secret)
+    CassetteEditor(known).cassette(cassette)  # what is found late may stand early: know all before looking
     leaks: dict[Leak, None] = {}
 
     def report(place: str, data: bytes, edits: list[Edit]) -> None:
@@ -40,15 +40,15 @@ def find_leaks(cassette: Cassette, secrets: Iterable[str] = ()) -> list[Leak]:
         for edit, detail in zip(starts, details, strict=True):
             leaks[Leak(f"{place}{detail}", edit.kind)] = None
 
-    Walk(vault, report).cassette(cassette)
+    CassetteEditor(known, report).cassette(cassette)
     return list(leaks)
 
 
 def _details(body: bytes, edits: list[Edit]) -> Iterable[str]:
     """Yield, for each edit, where in the body it is: the event or line, and the key, or the byte."""
-    leaves = list(leaves_in(body)) if edits else []
+    strings = list(json_strings_in(body)) if edits else []
     for edit in edits:
-        inside = [leaf for leaf in leaves if leaf.start <= edit.start <= leaf.end]
+        inside = [string for string in strings if string.start <= edit.start <= string.end]
         words = [_block(body, edit.start), f"key {key_path(inside[0].path)}" if inside else ""]
         yield f" ({', '.join(filter(None, words)) or f'byte {edit.start}'})"
 

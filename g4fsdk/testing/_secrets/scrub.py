@@ -15,10 +15,10 @@ from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import LeakError
 from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._secrets.coded import edits_in_base64
-from g4fsdk.testing._secrets.editor import Walk, placeholders_in
+from g4fsdk.testing._secrets.editor import CassetteEditor, placeholders_in
 from g4fsdk.testing._secrets.edits import Edit, applied, merged
 from g4fsdk.testing._secrets.find import PLACEHOLDER_BYTES
-from g4fsdk.testing._secrets.known import Vault
+from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.leaks import Leak, find_leaks
 from g4fsdk.testing._secrets.names import PLACEHOLDER
 
@@ -36,13 +36,13 @@ class Scrubber:
     """
 
     def __init__(self) -> None:
-        self._vault = Vault()
+        self._known = KnownSecrets()
         self._lock = threading.Lock()
 
     @property
     def secrets(self) -> frozenset[str]:
         """The values that are searched everywhere: those given and those found so far."""
-        return frozenset(value for value, _ in self._vault.searched())
+        return frozenset(value for value, _ in self._known.searched())
 
     def add_secret(self, value: str) -> None:
         """Have *value* replaced wherever it occurs.
@@ -50,7 +50,7 @@ class Scrubber:
         Values under six characters and single ordinary words are ignored: they would hit other text.
         """
         with self._lock:
-            self._vault.add(value)
+            self._known.add(value)
 
     def scrub_cassette(self, cassette: Cassette) -> Cassette:
         """Return *cassette* without secrets; *cassette* itself is left alone.
@@ -59,9 +59,9 @@ class Scrubber:
             LeakError: Secrets are left after all. This should not happen, and nothing may be written.
         """
         with self._lock:
-            self._vault.keep_placeholders(placeholders_in(cassette))
+            self._known.keep_placeholders(placeholders_in(cassette))
             for _ in range(MOST_PASSES):
-                scrubbed = Walk(self._vault).cassette(cassette)
+                scrubbed = CassetteEditor(self._known).cassette(cassette)
                 if scrubbed == cassette:
                     return scrubbed
                 cassette = scrubbed
@@ -71,7 +71,7 @@ class Scrubber:
         """Return *request* without secrets."""
         with self._lock:
             for _ in range(MOST_PASSES):
-                scrubbed = Walk(self._vault).request("request", request)
+                scrubbed = CassetteEditor(self._known).request("request", request)
                 if scrubbed == request:
                     return scrubbed
                 request = scrubbed

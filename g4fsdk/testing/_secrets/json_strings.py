@@ -31,7 +31,7 @@ NUL_PADDING = re.compile(rb"(?:\\u0000)+\Z")  # chat-ui fills its tokens up to 1
 
 
 @dataclass(slots=True)
-class Frame:
+class OpenContainer:
     """An object or array that is open: its current key or position, and its member ``index``."""
 
     key: str | int
@@ -39,42 +39,42 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class JSONString:
     """A JSON string value: where its content stands in the body, decoded, and the keys that lead to it."""
 
     start: int
     end: int
     text: bytes
     path: Path
-    frames: tuple[Frame, ...]
+    containers: tuple[OpenContainer, ...]
 
 
-def leaves_in(body: bytes) -> Iterator[Leaf]:
+def json_strings_in(body: bytes) -> Iterator[JSONString]:
     """Yield the JSON strings of *body*, a document or a stream of them, and the SSE data that is no JSON.
 
     Broken JSON gives what can be read: the paths are then longer, and still the same for the same place.
     """
-    frames: list[Frame] = []
+    containers: list[OpenContainer] = []
     for token in TOKEN.finditer(body):
         text, colon, number, opening, closing, data = token.groups()
-        if text is not None and colon is not None and frames:
-            frames[-1].key = text.decode("utf-8", "replace")
+        if text is not None and colon is not None and containers:
+            containers[-1].key = text.decode("utf-8", "replace")
             if number and text == b"index":
-                frames[-1].index = int(number)
+                containers[-1].index = int(number)
         elif text:
-            path = tuple([frame.key for frame in frames])
+            path = tuple([container.key for container in containers])
             start, end = token.span(1) if not text.endswith(b"\\u0000") else _unpadded(body, *token.span(1))
-            yield Leaf(start, end, _decoded(body[start:end]), path, tuple(frames))
+            yield JSONString(start, end, _decoded(body[start:end]), path, tuple(containers))
         elif text is not None:
             continue
         elif opening is not None:
-            frames.append(Frame("" if opening == b"{" else 0))
+            containers.append(OpenContainer("" if opening == b"{" else 0))
         elif closing is not None:
-            del frames[-1:]
+            del containers[-1:]
         elif data is not None:
-            yield Leaf(*token.span(6), data, ("data",), ())
-        elif frames and isinstance(frames[-1].key, int):
-            frames[-1].key += 1
+            yield JSONString(*token.span(6), data, ("data",), ())
+        elif containers and isinstance(containers[-1].key, int):
+            containers[-1].key += 1
 
 
 def _unpadded(body: bytes, start: int, end: int) -> tuple[int, int]:
@@ -84,19 +84,19 @@ def _unpadded(body: bytes, start: int, end: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class JoinedText:
-    """The decoded text of many leaves, group after group, and the way back to the body's bytes."""
+    """The decoded text of many strings, group after group, and the way back to the body's bytes."""
 
     body: bytes
     text: bytes = b""
-    leaves: list[Leaf] = field(default_factory=list)
+    strings: list[JSONString] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     raw_starts: dict[int, list[int]] = field(default_factory=dict)
 
     def in_body(self, edit: Edit) -> Iterator[Edit]:
-        """Yield *edit*, which counts in `text`, as edits of the body: the first leaf takes the new text."""
+        """Yield *edit*, which counts in `text`, as edits of the body: the first string takes the new text."""
         new = edit.new
         at = max(bisect_right(self.starts, edit.start) - 1, 0)
-        while at < len(self.leaves) and self.starts[at] < edit.end:
+        while at < len(self.strings) and self.starts[at] < edit.end:
             raw_starts = self._raw_starts(at)
             start = max(edit.start - self.starts[at], 0)
             end = min(edit.end - self.starts[at], len(raw_starts) - 1)
@@ -107,7 +107,7 @@ class JoinedText:
 
     def _raw_starts(self, at: int) -> list[int]:
         if at not in self.raw_starts:
-            self.raw_starts[at] = _unit_starts(self.body, self.leaves[at])
+            self.raw_starts[at] = _unit_starts(self.body, self.strings[at])
         return self.raw_starts[at]
 
 
@@ -117,18 +117,18 @@ def joined_texts(body: bytes) -> tuple[JoinedText, list[JoinedText]]:
     The others are to be searched for known values only. There all is joined that could be; in the first,
     values that are each complete are not, lest one of them be taken for the rest of the one before.
     """
-    by_path = _grouped(list(leaves_in(body)), _path_in_document)
-    by_choice = [group for leaves in by_path for group in _by_choice(leaves)]
+    by_path = _grouped(list(json_strings_in(body)), _path_in_document)
+    by_choice = [group for strings in by_path for group in _by_choice(strings)]
     careful = _joined(body, by_choice, looks_complete)
     groupings = (by_choice, by_path) if len(by_choice) != len(by_path) else (by_choice,)
     others = [_joined(body, groups, lambda before, after: False) for groups in groupings]
     return careful, [each for each in others if each.text != careful.text]
 
 
-def _by_choice(leaves: list[Leaf]) -> list[list[Leaf]]:
-    """Return *leaves* apart by their ``index``, unless each has its own: some servers count it up."""
-    groups = _grouped(leaves, lambda leaf: tuple(frame.index for frame in leaf.frames))
-    return [leaves] if len(groups) == len(leaves) else groups
+def _by_choice(strings: list[JSONString]) -> list[list[JSONString]]:
+    """Return *strings* apart by their ``index``, unless each has its own: some servers count it up."""
+    groups = _grouped(strings, lambda string: tuple(container.index for container in string.containers))
+    return [strings] if len(groups) == len(strings) else groups
 
 
 def looks_complete(before: bytes, after: bytes) -> bool:
@@ -136,31 +136,35 @@ def looks_complete(before: bytes, after: bytes) -> bool:
     return len(before) >= 8 and len(after) >= 8 and before[:4] == after[:4]
 
 
-def _path_in_document(leaf: Leaf) -> tuple[object, ...]:
+def _path_in_document(string: JSONString) -> tuple[object, ...]:
     """Return the key path; the documents of an array are a stream like those of several lines."""
-    return leaf.path[1:] if isinstance(leaf.path[0] if leaf.path else None, int) else leaf.path
+    return string.path[1:] if isinstance(string.path[0] if string.path else None, int) else string.path
 
 
-def _grouped(leaves: list[Leaf], place: Callable[[Leaf], tuple[object, ...]]) -> list[list[Leaf]]:
-    groups: dict[tuple[object, ...], list[Leaf]] = {}
-    for leaf in leaves:
-        groups.setdefault(place(leaf), []).append(leaf)
+def _grouped(
+    strings: list[JSONString], place: Callable[[JSONString], tuple[object, ...]]
+) -> list[list[JSONString]]:
+    groups: dict[tuple[object, ...], list[JSONString]] = {}
+    for string in strings:
+        groups.setdefault(place(string), []).append(string)
     return list(groups.values())
 
 
-def _joined(body: bytes, groups: list[list[Leaf]], are_apart: Callable[[bytes, bytes], bool]) -> JoinedText:
+def _joined(
+    body: bytes, groups: list[list[JSONString]], are_apart: Callable[[bytes, bytes], bool]
+) -> JoinedText:
     joined, pieces, length = JoinedText(body), [], 0
     for group in groups:
         before = b""
-        for leaf in group:
-            if not before or are_apart(before, leaf.text):
+        for string in group:
+            if not before or are_apart(before, string.text):
                 pieces.append(BETWEEN)
                 length += len(BETWEEN)
-            joined.leaves.append(leaf)
+            joined.strings.append(string)
             joined.starts.append(length)
-            pieces.append(leaf.text)
-            length += len(leaf.text)
-            before = leaf.text
+            pieces.append(string.text)
+            length += len(string.text)
+            before = string.text
     joined.text = b"".join(pieces)
     return joined
 
@@ -183,12 +187,12 @@ def _unit_text(unit: bytes) -> bytes:
     return encoded(chr(0x10000 + ((high & 0x3FF) << 10) + (low[0] & 0x3FF)) if low else chr(high))
 
 
-def _unit_starts(body: bytes, leaf: Leaf) -> list[int]:
-    """Return where each byte of the leaf's decoded text comes from, and the leaf's end."""
+def _unit_starts(body: bytes, string: JSONString) -> list[int]:
+    """Return where each byte of the string's decoded text comes from, and the string's end."""
     starts: list[int] = []
-    for unit in UNIT.finditer(body, leaf.start, leaf.end):
+    for unit in UNIT.finditer(body, string.start, string.end):
         starts += [unit.start()] * len(_unit_text(unit[0]))
-    return [*starts, leaf.end]
+    return [*starts, string.end]
 
 
 def _json_escaped(text: bytes) -> bytes:
