@@ -11,7 +11,7 @@ import httpx
 
 from benchmarks._bench import Bench
 from benchmarks.server import Server
-from benchmarks.wire import ASYNC_CLIENT, BODY, HTTPX, OVER_AIOHTTP, over_aiohttp
+from benchmarks.wire import ASYNC_CLIENT, BODY, HTTPX, OVER_AIOHTTP, OverAiohttp
 from g4fsdk import AsyncClient, TextDelta
 
 NAIVE, SAME = "httpx, all connections kept alive", "httpx, our limits"
@@ -93,7 +93,7 @@ def _judge_crowd(bench: Bench, base_url: str) -> None:
         ASYNC_CLIENT: lambda: AsyncClient("openai", base_url=base_url, model="m"),
     }
     if not why:
-        crowds[OVER_AIOHTTP] = lambda: over_aiohttp(base_url, limit=1000)
+        crowds[OVER_AIOHTTP] = lambda: OverAiohttp(base_url, limit=1000)
     walls: dict[str, list[float]] = {name: [] for name in crowds}
     used: dict[str, list[float]] = {name: [] for name in crowds}
     lost: dict[str, int] = dict.fromkeys(crowds, 0)
@@ -132,10 +132,7 @@ async def _crowd(make: Callable[[], Any], base_url: str, size: int, tokens: int)
     client = make()
     if isinstance(client, AsyncClient):
         seen = await asyncio.gather(*(_ask_ours(client) for _ in range(size)))
-        own = client._connections._theirs
         await client.close()
-        if own is not None:
-            await own.aclose()
     else:
         seen = await asyncio.gather(*(_ask_httpx(client, base_url) for _ in range(size)))
         await client.aclose()

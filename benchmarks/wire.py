@@ -69,7 +69,7 @@ def _contenders(
     if why:
         yield OVER_AIOHTTP, why
     else:
-        yield _async_client(OVER_AIOHTTP, over_aiohttp(base_url), runner, stack)
+        yield _async_client(OVER_AIOHTTP, OverAiohttp(base_url), runner, stack)
     why = bench.missing("openai")
     if why:
         yield from ((name, why) for name in (OPENAI, ASYNC_OPENAI))
@@ -87,25 +87,23 @@ def _contenders(
     )
 
 
-def over_aiohttp(base_url: str, limit: int = 100) -> AsyncClient:
-    transport = import_module("httpx_aiohttp").AiohttpTransport(
-        limits=httpx.Limits(max_connections=limit, max_keepalive_connections=20)
-    )
-    return AsyncClient(
-        "openai", base_url=base_url, model="m", http_client=httpx.AsyncClient(transport=transport)
-    )
+class OverAiohttp(AsyncClient):
+    """Our async client, which sends through a client of httpx over aiohttp."""
+
+    def __init__(self, base_url: str, limit: int = 100) -> None:
+        limits = httpx.Limits(max_connections=limit, max_keepalive_connections=20)
+        transport = import_module("httpx_aiohttp").AiohttpTransport(limits=limits)
+        self._own = httpx.AsyncClient(transport=transport)
+        super().__init__("openai", base_url=base_url, model="m", http_client=self._own)
+
+    async def close(self) -> None:
+        await super().close()
+        await self._own.aclose()
 
 
 def _async_client(name: str, client: AsyncClient, runner: asyncio.Runner, stack: ExitStack) -> Contender:
-    stack.callback(lambda: runner.run(_close(client)))
+    stack.callback(lambda: runner.run(client.close()))
     return _counted(name, lambda keep: runner.run(_astream(client, keep)))
-
-
-async def _close(client: AsyncClient) -> None:
-    own = client._connections._theirs
-    await client.close()
-    if own is not None:
-        await own.aclose()
 
 
 def _counted(name: str, read: Callable[[bool], Any]) -> Contender:

@@ -140,6 +140,15 @@ class Clocks:
         finally:
             self._connecting = None
 
+    @contextmanager
+    def queueing(self) -> Iterator[None]:
+        """Let the total clock alone run: the call waits for others of its client."""
+        since = self._now()
+        try:
+            yield
+        finally:
+            self._first_event = _after(self._now() - since, self._first_event)
+
     def first_event_came(self) -> bool:
         """Stop the first_event clock; return whether this is the attempt's first event."""
         is_first, self._has_begun, self._first_event = not self._has_begun, True, None

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator
-from functools import cache
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import anyio
 import httpx
 from anyio.lowlevel import current_token
 
+from g4fsdk._client.asynchronous.pools import Place, Pools, Single
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import CodingError, Inflater
 from g4fsdk._client.sending import (
@@ -35,9 +36,9 @@ from g4fsdk._core.model.errors import (
 )
 from g4fsdk._core.model.http import Request, Response
 
-# With as many kept alive as open, httpx's pool takes seconds to hand out 200 connections again; with its
-# default of 100 connections half of 200 streams wait for the others (benchmarks/crowd.py guards both).
-_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+# How many calls there are at once is for Pools to say. With as many kept alive as open, httpx's pool takes
+# seconds to hand out 200 connections again (benchmarks/crowd.py).
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 # Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
 NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 # A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
@@ -64,15 +65,13 @@ class Connections:
         if http_client is not None and not hasattr(http_client, "aclose"):
             raise UsageError(f"http_client= takes an httpx.AsyncClient, not {type(http_client).__name__}")
         self._owns = http_client is None
-        self._theirs: Any = http_client
-        self._here = threading.local()  # our own client and its loop: a thread runs one loop at a time
-        self._transport = transport
-        self._proxy = proxy
+        self._here = threading.local()  # the pools and their loop: a thread runs one loop at a time
+        self._pools_of = partial(_pools, http_client, transport, proxy)
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
         if self._owns and getattr(self._here, "loop", None) == current_token():
-            await self._here.client.aclose()  # what belongs to a loop that is over goes with its sockets
+            await self._here.pools.aclose()  # what belongs to a loop that is over goes with its sockets
 
     async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
@@ -107,46 +106,57 @@ class Connections:
         return whole.response()
 
     async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+        place = await self._pools().enter(clocks)
+        try:
+            return await self._sent(place, request, clocks, repeatable)
+        except BaseException:
+            place.leave()
+            raise
+
+    async def _sent(self, place: Place, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
         connecting, reading, whole = clocks.left("connect"), clocks.left(), clocks.left(None)
         # Waiting for the pool is part of connecting; a write that stalls is silence.
         limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
         try:
-            client = self._client()
             with anyio.fail_after(whole[0] and whole[0] + _GRACE_S) as scope:
                 clocks.hold(scope.cancel)
-                built = _built(client, request, limits)
-                answer = await client.send(built, stream=True, follow_redirects=False)
+                built = _built(place, request, limits)
+                answer = await place.client.send(built, stream=True, follow_redirects=False)
             clocks.check()  # a call that was stopped leaves the scope without an answer
         except TimeoutError as cause:
             raise clocks.expired(whole[1]) from cause
         except self.failures as cause:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return Answer(answer, self.failures, clocks)
+        return Answer(answer, self.failures, clocks, place)
 
-    def _client(self) -> Any:
-        """Return the caller's client, or our own for this loop: another one's connections can't be used."""
-        if not self._owns:
-            return self._theirs
+    def _pools(self) -> Single | Pools:
+        """Return the pools of this loop: another one's connections can't be used."""
         here, loop = self._here, current_token()
         if getattr(here, "loop", None) != loop:
-            here.client, here.loop = _own_client(self._transport, self._proxy), loop
-        return here.client
+            here.pools, here.loop = self._pools_of(), loop
+        pools: Single | Pools = here.pools
+        return pools
 
 
-def _built(client: Any, request: Request, limits: dict[str, float | None]) -> Any:
-    built = client.build_request(
+def _built(place: Place, request: Request, limits: dict[str, float | None]) -> Any:
+    built = place.client.build_request(
         request.method, request.url, headers=dict(request.headers), content=request.body or None
     )
     built.extensions["timeout"] = limits
+    if place.trace is not None:
+        built.extensions["trace"] = place.trace
     return built
 
 
 class Answer:
     """One answer: its head, and its body as it comes."""
 
-    def __init__(self, answer: Any, failures: tuple[type[Exception], ...], clocks: Clocks) -> None:
+    def __init__(
+        self, answer: Any, failures: tuple[type[Exception], ...], clocks: Clocks, place: Place
+    ) -> None:
         self._answer = answer
+        self._place = place
         self._clocks = clocks
         self.failures = failures
         self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
@@ -191,8 +201,11 @@ class Answer:
                 return  # the answer is complete: a connection in doubt is only not used again
 
     async def aclose(self) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._answer.aclose()
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._answer.aclose()
+        finally:
+            self._place.leave()
 
 
 def _pieces(answer: Any) -> AsyncIterator[bytes]:
@@ -216,9 +229,16 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _own_client(transport: Transport | None, proxy: str | None) -> httpx.AsyncClient:
-    if transport is None:
-        return _live(proxy, _LIMITS)
+def _pools(http_client: Any, transport: Transport | None, proxy: str | None) -> Single | Pools:
+    """Return pools of our own, unless the connections are the caller's or a transport's."""
+    if http_client is not None:
+        return Single(http_client)
+    if transport is not None:
+        return Single(_over(transport, proxy))
+    return Pools(partial(_live, proxy, _LIMITS))
+
+
+def _over(transport: Transport, proxy: str | None) -> httpx.AsyncClient:
     own = _Own(_live(proxy, NONE_KEPT)) if transport.wraps else None
     return httpx.AsyncClient(transport=transport.httpx_transport(own), cookies=_no_cookies())
 
