@@ -10,6 +10,7 @@ import pytest
 from g4fsdk import (
     EmptyAnswerError,
     Event,
+    FinalText,
     Finish,
     G4FError,
     Image,
@@ -105,7 +106,6 @@ HI = [TextDelta("Hi"), Finish("stop")]
             id="index counts the tokens",
         ),
         pytest.param([{"choices": ["odd", 7]}, hi(), STOP], id="choices that are none"),
-        pytest.param([{"choices": [{"delta": {"content": 7}}]}, hi(), STOP], id="content of another type"),
         pytest.param([hi(citations=[1], choices_extra=1), STOP], id="search results"),
         pytest.param(
             [{"choices": [{"delta": {"content": "Hi"}, "finish_reason": 7}]}, STOP], id="finish is a number"
@@ -217,7 +217,7 @@ def test_an_answer_that_is_only_a_finish_reason_is_no_error() -> None:
             id="Databricks",
         ),
         pytest.param({"content": [{"type": "thinking", "thinking": []}]}, [], id="no thoughts"),
-        pytest.param({"content": [{"type": "odd"}, 7, None]}, [], id="unknown parts"),
+        pytest.param({"content": [{"type": "odd"}, None]}, [], id="unknown parts"),
         pytest.param({"content": []}, [], id="no parts"),
         pytest.param({"refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
         pytest.param({"refusal": "", "content": ""}, [], id="empty refusal"),
@@ -228,6 +228,123 @@ def test_an_answer_that_is_only_a_finish_reason_is_no_error() -> None:
 )
 def test_what_a_delta_says(delta: Any, expected: list[Event]) -> None:
     assert said(chunk(delta), chunk({}, "stop")) == [*expected, Finish("stop")]
+
+
+WHAT_IS_TEXT = [
+    pytest.param(1, "1", id="a number"),
+    pytest.param(-0.5, "-0.5", id="a fraction"),
+    pytest.param(True, "true", id="a boolean"),
+    pytest.param(False, "false", id="false"),
+    pytest.param(0, "0", id="zero"),
+    pytest.param({"city": "Köln"}, '{"city":"Köln"}', id="an object"),
+    pytest.param({"text": "a"}, "a", id="one part without type"),
+    pytest.param({"type": "text", "text": "a"}, "a", id="one part"),
+    pytest.param({"type": "output_text", "text": "a"}, "a", id="one part of another type"),
+    pytest.param(
+        {"type": "text", "text": {"value": "a", "annotations": []}}, "a", id="a text with its notes"
+    ),
+    pytest.param(["a", "b"], "ab", id="a list of texts"),
+    pytest.param(["a", 1, None, "b"], "a1b", id="a list of texts and a number"),
+    pytest.param([{"text": "a"}, {"type": "output_text", "text": "b"}], "ab", id="a list of parts"),
+    pytest.param([{"a": "é"}, {"a": "b"}], '[{"a":"é"},{"a":"b"}]', id="a list of data"),
+    pytest.param([1, 2], "[1,2]", id="a list of numbers"),
+]
+VOICES = [
+    pytest.param(TextDelta, "content", id="content"),
+    pytest.param(RefusalDelta, "refusal", id="refusal"),
+    *(
+        pytest.param(ReasoningDelta, key, id=key)
+        for key in ("reasoning", "reasoning_content", "reasoning_text", "thinking", "reasoning_details")
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), WHAT_IS_TEXT)
+@pytest.mark.parametrize(("voice", "key"), VOICES)
+def test_a_text_may_have_any_shape(voice: Any, key: str, value: Any, text: str) -> None:
+    expected = [voice(text), Finish("stop")]
+
+    assert said(chunk({key: value}), STOP) == expected
+    assert said({"choices": [{"message": {key: value}, "finish_reason": "stop"}]}) == expected
+    assert document({"choices": [{"message": {key: value}, "finish_reason": "stop"}]}).events == expected
+
+
+def test_a_number_among_texts_is_a_piece_of_the_text() -> None:
+    seen = stream(*(chunk({"content": piece}) for piece in ("range(", 1, "00)")), STOP)
+
+    assert seen.text == "range(100)"
+
+
+def test_different_thoughts_under_two_keys_are_all_said() -> None:
+    wire = chunk({"reasoning_content": "a", "reasoning": "b", "thinking": "a"})
+
+    assert said(wire, STOP) == [ReasoningDelta("a"), ReasoningDelta("b"), Finish("stop")]
+
+
+def whole_chunk(content: Any, finish: str | None = None, **beside: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": content}, "finish_reason": finish, **beside}]}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "text"),
+    [
+        pytest.param([whole_chunk("Hello", "stop")], "Hello", id="at once"),
+        pytest.param([whole_chunk("Hel"), whole_chunk("lo"), STOP], "Hello", id="in pieces"),
+        pytest.param([whole_chunk("ha"), whole_chunk("ha"), STOP], "haha", id="in equal pieces"),
+        pytest.param([whole_chunk("Hel"), whole_chunk("Hello"), STOP], "Hello", id="growing"),
+        pytest.param([whole_chunk("Hel"), whole_chunk("Hello", "stop")], "Hello", id="growing to its end"),
+        pytest.param([chunk({"content": "Hello"}), whole_chunk("Hello", "stop")], "Hello", id="repeated"),
+        pytest.param([chunk({"content": "Hel"}), whole_chunk("Hello", "stop")], "Hello", id="completed"),
+        pytest.param([chunk({"content": "Hello "}), whole_chunk("Hello", "stop")], "Hello ", id="trimmed"),
+        pytest.param(
+            [
+                whole_chunk("Hel", delta={"content": "Hel"}),
+                whole_chunk("Hello", "stop", delta={"content": "lo"}),
+            ],
+            "Hello",
+            id="beside deltas",
+        ),
+        pytest.param([{"choices": [{"message": "Hello"}]}, STOP], "Hello", id="as a bare text"),
+        pytest.param([{"choices": [{"delta": "Hello"}]}, STOP], "Hello", id="a delta as a bare text"),
+        pytest.param([{"choices": [{"delta": None, "text": "Hello"}]}, STOP], "Hello", id="as a completion"),
+    ],
+)
+def test_a_message_in_place_of_a_delta_is_said_once(chunks: list[Any], text: str) -> None:
+    seen = stream(*chunks)
+
+    assert seen.error is None
+    assert seen.text == text
+    assert seen.of(Finish) == [Finish("stop")]
+
+
+def test_a_whole_text_that_differs_from_its_deltas_is_the_final_one() -> None:
+    seen = stream(chunk({"content": "Helo"}), whole_chunk("Hello", "stop"))
+
+    assert seen.events == [TextDelta("Helo"), FinalText("Hello"), Finish("stop")]
+    assert seen.answer.partial == "Hello"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b'{"choices":[{"delta":{"content":"a\xff"}}]}', id="in the text"),
+        pytest.param(b'{"choices":[{"delta":{"content":"a"}}],"model":"\xff"}', id="in another text"),
+        pytest.param(b'{"choices":[{"delta":{"content":"a"}}],"\xff":null}', id="in a key"),
+        pytest.param(
+            b'{"choices":[{"delta":{"content":"a"}}],"x":[NaN,"\xff"]}', id="beside what is no JSON"
+        ),
+        pytest.param(b'{"choices":[{"delta":{"content":"\xed\xa0\xbd"}}]}', id="half a pair, raw"),
+    ],
+)
+@pytest.mark.parametrize("before", [1, 40])
+def test_bytes_that_are_no_characters_are_an_error(payload: bytes, before: int) -> None:
+    shapes = [hi(id=f"c{number}") for number in range(before)]
+    wire = sse(*shapes, done=False) + b"data: " + payload + b"\n\n"
+
+    seen = run(SSEParser(), [event + b"\n\n" for event in wire.split(b"\n\n")])
+
+    assert type(seen.error) is ProtocolError
+    assert seen.text == seen.error.partial == "Hi" * before
 
 
 def test_a_refusal_is_an_answer() -> None:
@@ -626,8 +743,8 @@ def whole(message: Any, **more: Any) -> dict[str, Any]:
         pytest.param({"content": None, "refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
         pytest.param({"content": None}, [], id="content null and nothing else"),
         pytest.param(
-            {"content": [{"type": "thinking", "thinking": ["hm", {"text": "!"}, {"odd": 1}, 7]}]},
-            [ReasoningDelta("hm!")],
+            {"content": [{"type": "thinking", "thinking": ["hm", {"text": "!"}, 7]}]},
+            [ReasoningDelta("hm!7")],
             id="odd thoughts",
         ),
         pytest.param(

@@ -17,11 +17,11 @@ from g4fsdk import (
     ReasoningDelta,
     TextDelta,
 )
+from g4fsdk._core.framing.framed import FastParser
 from g4fsdk._core.framing.templates import (
     JOINT,
     NO_TEMPLATE,
     NOT_A_STRING,
-    FastParser,
     Template,
     decode_string,
 )
@@ -29,6 +29,10 @@ from g4fsdk.parsers import JSONLinesParser, Parser, SSEParser
 
 quick = settings(max_examples=75)
 texts = st.text(st.sampled_from('aé你🙂\0\n\r\\"{}:,u0 \u2028\x85'), max_size=20)
+
+
+def _nothing(data: bytes) -> None:
+    return None
 
 
 def slowed(parser: FastParser) -> FastParser:
@@ -41,8 +45,8 @@ def slowed(parser: FastParser) -> FastParser:
 
     parser.__class__ = Slowed
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
-    parser.decoder.read_thought = lambda data: None  # type: ignore[attr-defined]
-    parser._kinds = parser.decoder.kinds()
+    kinds = parser.decoder.kinds().items()
+    parser._kinds = {event: kind._replace(read=_nothing, read_quickly=_nothing) for event, kind in kinds}
     parser._use(NO_TEMPLATE)
     return parser
 
@@ -400,8 +404,8 @@ def test_only_one_whole_string_is_decoded(literal: bytes) -> None:
 @given(chunks=chunked(sse_units) | chunked(holed_units), window=st.integers(1, 600))
 def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: int) -> None:
     with (
-        patch("g4fsdk._core.framing.templates._WINDOW", window),
-        patch("g4fsdk._core.framing.templates.MANY_PIECES", 1 + window % 5),
+        patch("g4fsdk._core.framing.framed._WINDOW", window),
+        patch("g4fsdk._core.framing.framed.MANY_PIECES", 1 + window % 5),
     ):
         parser = SSEParser()
         found = run(parser, chunks)

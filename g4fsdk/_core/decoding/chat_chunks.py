@@ -6,23 +6,29 @@ known and well formed says anything. Source: the recordings behind the notes on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from g4fsdk._core.decoding.decoder import (
-    UNREADABLE,
     Decoder,
     Kind,
     Notice,
 )
-from g4fsdk._core.decoding.plain_chunks import decode_reasoning_chunk, decode_text_chunk
+from g4fsdk._core.decoding.plain_chunks import (
+    read_nothing,
+    read_short_text,
+    read_text,
+    read_thought,
+)
 from g4fsdk._core.decoding.refusals import dig, failure_in
+from g4fsdk._core.decoding.said import Said, Voice, joined_text, read_said
 from g4fsdk._core.decoding.tool_calls import CallNumbers
 from g4fsdk._core.model.chat import Conversation
 from g4fsdk._core.model.errors import ProtocolError, ProviderError
 from g4fsdk._core.model.events import (
     Event,
+    FinalText,
     Finish,
     ReasoningDelta,
     RefusalDelta,
@@ -32,11 +38,18 @@ from g4fsdk._core.model.events import (
 )
 from g4fsdk._core.model.http import JSON
 
-_REASONING_KEYS = ("reasoning_content", "reasoning")
+_REASONING_KEYS = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
+    *("reasoning_details", "thinking_blocks"),
+)
+_VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
+#: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
+_NO_REASON = frozenset({"", "null", "none"})
+#: The names of events that are chunks; other events are none of the answer.
+_OF_ANSWER = frozenset({b"", b"message", b"error"})
 
-
-# A miss costs an exception: after so many, units are read without trying until one of the kind comes again.
-_TRIES = 8
+# Padding that hides how long a text is, and ids of single chunks, of which the first counts.
+_IDLE_KEYS = frozenset({b"obfuscation", b"p", b"id"})
 
 
 class ChatChunkDecoder(Decoder):
@@ -46,7 +59,6 @@ class ChatChunkDecoder(Decoder):
     """
 
     end_marker = "[DONE] or finish reason"
-    text_key = b"content"
 
     def __init__(
         self,
@@ -64,76 +76,55 @@ class ChatChunkDecoder(Decoder):
         self._n = n
         self._ends_at_eof = ends_at_eof
         self._calls: dict[int, CallNumbers] = {}
-        self._most_tries = _TRIES if n == 1 else 0  # of several answers, units are told apart in full
-        self._tries = self._thinks = self._most_tries
-
-    def read_text(self, data: bytes) -> str | None:
-        if not self._tries or 10 in data or 13 in data:
-            return None
-        try:
-            return decode_text_chunk(data).choices[0].delta.content
-        except UNREADABLE:
-            self._tries -= 1
-            return None
-
-    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
-        text = None if name else self.read_text(data)
-        if text is not None:
-            self.say_text(text, out)
-        elif name or (thought := self.read_thought(data)) is None:
-            self._decode_any(data, name, out)
-        elif thought:
-            self.say(ReasoningDelta(thought), out)
+        self._streamed: set[int] = set()  # choices whose text came in deltas
 
     def kinds(self) -> dict[type[Event], Kind]:
-        thoughts = Kind(
-            ReasoningDelta, tuple(map(str.encode, _REASONING_KEYS)), self.thoughts, self.read_thought
-        )
-        return {**super().kinds(), ReasoningDelta: thoughts}
+        if self._n > 1:  # several answers are told apart in full
+            text = thought = short = read_nothing
+        else:
+            text, thought, short = read_text, read_thought, read_short_text
+        keys = (b"reasoning_content", b"reasoning")
+        return {
+            TextDelta: Kind(TextDelta, (b"content",), self.texts, text, short, _IDLE_KEYS),
+            ReasoningDelta: Kind(ReasoningDelta, keys, self.thoughts, thought, thought, _IDLE_KEYS),
+        }
 
-    def read_thought(self, data: bytes) -> str | None:
-        """Return what the model thinks, as `read_text` returns what it says."""
-        if not self._thinks or 10 in data or 13 in data:
-            return None
-        try:
-            delta = decode_reasoning_chunk(data).choices[0].delta
-        except UNREADABLE:
-            self._thinks -= 1
-            return None
-        return delta.reasoning_content or delta.reasoning or ""
-
-    def _decode_any(self, data: bytes, name: bytes, out: list[Event]) -> None:
+    def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         bare = data.strip()
         if bare == b"[DONE]":
             self._done(out)
+        elif name not in _OF_ANSWER:
+            self._decode_other(data, out)
+        elif bare:  # some send nothing to keep the connection alive
+            value = self.load(data)
+            if not isinstance(value, dict):
+                raise ValueError("not an object")
+            self._read(value, out)
+            failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
+            if failure is not None:
+                raise failure
+
+    def _decode_other(self, data: bytes, out: list[Event]) -> None:
+        """Read an event with a name of its own: it says nothing, unless it is a chunk or an error as well."""
+        try:
+            value = self.load(data)
+        except ValueError:
             return
-        if not bare:
-            return  # some send it to keep the connection alive
-        value = self.load(data)
-        if not isinstance(value, dict):
-            raise ValueError("not an object")
-        said = len(out)
-        self._chunk(value, out)
-        kinds = {type(event) for event in out[said:]}
-        self._tries = self._most_tries if TextDelta in kinds else self._tries
-        self._thinks = self._most_tries if ReasoningDelta in kinds else self._thinks
-        failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
-        if failure is not None:
-            raise failure
+        match value:
+            case {"choices": [_, *_]} | {"error": _}:
+                self._read(value, out)
+                if (failure := failure_in(value)) is not None:
+                    raise failure
 
     def document(self, data: bytes, out: list[Event]) -> None:
         value = self._unwrap(self.load(data))
         choices = value.get("choices") if isinstance(value, dict) else None
         if not isinstance(choices, list) or not choices:
             raise failure_in(value) or _no_choices(value, data)
-        for number, choice in enumerate(choice for choice in choices if isinstance(choice, dict)):
-            match choice:
-                case {"message": dict(message)}:
-                    self._delta(message, number, out)
-                case {"text": str(text)}:
-                    self.say_text(text, out, number)
-            self._finish(_text(choice.get("finish_reason")), number, out)
-        self._usage(value, out)
+        self._read(value, out)
+        failure = failure_in(value)
+        if failure is not None:
+            raise failure
         self._done(out)
 
     def _unwrap(self, value: JSON) -> JSON:
@@ -158,15 +149,14 @@ class ChatChunkDecoder(Decoder):
         if not any(parts.finished for parts in self.answer.choices.values()):
             self.say(Finish(None), out)
 
-    def _chunk(self, value: dict[str, JSON], out: list[Event]) -> None:
+    def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
         choices = value.get("choices")
-        if isinstance(choices, list):
-            for position, choice in enumerate(choices[: None if self._n > 1 else 1]):
-                if isinstance(choice, dict):
-                    number = self._number(choice, position)
-                    self._choice(choice, number, out)
-                    self._finish(_text(choice.get("finish_reason")), number, out)
-        self._finish(_text(value.get("finish_reason")), 0, out)  # where Autonomous AI may put it
+        for position, choice in enumerate(choices if isinstance(choices, list) else ()):
+            if isinstance(choice, dict):
+                number = self._number(choice, position)
+                self._choice(choice, number, out)
+                self._finish(_reason(choice), number, out)
+        self._finish(_reason(value), 0, out)  # where Autonomous AI may put it
         self._usage(value, out)
 
     def _number(self, choice: dict[str, JSON], position: int) -> int:
@@ -175,40 +165,59 @@ class ChatChunkDecoder(Decoder):
         return index if self._n > 1 and isinstance(index, int) else position
 
     def _choice(self, choice: dict[str, JSON], number: int, out: list[Event]) -> None:
-        match choice:
-            case {"delta": dict(delta)}:
-                self._delta(delta, number, out)
-            case {"delta": _}:
-                pass
-            case {"text": str(text)}:  # AmigoChat's older shape; beside a delta it repeats the delta
-                self.say_text(text, out, number)
+        delta, message = _mapping(choice.get("delta")), _mapping(choice.get("message"))
+        if delta:
+            self._delta(delta, number, out)
+        if message:
+            self._message(message, number, bool(delta) or _reason(choice) is not None, out)
+        elif not delta.get("content") and choice.get("text"):  # beside a delta it repeats the delta
+            self._tell(read_said(choice["text"], TextDelta, number), out)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
-        for key in _REASONING_KEYS:
-            if isinstance(delta.get(key), str) and delta[key]:
-                self.say(ReasoningDelta(delta[key], number), out)
-                break  # OpenRouter and Vercel say the same under several keys
-        self._content(delta.get("content"), number, out)
-        if isinstance(delta.get("refusal"), str) and delta["refusal"]:
-            self.say(RefusalDelta(delta["refusal"], number), out)
+        said = _said_in(delta, number)
+        if any(type(event) is TextDelta for event in said):
+            self._streamed.add(number)
+        self._tell(said, out)
         self._tool_calls(delta, number, out)
 
-    def _content(self, content: JSON, number: int, out: list[Event]) -> None:
-        match content:
-            case str(text):
-                self.say_text(text, out, number)
-            case list(parts):  # Mistral's and Databricks' reasoning models
-                for part in parts:
-                    self._part(part, number, out)
+    def _message(self, message: dict[str, JSON], number: int, repeats: bool, out: list[Event]) -> None:
+        """Say what the whole *message* adds to what was said: Perplexity and MiniMax repeat all of it.
 
-    def _part(self, part: JSON, number: int, out: list[Event]) -> None:
-        match part:
-            case {"type": "text", "text": str(text)}:
-                self.say_text(text, out, number)
-            case {"type": "thinking", "thinking": thoughts} | {"type": "reasoning", "summary": thoughts}:
-                text = "".join(_texts(thoughts))
-                if text:
-                    self.say(ReasoningDelta(text, number), out)
+        *repeats*: there is a delta beside it, or it is the last; else it may be just the next piece.
+        """
+        said = _said_in(message, number)
+        for voice in _VOICES:
+            self._add_whole(voice, joined_text(said, voice), number, repeats, out)
+        if number not in self._calls:
+            self._tool_calls(message, number, out)
+
+    def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
+        before = self._said_so_far(voice, number)
+        if text.startswith(before) and (repeats or len(text) > len(before)):
+            text = text[len(before) :]
+        elif repeats and before.startswith(text):
+            return
+        elif repeats and voice is TextDelta and number in self._streamed:
+            self.flush(out, number)
+            self.say(FinalText(text, number), out)
+            return
+        if text:
+            self._tell([voice(text, number)], out)
+
+    def _said_so_far(self, voice: Voice, number: int) -> str:
+        parts = self.answer.choices.get(number)
+        if parts is None:
+            return ""
+        if voice is TextDelta:
+            return parts.text.getvalue() + ("" if number else self.held)
+        return parts.reasoning.getvalue() if voice is ReasoningDelta else "".join(parts.refusal)
+
+    def _tell(self, said: Iterable[Said], out: list[Event]) -> None:
+        for event in said:
+            if type(event) is TextDelta:
+                self.say_text(event.text, out, event.choice)
+            else:
+                self.say(event, out)
 
     def _tool_calls(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
         calls = delta.get("tool_calls")
@@ -252,11 +261,33 @@ def _count(value: JSON) -> int:
     return int(value) if is_whole else 0
 
 
-def _texts(thoughts: JSON) -> Iterator[str]:
-    for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
-        match thought:
-            case str(text) | {"text": str(text)}:
-                yield text
+def _mapping(value: JSON) -> dict[str, JSON]:
+    """Return *value*, a delta or a message; a bare text is its content, and anything else says nothing."""
+    return value if isinstance(value, dict) else {"content": value} if isinstance(value, str) else {}
+
+
+def _reason(value: dict[str, JSON]) -> str | None:
+    reason = _text(value.get("finish_reason"))
+    return None if reason is None or reason.strip().lower() in _NO_REASON else reason
+
+
+def _said_in(message: dict[str, JSON], number: int) -> list[Said]:
+    return [
+        *_thoughts(message, number),
+        *read_said(message.get("content"), TextDelta, number),
+        *read_said(message.get("refusal"), RefusalDelta, number),
+    ]
+
+
+def _thoughts(message: dict[str, JSON], number: int) -> Iterator[Said]:
+    """Give what the model thinks, once: OpenRouter and Vercel say the same under several keys."""
+    found = set()
+    for key in _REASONING_KEYS:
+        said = read_said(message.get(key), ReasoningDelta, number)
+        text = joined_text(said, ReasoningDelta)
+        if text not in found:
+            found.add(text)
+            yield from said
 
 
 def _arguments(function: dict[str, JSON]) -> str:

@@ -47,6 +47,8 @@ class UpdateDecoder(Decoder):
         if 10 in data or 13 in data:
             return None
         try:
+            if not data.isascii():
+                data.decode()  # what nobody decodes has to be characters, too
             update = _decode_update(data)
         except UNREADABLE:
             return None

@@ -28,14 +28,14 @@ _MAX_DIGITS = 640  # what Python's own limit, if any, always lets through
 
 
 def load_json(data: bytes) -> JSON:
-    """Return the JSON value in *data*; undecodable bytes become U+FFFD, halves of surrogate pairs stay.
-
-    A byte order mark in front is skipped.
+    """Return the JSON value in *data*; halves of surrogate pairs stay. A byte order mark in front is skipped.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: It is not JSON, or not in UTF-8.
     """
     try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
         return _load_any(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
@@ -43,9 +43,9 @@ def load_json(data: bytes) -> JSON:
 
 def _load_any(data: bytes) -> JSON:
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return json.loads(data.decode("utf-8-sig", "replace"), parse_int=_number)
+        return json.loads(data.decode("utf-8-sig"), parse_int=_number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _number(digits: str) -> float:
@@ -70,13 +70,17 @@ class Notice:
 class Kind(NamedTuple):
     """A kind of text: its *event*, the *keys* its string may have, what keeps it, and how to *read* a unit.
 
-    *read* returns the text of a unit that says nothing else, "" for one that says nothing, None for others.
+    *read* returns the text of a unit that says nothing else, "" for one that says nothing, None for others
+    and for one of several lines. *read_quickly* does the same, and may give up sooner. A string under one of
+    the *idle_keys* may be another in every unit, and says nothing.
     """
 
     event: type[TextDelta] | type[ReasoningDelta]
     keys: tuple[bytes, ...]
     texts: TextBuffer
     read: Callable[[bytes], str | None]
+    read_quickly: Callable[[bytes], str | None]
+    idle_keys: frozenset[bytes] = frozenset()
 
 
 class Decoder:
@@ -120,7 +124,7 @@ class Decoder:
 
     def kinds(self) -> dict[type[Event], Kind]:
         """Return the kinds of text that the fast paths may learn, by their events."""
-        return {TextDelta: Kind(TextDelta, (self.text_key,), self.texts, self.read_text)}
+        return {TextDelta: Kind(TextDelta, (self.text_key,), self.texts, self.read_text, self.read_text)}
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".
@@ -190,10 +194,17 @@ class Decoder:
         """Return the JSON of a unit; from the first odd one on, text is checked for halves of pairs."""
         try:
             return msgspec.json.decode(data)
-        except UNREADABLE:
+        except msgspec.DecodeError:
             self._is_odd = True
             self.is_plain = False
             return load_json(data)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+    @property
+    def held(self) -> str:
+        """Text of choice 0 that is held back, because it may still become a notice."""
+        return self._held if self._notices else ""
 
     def end(self, out: list[Event]) -> None:
         """Judge the end of the body. Raises IncompleteStreamError or EmptyAnswerError."""

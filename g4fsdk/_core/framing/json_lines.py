@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from g4fsdk._core.decoding.chatui import UpdateDecoder
 from g4fsdk._core.decoding.decoder import Decoder
+from g4fsdk._core.framing.framed import FastLines
 from g4fsdk._core.framing.parser import BLANK, MAX_BYTES
-from g4fsdk._core.framing.templates import FastLines
 from g4fsdk._core.model.events import Event
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.decoder import Decoder
+from g4fsdk._core.framing.framed import FastEvents
 from g4fsdk._core.framing.parser import MAX_BYTES
-from g4fsdk._core.framing.templates import JOINT, FastEvents
+from g4fsdk._core.framing.templates import JOINT
 from g4fsdk._core.model.events import Event
 
 _WHAT = "a JSON event"
@@ -81,13 +82,18 @@ class SSEParser(FastEvents):
         unit = line.removeprefix(self.before)
         if unit is line:
             self._take_whole(line, out)
-        elif (text := self._template.text(unit)) is not None and self.decoder.is_plain:
-            if text:
-                self._texts.append(text)
-                out.append(self._event(text))
+        elif self._says_as_before(unit, out):
             self._seen += len(line) + len(self.behind)
         else:
             self._take_unit(unit, out)
+
+    def _says_as_before(self, unit: bytes, out: list[Event]) -> bool:
+        """Say the text of a bare *unit* that is like those before it; return whether it is."""
+        text = self._read_unit(unit) if self.decoder.is_plain else None
+        if text:
+            self._texts.append(text)
+            out.append(self._event(text))
+        return text is not None
 
     def _take_many(self, data: bytes, out: list[Event]) -> None:
         first, *units = data.split(JOINT)
@@ -169,7 +175,8 @@ class SSEParser(FastEvents):
         name = self._name
         self._data, self._data_size, self._name = [], 0, b""
         self._has_event = True
-        self._decode(payload, name, _WHAT, self._event_at, out)
+        if name or not self._says_as_before(payload, out):
+            self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
         if self._line:
