@@ -553,7 +553,7 @@ def test_a_challenge_is_known_even_when_the_body_breaks(make: Make) -> None:
 
 # --- Limits ---
 
-LIMIT = 100
+LIMIT, MOST = 100, 300_000
 
 
 @pytest.mark.parametrize(
@@ -608,6 +608,49 @@ def test_the_limit_holds_for_text_events_of_a_known_shape_too() -> None:
 
     assert type(seen.error) is ProtocolError
     assert seen.text == "aa"
+
+
+def event_of(**delta: Any) -> bytes:
+    return sse(chunk(delta), done=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "piece"),
+    [
+        pytest.param(SSEParser, event_of(content="x" * 90), id="text"),
+        pytest.param(SSEParser, event_of(reasoning_content="x" * 90), id="thoughts"),
+        pytest.param(
+            SSEParser,
+            event_of(tool_calls=[{"index": 0, "function": {"arguments": "x" * 90}}]),
+            id="arguments of a call",
+        ),
+        pytest.param(
+            JSONLinesParser,
+            json.dumps({"type": "stream", "token": "x" * 90}).encode() + b"\n",
+            id="JSON lines",
+        ),
+        pytest.param(TextParser, b"x" * 90, id="plain text"),
+        pytest.param(TextParser, "\u4f60".encode() * 30_000, id="long plain text"),
+    ],
+)
+def test_an_answer_that_never_ends_is_ended_by_its_limit(kind: Any, piece: bytes) -> None:
+    parser = kind(max_bytes=MOST)
+
+    seen = run(parser, [piece] * (2 * MOST // 90))
+
+    assert type(seen.error) is ProtocolError
+    assert "longer than 300000 bytes; allow more with max_bytes=" in seen.error.message
+    assert MOST < parser.answer.size < 2 * MOST
+
+
+def test_what_frames_an_answer_does_not_count_as_its_length() -> None:
+    event = sse(chunk({"content": "x"}) | {"filters": "y" * 900}, done=False)
+    wire = event * 2000 + b": keep-alive\n\n" * 40_000 + sse(chunk({}, "stop"))
+
+    seen = run(SSEParser(max_bytes=100_000), [wire[at : at + 5000] for at in range(0, len(wire), 5000)])
+
+    assert seen.error is None
+    assert seen.text == "x" * 2000
 
 
 # --- Any bytes, cut anywhere ---

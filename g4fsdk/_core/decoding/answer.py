@@ -29,6 +29,8 @@ from g4fsdk._core.model.events import (
     Usage,
 )
 
+_CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may be many without any
+
 
 class _ChoiceParts:
     """What one choice has said so far."""
@@ -54,6 +56,13 @@ class _ChoiceParts:
     def is_empty(self) -> bool:
         has_text = not self.text.is_empty if self.final is None else bool(self.final)
         return not (has_text or self.refusal or self.calls or self.finish_reason)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it has said."""
+        calls = sum(_CALL_BYTES + sum(map(len, call.arguments)) for call in self.calls.values())
+        refusal = sum(map(len, self.refusal))
+        return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls
 
     def message(self) -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
@@ -106,6 +115,12 @@ class Answer:
     def partial(self) -> str:
         """The text so far of choice 0."""
         return self.choices[0].best_text
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the answer has by now."""
+        images = sum(len(image.b64_json or image.url or "") for image in self.images)
+        return images + sum(parts.size for parts in self.choices.values())
 
     def add(self, event: Event) -> None:
         """Take *event* into account."""

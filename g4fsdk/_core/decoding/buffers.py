@@ -28,6 +28,11 @@ class TextBuffer:
     def is_empty(self) -> bool:
         return not any(self.new) and not any(self._settled)
 
+    @property
+    def size(self) -> int:
+        """How many characters are kept."""
+        return sum(map(len, self._settled)) + sum(map(len, self.new))
+
     def getvalue(self) -> str:
         return "".join((*self._settled, *self.new))
 
@@ -51,6 +56,11 @@ class ByteBuffer:
     @property
     def is_empty(self) -> bool:
         return not self.new and not any(self._settled)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are kept."""
+        return sum(map(len, self._settled)) + len(self.new)
 
     def getvalue(self) -> str:
         return b"".join((*self._settled, self.new)).decode("utf-8", "replace")

@@ -23,7 +23,7 @@ class Refusal(Parser):
     """Collects the body of an answer whose status is no success; closing raises what it means."""
 
     def __init__(self, provider: Provider, stream: Stream, response: Response) -> None:
-        super().__init__(stream.parser.decoder, max_bytes=MAX_BYTES)
+        super().__init__(stream.parser.decoder)
         self._provider = provider
         self._response = response
         self._body = bytearray()
@@ -63,13 +63,15 @@ class Stream:
     model: str
     repeatable: bool = True
 
-    def accept(self, response: Response) -> Parser:
+    def accept(self, response: Response, max_bytes: int = MAX_BYTES) -> Parser:
         """Return the parser to feed, now that the head of the answer is known; its body may be b"" yet.
 
-        A status that is no success gives a parser whose closing raises what it means.
+        A status that is no success gives a parser whose closing raises what it means. *max_bytes* is the
+        size that a line, a document and the answer may have.
         """
         if not is_success(response):
             return Refusal(self.provider, self, response)
+        self.parser.limit(max_bytes)
         self.parser.status, self.parser.headers = response.status, response.headers
         self.parser.content_type = (response.header("content-type") or "").lower()
         return self.parser

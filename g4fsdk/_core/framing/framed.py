@@ -48,7 +48,7 @@ class FastParser(Parser):
 
     __slots__ = (
         *("_behind", "_counted", "_event", "_framed", "_kind", "_kinds", "_learned_at", "_lessons"),
-        *("_prefix", "_read", "_read_unit", "_reads_any", "_suffix", "_template", "_texts", "_window"),
+        *("_prefix", "_read", "_read_unit", "_reads_any", "_suffix", "_template", "_texts"),
     )
 
     #: What frames a unit on the wire, in front and behind.
@@ -58,7 +58,6 @@ class FastParser(Parser):
     def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(decoder, max_bytes=max_bytes)
         self._kinds = decoder.kinds()
-        self._window = min(max_bytes, _WINDOW)
         self._lessons = _LESSONS
         self._learned_at = 0
         self._behind = self.behind
@@ -83,7 +82,8 @@ class FastParser(Parser):
         if len(self._texts) >= MANY_PIECES:
             self._kind.texts.settle()
         self._counted = len(self._texts)
-        self._fast_until = self._seen + self._window if is_between and self.decoder.is_plain else -1
+        window = min(self.max_bytes, _WINDOW)
+        self._fast_until = self._seen + window if is_between and self.decoder.is_plain else -1
 
     def _say_texts(self, texts: list[str], out: list[Event]) -> None:
         self._texts.append("".join(texts))

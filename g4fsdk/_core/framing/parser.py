@@ -8,7 +8,7 @@ Contract of every parser here:
   marker has not come; what the end still completed then stands in ``error.events``.
 * ``cut(cause)`` says that the body broke off, and returns the error to raise.
 * Bytes in, events or a G4FError out; any other exception is our bug. Time is linear in the bytes, for any
-  cut, and memory is bounded by *max_bytes*, the size a line or an event may have.
+  cut, and memory is bounded by *max_bytes*, the size that a line, a document and the answer may have.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from g4fsdk._core.model.events import Event
 from g4fsdk._core.model.http import Headers
 
 MAX_BYTES = 16 << 20
+_WEIGH_BYTES = 1 << 16
 BOM = b"\xef\xbb\xbf"
 BLANK = b" \t\r\n"
 
@@ -37,7 +38,17 @@ class Parser:
 
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
-        *("_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size", "_seen", "_whole"),
+        *(
+            "_error",
+            "_fast_until",
+            "_head",
+            "_is_empty",
+            "_line",
+            "_line_size",
+            "_seen",
+            "_weigh_at",
+            "_whole",
+        ),
         *("content_type", "decoder", "headers", "max_bytes", "status"),
     )
 
@@ -46,7 +57,7 @@ class Parser:
 
     def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
         self.decoder = decoder
-        self.max_bytes = max_bytes
+        self.limit(max_bytes)
         self.status = 200  # of the response, where a transport told; `Stream.accept` does
         self.headers: Headers = ()
         self.content_type = ""
@@ -59,6 +70,14 @@ class Parser:
         self._is_empty = True
         # The fast paths may take what ends before this byte: nothing but between two units of plain text.
         self._fast_until = -1
+
+    def limit(self, max_bytes: int) -> None:
+        """Let no line, no document and no answer be longer than *max_bytes*; before the first `feed`.
+
+        The answer is looked at now and then, so it may be longer by what came meanwhile.
+        """
+        self.max_bytes = max_bytes
+        self._weigh_at = max(max_bytes, _WEIGH_BYTES)
 
     @property
     def answer(self) -> Answer:
@@ -84,6 +103,8 @@ class Parser:
         out: list[Event] = []
         try:
             self._take(data, out)
+            if self._seen > self._weigh_at:
+                self._weigh()
         except G4FError as error:
             self._fail(error)
             if not out:
@@ -217,9 +238,18 @@ class Parser:
         if size > self.max_bytes:
             raise self._too_long(offset, bytes(data[: self.max_bytes]))
 
-    def _too_long(self, offset: int, excerpt: bytes) -> ProtocolError:
+    def _weigh(self) -> None:
+        """Look how long the answer is. It cannot grow faster than what is read, so this comes seldom."""
+        left = self.max_bytes - self.answer.size
+        if left < 0:
+            raise self._too_long(self._seen, b"", "the answer")
+        self._weigh_at = self._seen + max(left, _WEIGH_BYTES)
+
+    def _too_long(self, offset: int, excerpt: bytes, what: str = "a line or event") -> ProtocolError:
         return ProtocolError(
-            f"a line or event is longer than {self.max_bytes} bytes", offset=offset, excerpt=excerpt
+            f"{what} is longer than {self.max_bytes} bytes; allow more with max_bytes=...",
+            offset=offset,
+            excerpt=excerpt,
         )
 
     def _unreadable(self, what: str, cause: Exception, offset: int, data: bytes) -> ProtocolError:

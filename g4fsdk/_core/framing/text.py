@@ -13,6 +13,7 @@ from g4fsdk._core.model.events import Event, TextDelta
 _decode_utf8 = codecs.utf_8_decode
 _HTML_MARKS = ("<!doctype html", "<html")
 _SHORT = 4096  # bytes that are cheaper copied than kept as they came
+_MANY = 1 << 16  # bytes in short pieces, after which they are seen to
 _MAX_PAGE = 64 << 10  # challenge pages seen were under 20 KB
 
 
@@ -36,13 +37,13 @@ class TextParser(Parser):
         self._beginning: str | None = ""  # held back while it may be no answer
 
     def feed(self, data: bytes) -> list[Event]:
-        if len(data) <= self._most:
+        if len(data) <= self._most and len(self._kept) <= _MANY:
             try:
                 text = data.decode()
                 self._kept += data
             except UnicodeDecodeError:
                 text = self._past_cut(data)
-        elif self._is_ready:
+        elif self._is_ready and self._seen <= self._weigh_at:
             text = self._past_cut(data)
         else:
             return super().feed(data)
@@ -53,9 +54,10 @@ class TextParser(Parser):
         data = self._rest + data
         text, used = _decode_utf8(data, "replace")
         self._rest = data[used:]
-        if len(data) <= _SHORT:
+        if len(data) <= _SHORT and len(self._kept) <= _MANY:
             self._kept += data[:used]
         else:
+            self._seen += len(self._kept) + used
             self._add_long(data[:used])
         # Trying costs an exception where it fails; where most characters are ASCII, few are cut.
         self._most = _SHORT if not self._rest and 8 * len(text) > 7 * len(data) else -1
