@@ -15,7 +15,7 @@ import msgspec
 from g4fsdk._core.decoding.chatui import UpdateDecoder
 from g4fsdk._core.decoding.decoder import load_json
 from g4fsdk._core.decoding.page_data import Flattened
-from g4fsdk._core.decoding.refusals import is_html, page_error
+from g4fsdk._core.decoding.refusals import is_html, page_error, shown
 from g4fsdk._core.flow.bodies import (
     get,
     merge_headers,
@@ -128,9 +128,8 @@ class CohereC4AI(Provider):
                 state = {**created, "preprompt": system, "cookies": _cookies(response)}
                 return Conversation(self.name, model, old.messages if old else (), state)
             case other:
-                raise ProtocolError(
-                    f"expected the id of a new conversation, got {other!r}"[:300], excerpt=response.body
-                )
+                said = f"expected the id of a new conversation, got {shown(other)}"
+                raise ProtocolError(said, excerpt=response.body)
 
     def _page_request(self, conversation: Conversation) -> Request:
         url = f"{self._url(conversation)}/__data.json?x-sveltekit-invalidated=11"
@@ -170,7 +169,7 @@ class CohereC4AI(Provider):
     def _last_message(self, value: JSON) -> tuple[str, bool]:
         match value:
             case {"type": "redirect", "location": location}:
-                raise AuthError(f"the server redirects to {location!r}: it wants a login", status=302)
+                raise AuthError(f"the server redirects to {shown(location)}: it wants a login", status=302)
             case {"type": "data", "nodes": list(nodes)}:
                 return self._last_of(nodes)
             case _:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.images import ImageDecoder
+from g4fsdk._core.decoding.refusals import shown
 from g4fsdk._core.flow.bodies import (
     get,
     merge_headers,
@@ -115,7 +116,8 @@ class OpenAI(Provider):
             case {"data": list(items)} | list(items) if all(_has_id(item) for item in items):
                 return [item["id"] for item in items]
             case other:
-                raise ProtocolError(f"expected a list of models, got {other!r}"[:300], excerpt=response.body)
+                said = f"expected a list of models, got {shown(other)}"
+                raise ProtocolError(said, excerpt=response.body)
 
     def _post(self, path: str, body: dict[str, Any], options: dict[str, Any]) -> Request:
         extra_body = options.pop("extra_body", None) or {}

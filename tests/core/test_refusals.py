@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from typing import Any
 
 import pytest
@@ -93,6 +95,7 @@ def error_body(**error: Any) -> Any:
         pytest.param({"error": {}}, "", None, id="error empty"),
         pytest.param({"error": {"message": None, "code": "c"}}, "", "c", id="message null"),
         pytest.param({"error": {"message": {"message": "no"}}}, "no", None, id="nested twice"),
+        pytest.param({"error": {"error": {"message": "no", "code": "c"}}}, "no", "c", id="nested errors"),
     ],
 )
 def test_message_and_code_are_dug_out_of_any_shape(body: Any, message: str, code: Any) -> None:
@@ -118,6 +121,25 @@ def test_message_and_code_are_dug_out_of_any_shape(body: Any, message: str, code
 )
 def test_the_message_of_other_bodies(body: bytes, message: str) -> None:
     assert dig(body) == (message, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"error":' * 40 + b"{}" + b"}" * 40, id="errors in errors"),
+        pytest.param(b'{"detail":' * 600 + b"{}" + b"}" * 600, id="details in details"),
+        pytest.param(b'{"error":' + b"[" * 600 + b"1" + b"]" * 600 + b"}", id="lists in lists"),
+        pytest.param(b'{"error":[' + b'{"error":[],"message":[]},' * 9999 + b"{}]}", id="a long list"),
+        pytest.param(b"<title" * 100_000, id="titles in titles"),
+        pytest.param(b"[" * 100_000, id="brackets"),
+    ],
+)
+def test_a_body_made_to_be_slow_is_read_at_once(body: bytes) -> None:
+    began = time.process_time()
+
+    assert type(status_error(Response(500, (), body))) is ServerError
+    document_error(body)
+    assert time.process_time() - began < 0.5
 
 
 @given(
@@ -332,6 +354,12 @@ DATE = "Thu, 20 Nov 2025 12:00:00 GMT"
             {"Retry-After": "Thu, 20 Nov 2025 12:00:30 GMT", "Date": "x"}, None, id="date without Date"
         ),
         pytest.param({"Retry-After": "soon"}, None, id="rubbish"),
+        pytest.param({"Retry-After": "Thu, 20 Nov 2025 12:00:30 -0000", "Date": DATE}, 30.0, id="no zone"),
+        pytest.param({"Retry-After": DATE[:-3] + "+" + "9" * 20, "Date": DATE}, None, id="no such zone"),
+        pytest.param(
+            {"Retry-After": DATE, "Date": DATE[:-3] + "-" + "9" * 20}, None, id="no such zone in Date"
+        ),
+        pytest.param({"Retry-After": "9" * 5000}, math.inf, id="5,000 digits"),
         pytest.param({"Retry-After": "-5"}, None, id="negative"),
         pytest.param({"Retry-After": ""}, None, id="empty"),
         pytest.param({"Retry-After": "1e9"}, None, id="exponent"),

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from g4fsdk._core.decoding.decoder import UNREADABLE, Decoder
-from g4fsdk._core.decoding.refusals import failure_in
+from g4fsdk._core.decoding.refusals import failure_in, shown
 from g4fsdk._core.model.errors import ProviderError
 from g4fsdk._core.model.events import (
     Event,
@@ -77,9 +77,8 @@ class UpdateDecoder(Decoder):
             case {"type": str()}:
                 pass  # keep-alives, tools, web search, and what newer versions add
             case dict():
-                raise failure_in(value) or ProviderError(
-                    f"the service refused inside its answer: {value!r}"[:500]
-                )
+                said = f"the service refused inside its answer: {shown(value)}"
+                raise failure_in(value) or ProviderError(said)
             case _:
                 raise ValueError("not an object")
 
@@ -98,6 +97,5 @@ class UpdateDecoder(Decoder):
 
 def _failure(value: dict[str, JSON]) -> ProviderError:
     message = value.get("message")
-    return ProviderError(
-        f"the service failed inside its answer: {message if isinstance(message, str) else value!r}"[:500]
-    )
+    said = message[:500] if isinstance(message, str) else shown(value)
+    return ProviderError(f"the service failed inside its answer: {said}")

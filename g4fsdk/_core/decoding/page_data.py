@@ -6,6 +6,7 @@ the list. Source: the devalue package's `unflatten`; recordings of chat-ui's `__
 
 from __future__ import annotations
 
+from g4fsdk._core.decoding.refusals import shown
 from g4fsdk._core.model.http import JSON
 
 # Negative indexes stand for values that JSON cannot write.
@@ -28,7 +29,7 @@ class Flattened:
             ValueError: *index* is not one.
         """
         if isinstance(index, bool) or not isinstance(index, int):
-            raise ValueError(f"{index!r} is not an index")
+            raise ValueError(f"{shown(index)} is not an index")
         if index in _CONSTANTS:
             return _CONSTANTS[index]
         if not 0 <= index < len(self._values):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import reprlib
+from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -52,6 +54,15 @@ _CHALLENGE = re.compile(
 _MESSAGE_KEYS = ("message", "detail", "msg", "reason", "error_description", "title")
 _CODE_KEYS = ("code", "error_code", "type")
 _MAX_MESSAGE = 500
+_MAX_DEPTH = 16  # of a message or a code; bodies seen have four levels
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+
+
+def shown(value: JSON) -> str:
+    """Return *value* as an error says it: short, however large and deep it is."""
+    return _SHORT.repr(value)
 
 
 def is_challenge(page: bytes) -> bool:
@@ -139,9 +150,8 @@ def failure_in(value: JSON) -> ProviderError | None:
             message, code = _dig_value(value)
         case _:
             return None
-    return ProviderError(
-        f"the service failed inside its answer: {message or value!r}"[:_MAX_MESSAGE], code=code
-    )
+    said = repr(message[:_MAX_MESSAGE]) if message else shown(value)
+    return ProviderError(f"the service failed inside its answer: {said}", code=code)
 
 
 def dig(body: bytes) -> tuple[str, str | int | None]:
@@ -150,7 +160,7 @@ def dig(body: bytes) -> tuple[str, str | int | None]:
     Source: the shapes of some fifty services, listed with the recordings this was built from.
     """
     if is_html(body):
-        title = re.search(rb"<title[^>]*>([^<]*)</title>", body, re.IGNORECASE)
+        title = re.search(rb"<title[^<>]*>([^<]*)</title>", body, re.IGNORECASE)
         return (title[1] if title else b"an HTML page").decode("utf-8", "replace").strip(), None
     try:
         return _dig_value(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
@@ -159,36 +169,37 @@ def dig(body: bytes) -> tuple[str, str | int | None]:
 
 
 def _dig_value(value: JSON) -> tuple[str, str | int | None]:
-    message = next(_messages(value), "")
-    code = next(_codes(value), None)
-    return message, code
+    return _message(value, _MAX_DEPTH), _code(value, _MAX_DEPTH)
 
 
-def _messages(value: JSON) -> Iterator[str]:
+def _message(value: JSON, depth: int) -> str:
+    """Return the first message in *value*, nested up to *depth*; "" for none. Each part is looked at once."""
+    if not depth:
+        return ""
     match value:
-        case str(text) if text:
-            yield text
-        case list(items):
-            found = [message for item in items for message in [*_messages(item)][:1]]
-            if found:
-                yield "; ".join(found)
+        case str():
+            return value
+        case list():
+            return "; ".join(filter(None, (_message(item, depth - 1) for item in value)))
         case dict():
-            # A nested error first; a flat `error` last, since AmigoChat's is only the reason phrase.
-            if isinstance(value.get("error"), dict | list):
-                yield from _messages(value["error"])
-            for key in _MESSAGE_KEYS:
-                yield from _messages(value.get(key))
-            yield from _messages(value.get("error"))
+            found = (_message(value.get(key), depth - 1) for key in _message_keys(value))
+            return next(filter(None, found), "")
+        case _:
+            return ""
 
 
-def _codes(value: JSON) -> Iterator[str | int]:
-    match value:
-        case {"error": dict(inner)}:
-            yield from _codes(inner)
-        case {"error": str(), "code": str(code) | int(code)}:
-            yield code
-    if isinstance(value, dict):
-        yield from (value[key] for key in _CODE_KEYS if isinstance(value.get(key), str | int) and value[key])
+def _message_keys(value: dict[str, JSON]) -> tuple[str, ...]:
+    """A nested error comes first; a flat `error` last, since AmigoChat's is only the reason phrase."""
+    is_nested = isinstance(value.get("error"), dict | list)
+    return ("error", *_MESSAGE_KEYS) if is_nested else (*_MESSAGE_KEYS, "error")
+
+
+def _code(value: JSON, depth: int) -> str | int | None:
+    if not isinstance(value, dict) or not depth:
+        return None
+    inner = _code(value.get("error"), depth - 1)
+    own = (value[key] for key in _CODE_KEYS if isinstance(value.get(key), str | int) and value[key])
+    return next(own, None) if inner is None else inner
 
 
 def retry_after(response: Response) -> float | None:
@@ -216,6 +227,7 @@ def _until(value: str | None, response: Response) -> float | None:
 
 def _unix_time(value: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(value or "").timestamp()
-    except ValueError:
+        date = parsedate_to_datetime(value or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
