@@ -9,8 +9,9 @@ from typing import Generic, TypeAlias, TypeVar
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.task import Task
 from g4fsdk._core.flow.provider import Stream
+from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.completions import Chunk, ChunkChoice, Completion, Delta, to_chunk
-from g4fsdk._core.model.errors import DeadlineError, G4FError, StatusError, UsageError
+from g4fsdk._core.model.errors import G4FError, StatusError, TransportError, UsageError
 from g4fsdk._core.model.events import Event, TextDelta
 from g4fsdk._core.model.http import Response
 
@@ -44,9 +45,17 @@ def _chunks(events: Iterable[Event], model: str) -> list[Chunk]:
 class Reading(Generic[T]):
     """A stream with the parser that fits its head, what its events become, and how it ended."""
 
-    def __init__(self, task: Task, stream: Stream, head: Response, clocks: Clocks, view: View[T]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        stream: Stream,
+        head: Response,
+        clocks: Clocks,
+        view: View[T],
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self.clocks = clocks
-        self.parser = stream.accept(head)
+        self.parser = stream.accept(head, max_bytes)
         self.items_of = view(stream.model)
         self._task = task
         self._stream = stream
@@ -71,13 +80,11 @@ class Reading(Generic[T]):
 
         *error* is what the parser raised, or, where a library raised *cause*, how the body broke off.
         """
-        if error is not cause or isinstance(error, DeadlineError):
-            cut = self.parser.cut(error.message)
-            # A status that refused was the answer; else the clock that ran out says more than the break.
-            if isinstance(error, DeadlineError) and not isinstance(cut, StatusError):
-                error.events = cut.events
-            else:
-                error = cut
+        cut = self.parser.cut(error.message)  # the error itself, where the parser raised it
+        # A status that refused was the answer; else a clock or a bound says more than the break.
+        if isinstance(cut, StatusError) or type(error) is TransportError:
+            error = cut
+        error.events = cut.events
         self.parser.mark(error)
         self._task.blame(error, self._stream.request)
         self._error = error

@@ -101,16 +101,17 @@ def too_many_redirects() -> ProtocolError:
 class WholeAnswer:
     """Collects the body that follows *head*: the answer to a request that is not streamed."""
 
-    def __init__(self, head: Response) -> None:
+    def __init__(self, head: Response, max_bytes: int = MAX_BYTES) -> None:
         self._head = head
+        self._max_bytes = max_bytes
         self._body = bytearray()
 
     def add(self, data: bytes) -> None:
         """Take the next bytes. Raises ProtocolError when there are too many."""
         self._body += data
-        if len(self._body) > MAX_BYTES:
+        if len(self._body) > self._max_bytes:
             raise ProtocolError(
-                f"the answer to a set-up request is longer than {MAX_BYTES} bytes",
+                f"a whole answer is longer than {self._max_bytes} bytes; allow more with max_bytes=...",
                 excerpt=bytes(self._body[:200]),
             )
 
@@ -120,9 +121,11 @@ class WholeAnswer:
 
     def cut(self, error: G4FError) -> G4FError | None:
         """Say that the body broke off with *error*; return what that means, None if the status said all."""
-        if isinstance(error, DeadlineError):
+        if isinstance(error, DeadlineError | UsageError):
             return error
         if not is_success(self._head):
             return None
+        if isinstance(error, ProtocolError):
+            return error
         words = f"the connection broke in mid-answer ({error.message}); ask again"
         return IncompleteStreamError(words, retryable=True)

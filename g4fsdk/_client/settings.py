@@ -15,6 +15,7 @@ from g4fsdk._client.retries import Retries, read_retries
 from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.flow.provider import Provider
+from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.redact import secrets_of
@@ -44,6 +45,7 @@ class Settings:
     headers: Mapping[str, str] = field(repr=False)
     timeouts: Timeouts
     retries: Retries
+    max_bytes: int
     ids: Ids
     secrets: frozenset[str] = field(repr=False)
     note: Note | None
@@ -61,6 +63,7 @@ class Settings:
         proxy: str | None,
         timeout: Timeouts | float | None,
         retries: Retries | int,
+        max_bytes: int = MAX_BYTES,
         ids: Ids | None,
         transport: Transport | None = None,
     ) -> Settings:
@@ -76,6 +79,7 @@ class Settings:
             dict(headers or {}),
             read_timeouts(timeout),
             read_retries(retries),
+            _checked_size(max_bytes),
             ids or (transport.new_ids() if transport else None) or SYSTEM_IDS,
             frozenset({api_key} if api_key else ()) | proxy_secrets,
             transport.note_call if transport else None,
@@ -152,6 +156,12 @@ class Settings:
             names = " or ".join(repr(provider.name) for provider in self.providers)
             raise UsageError(f"this conversation is with {conversation.provider!r}, not with {names}")
         return found
+
+
+def _checked_size(max_bytes: object) -> int:
+    if not isinstance(max_bytes, int) or max_bytes <= 0:
+        raise UsageError(f"max_bytes must be a number of bytes like 16 << 20, not {max_bytes!r}")
+    return max_bytes
 
 
 def _checked_proxy(proxy: str | None) -> str | None:

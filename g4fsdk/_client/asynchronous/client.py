@@ -17,6 +17,7 @@ from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.provider import Flow, Stream, advance
+from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
@@ -39,6 +40,7 @@ class AsyncClient:
         proxy: An address like `http://user:password@host:port`.
         timeout: Clocks, or seconds for each of them but the total.
         retries: How to try again, or how often to try.
+        max_bytes: The size that a line, a document or an answer of a service may have.
         http_client: Your own httpx client, or one with the same surface, which you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
@@ -58,6 +60,7 @@ class AsyncClient:
         proxy: str | None = None,
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
+        max_bytes: int = MAX_BYTES,
         http_client: Any = None,
         transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
@@ -72,6 +75,7 @@ class AsyncClient:
             proxy=proxy,
             timeout=timeout,
             retries=retries,
+            max_bytes=max_bytes,
             ids=ids,
             transport=found,
         )
@@ -115,21 +119,22 @@ class AsyncClient:
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
+        max_bytes = self._settings.max_bytes
         try:
             clocks.start_attempt()
             flow = task.start()
             step = advance(flow)
             while isinstance(step, Request):
                 step = await self._set_up(flow, step, clocks)
-            answer = await self._connections.send(step.request, clocks, repeatable=step.repeatable)
+            answer = await self._connections.send(step.request, clocks, max_bytes, repeatable=step.repeatable)
         except G4FError as error:
             task.blame(error, step)
             raise
-        return await OpenStream(Reading(task, step, answer.head, clocks, view), answer).begun()
+        return await OpenStream(Reading(task, step, answer.head, clocks, view, max_bytes), answer).begun()
 
     async def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:
-            response = await self._connections.fetch(request, clocks)
+            response = await self._connections.fetch(request, clocks, self._settings.max_bytes)
         except G4FError as error:
             return advance(flow, error)  # the provider adds the handle to go on with, where it has one
         return advance(flow, response)
@@ -277,7 +282,8 @@ class Models:
         request = task.request()
         try:
             clocks.start_attempt()
-            return task.read(await self._client._connections.fetch(request, clocks))
+            max_bytes = self._client._settings.max_bytes
+            return task.read(await self._client._connections.fetch(request, clocks, max_bytes))
         except G4FError as error:
             task.blame(error, request)
             raise

@@ -17,7 +17,7 @@ from anyio.lowlevel import current_token
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
-from g4fsdk._client.inflate import CodingError, Inflater
+from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
     WholeAnswer,
@@ -73,7 +73,7 @@ class Connections:
         if self._owns and getattr(self._here, "loop", None) == current_token():
             await self._here.pools.aclose()  # what belongs to a loop that is over goes with its sockets
 
-    async def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
+    async def send(self, request: Request, clocks: Clocks, max_bytes: int, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
 
         Raises:
@@ -82,7 +82,7 @@ class Connections:
         """
         request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._send(request, clocks, repeatable)
+            answer = await self._send(request, clocks, max_bytes, repeatable)
             follow = redirected(request, answer.head)
             if follow is None:
                 return answer
@@ -90,30 +90,35 @@ class Connections:
             request = addressed(follow)
         raise too_many_redirects()
 
-    async def fetch(self, request: Request, clocks: Clocks) -> Response:
+    async def fetch(self, request: Request, clocks: Clocks, max_bytes: int) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
-        answer = await self.send(request, clocks, repeatable=True)
-        whole = WholeAnswer(answer.head)
+        answer = await self.send(request, clocks, max_bytes, repeatable=True)
+        whole = WholeAnswer(answer.head, max_bytes)
+        failures: tuple[type[Exception], ...] = (G4FError, *self.failures)
         try:
             while (data := await answer.piece()) is not None:
                 whole.add(data)
-        except self.failures as cause:
-            error = whole.cut(answer.broken(cause))
+        except failures as cause:
+            error = whole.cut(cause if isinstance(cause, G4FError) else answer.broken(cause))
+            if error is cause:
+                raise
             if error is not None:
                 raise error from cause
         finally:
             await answer.aclose()
         return whole.response()
 
-    async def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+    async def _send(self, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool) -> Answer:
         place = await self._pools().enter(clocks)
         try:
-            return await self._sent(place, request, clocks, repeatable)
+            return await self._sent(place, request, clocks, max_bytes, repeatable)
         except BaseException:
             place.leave()
             raise
 
-    async def _sent(self, place: Place, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+    async def _sent(
+        self, place: Place, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool
+    ) -> Answer:
         connecting, reading, whole = clocks.left("connect"), clocks.left(), clocks.left(None)
         # Waiting for the pool is part of connecting; a write that stalls is silence.
         limits = {"connect": connecting[0], "pool": connecting[0], "write": reading[0], "read": reading[0]}
@@ -128,7 +133,7 @@ class Connections:
         except self.failures as cause:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return Answer(answer, self.failures, clocks, place)
+        return Answer(answer, self.failures, clocks, place, max_bytes)
 
     def _pools(self) -> Single | Pools:
         """Return the pools of this loop: another one's connections can't be used."""
@@ -153,7 +158,12 @@ class Answer:
     """One answer: its head, and its body as it comes."""
 
     def __init__(
-        self, answer: Any, failures: tuple[type[Exception], ...], clocks: Clocks, place: Place
+        self,
+        answer: Any,
+        failures: tuple[type[Exception], ...],
+        clocks: Clocks,
+        place: Place,
+        max_bytes: int,
     ) -> None:
         self._answer = answer
         self._place = place
@@ -162,8 +172,10 @@ class Answer:
         self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
         self._clock: Clock = "idle"
         clocks.hold(self.aclose)
-        inflater = Inflater.of(self.head.header("content-encoding"))
-        self._pieces = _pieces(answer) if inflater is None else _inflated(answer.aiter_raw(), inflater)
+        codings = Codings.of(self.head.header_values("content-encoding"), max_bytes)
+        # The transport's own stream: `aiter_raw` only counts and cuts its bytes.
+        pieces: AsyncIterator[bytes] = aiter(answer.stream)
+        self._pieces = pieces if codings is None else _undone(answer.aiter_raw(), codings)
 
     async def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
@@ -208,19 +220,11 @@ class Answer:
             self._place.leave()
 
 
-def _pieces(answer: Any) -> AsyncIterator[bytes]:
-    # Where no coding is to be undone, the transport's own stream: `aiter_raw` only counts and cuts its bytes.
-    pieces: AsyncIterator[bytes] = (
-        answer.aiter_bytes() if "content-encoding" in answer.headers else aiter(answer.stream)
-    )
-    return pieces
-
-
-async def _inflated(pieces: AsyncIterator[bytes], inflater: Inflater) -> AsyncIterator[bytes]:
+async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterator[bytes]:
     async for data in pieces:
-        for piece in inflater.feed(data):
+        for piece in codings.feed(data):
             yield piece
-    inflater.close()
+    codings.close()
 
 
 @cache

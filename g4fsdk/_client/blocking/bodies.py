@@ -9,34 +9,31 @@ from http.client import HTTPResponse, IncompleteRead
 
 import urllib3
 
-from g4fsdk._client.inflate import Inflater
+from g4fsdk._client.inflate import Codings
 
 _READ_BYTES = 65536
 _MAX_LINE, _MAX_TRAILERS = 65536, 100  # those of http.client
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
-def pieces_of(raw: urllib3.HTTPResponse, coding: str | None) -> Iterator[bytes]:
-    """Give the bytes of the body as they come, their content *coding* undone."""
-    inflater = Inflater.of(coding)
-    pieces = _pieces(raw, decodes=inflater is None)
-    return pieces if inflater is None else _inflated(pieces, inflater)
+def pieces_of(raw: urllib3.HTTPResponse, codings: Codings | None) -> Iterator[bytes]:
+    """Give the bytes of the body as they come, their content *codings* undone."""
+    pieces = _pieces(raw)
+    return pieces if codings is None else _undone(pieces, codings)
 
 
-def _pieces(raw: urllib3.HTTPResponse, *, decodes: bool) -> Iterator[bytes]:
-    """Give the bytes of the body as they come; *decodes*: the library undoes their coding, if any.
+def _pieces(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
+    """Give the bytes of the body as they come.
 
     On chunked bodies urllib3 waits for the end of every chunk, and takes what is no size for one and
     whatever stands behind a chunk for its end. On other bodies its `stream` waits for the end of all.
     """
-    raw.decode_content = decodes  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
+    raw.decode_content = False  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
     if not raw.chunked:
         return iter(partial(raw.read1, _READ_BYTES), b"")
     if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
-        if not decodes or "content-encoding" not in raw.headers:
-            return _chunked(raw, raw._fp)
-        return iter(partial(raw.read1, _READ_BYTES), b"")
-    return raw.stream(_READ_BYTES, decode_content=decodes)
+        return _chunked(raw, raw._fp)
+    return raw.stream(_READ_BYTES, decode_content=False)
 
 
 def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
@@ -72,7 +69,7 @@ def _chunk_size(line: bytes) -> int:
     return int(found[1], 16)
 
 
-def _inflated(pieces: Iterator[bytes], inflater: Inflater) -> Iterator[bytes]:
+def _undone(pieces: Iterator[bytes], codings: Codings) -> Iterator[bytes]:
     for data in pieces:
-        yield from inflater.feed(data)
-    inflater.close()
+        yield from codings.feed(data)
+    codings.close()

@@ -15,6 +15,7 @@ from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.provider import Flow, Stream, advance
+from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
@@ -40,6 +41,7 @@ class Client:
         proxy: An address like `http://user:password@host:port`.
         timeout: Clocks, or seconds for each of them but the total.
         retries: How to try again, or how often to try.
+        max_bytes: The size that a line, a document or an answer of a service may have.
         session: Your own requests session, which you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
@@ -59,6 +61,7 @@ class Client:
         proxy: str | None = None,
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
+        max_bytes: int = MAX_BYTES,
         session: requests.Session | None = None,
         transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
@@ -73,6 +76,7 @@ class Client:
             proxy=proxy,
             timeout=timeout,
             retries=retries,
+            max_bytes=max_bytes,
             ids=ids,
             transport=found,
         )
@@ -114,21 +118,22 @@ class Client:
 
     def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
+        max_bytes = self._settings.max_bytes
         try:
             clocks.start_attempt()
             flow = task.start()
             step = advance(flow)
             while isinstance(step, Request):
                 step = self._set_up(flow, step, clocks)
-            answer = self._connections.send(step.request, clocks, repeatable=step.repeatable)
+            answer = self._connections.send(step.request, clocks, max_bytes, repeatable=step.repeatable)
         except G4FError as error:
             task.blame(error, step)
             raise
-        return OpenStream(Reading(task, step, answer.head, clocks, view), answer)
+        return OpenStream(Reading(task, step, answer.head, clocks, view, max_bytes), answer)
 
     def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
         try:
-            response = self._connections.fetch(request, clocks)
+            response = self._connections.fetch(request, clocks, self._settings.max_bytes)
         except G4FError as error:
             return advance(flow, error)  # the provider adds the handle to go on with, where it has one
         return advance(flow, response)
@@ -276,7 +281,8 @@ class Models:
         request = task.request()
         try:
             clocks.start_attempt()
-            return task.read(self._client._connections.fetch(request, clocks))
+            max_bytes = self._client._settings.max_bytes
+            return task.read(self._client._connections.fetch(request, clocks, max_bytes))
         except G4FError as error:
             task.blame(error, request)
             raise

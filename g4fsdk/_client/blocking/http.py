@@ -17,7 +17,7 @@ from urllib3 import exceptions as low
 from g4fsdk._client.blocking.bodies import pieces_of
 from g4fsdk._client.blocking.connections import shut, timed, under, wire_of
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
-from g4fsdk._client.inflate import CodingError
+from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
     WholeAnswer,
@@ -89,7 +89,7 @@ class Connections:
         assert self._own is not None
         return self._own
 
-    def send(self, request: Request, clocks: Clocks, *, repeatable: bool) -> Answer:
+    def send(self, request: Request, clocks: Clocks, max_bytes: int, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
 
         Raises:
@@ -98,7 +98,7 @@ class Connections:
         """
         request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(request, clocks, repeatable)
+            answer = self._send(request, clocks, max_bytes, repeatable)
             follow = redirected(request, answer.head)
             if follow is None:
                 return answer
@@ -106,22 +106,25 @@ class Connections:
             request = addressed(follow)
         raise too_many_redirects()
 
-    def fetch(self, request: Request, clocks: Clocks) -> Response:
+    def fetch(self, request: Request, clocks: Clocks, max_bytes: int) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
-        answer = self.send(request, clocks, repeatable=True)
-        whole = WholeAnswer(answer.head)
+        answer = self.send(request, clocks, max_bytes, repeatable=True)
+        whole = WholeAnswer(answer.head, max_bytes)
+        failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
         try:
             while (data := answer.piece()) is not None:
                 whole.add(data)
-        except answer.failures as cause:
-            error = whole.cut(answer.broken(cause))
+        except failures as cause:
+            error = whole.cut(cause if isinstance(cause, G4FError) else answer.broken(cause))
+            if error is cause:
+                raise
             if error is not None:
                 raise error from cause
         finally:
             answer.close()
         return whole.response()
 
-    def _send(self, request: Request, clocks: Clocks, repeatable: bool) -> Answer:
+    def _send(self, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool) -> Answer:
         connecting, reading = clocks.left("connect"), clocks.left()
         session = self._session()
         try:
@@ -130,7 +133,7 @@ class Connections:
         except (requests.RequestException, low.HTTPError, HTTPException, OSError, ValueError) as cause:
             clocks.check()
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
-        return Answer(answer, clocks)
+        return Answer(answer, clocks, max_bytes)
 
     def _answer(
         self, session: requests.Session, request: Request, limits: tuple[float | None, float | None]
@@ -170,14 +173,15 @@ class Answer:
 
     failures: ClassVar[tuple[type[Exception], ...]] = (low.HTTPError, HTTPException, CodingError, OSError)
 
-    def __init__(self, answer: requests.Response, clocks: Clocks) -> None:
+    def __init__(self, answer: requests.Response, clocks: Clocks, max_bytes: int) -> None:
         self._raw: urllib3.HTTPResponse = answer.raw
         self._clocks = clocks
         pairs = [(str(name), str(value)) for name, value in self._raw.headers.items()]
         self.head = Response(answer.status_code, pairs, received_at=time.time())
         self._clock: Clock = "idle"
         self._wire = wire_of(self._raw)
-        self._pieces = pieces_of(self._raw, self.head.header("content-encoding"))
+        codings = Codings.of(self.head.header_values("content-encoding"), max_bytes)
+        self._pieces = pieces_of(self._raw, codings)
         clocks.hold(self._cut)
 
     def piece(self) -> bytes | None:
