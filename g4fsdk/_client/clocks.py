@@ -53,6 +53,10 @@ class Timeouts:
         return replace(self, first_event=first, idle=idle)
 
 
+#: In place of a timeout: the one that there is stays.
+UNCHANGED = Timeouts()
+
+
 def read_timeouts(timeout: Timeouts | float | None) -> Timeouts:
     """Return *timeout* as clocks: a number is the limit of each clock but the total, None is no limit.
 
@@ -123,7 +127,7 @@ class Clocks:
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt, until the call is stopped."""
-        self._stopped.wait(seconds)
+        self._stopped.wait(min(seconds, TIMEOUT_MAX))
 
     def start_attempt(self) -> None:
         """Start the first_event clock anew. Raises DeadlineError when the total time is over."""

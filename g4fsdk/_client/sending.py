@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import replace
+from ssl import SSLCertVerificationError
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from g4fsdk._core.flow.provider import is_success
@@ -20,6 +22,8 @@ from g4fsdk._core.model.http import Request, Response
 from g4fsdk._core.model.redact import redact_url
 
 MAX_REDIRECTS = 5
+_UNANSWERED = "check the address, the network and any proxy"
+_DISTRUSTED = "if that authority is yours, name its file with verify=..., SSL_CERT_FILE or REQUESTS_CA_BUNDLE"
 _KEEP_METHOD = frozenset({307, 308})
 _GET_ONLY = frozenset({301, 302, 303})
 
@@ -82,13 +86,30 @@ def unsendable(words: str) -> UsageError:
     return UsageError(f"the request cannot be sent: {words}; check base_url, proxy and headers")
 
 
-def unanswered(words: str, url: str, *, sent: bool, repeatable: bool) -> TransportError:
-    """Return the error for a request without an answer; *sent*: it may have reached the service."""
+def unanswered(
+    words: str, url: str, *, sent: bool, repeatable: bool, cause: Exception | None = None
+) -> TransportError:
+    """Return the error for a request without an answer; *sent*: it may have reached the service.
+
+    *cause*, what a library raised, says whether trying again may help.
+    """
+    is_distrusted = any(isinstance(one, SSLCertVerificationError) for one in _chain(cause))
     return TransportError(
-        f"no answer from {redact_url(url)}: {words}; check the address, the network and any proxy",
+        f"no answer from {redact_url(url)}: {words}; {_DISTRUSTED if is_distrusted else _UNANSWERED}",
         sent=sent,
-        retryable=repeatable or not sent,
+        retryable=(repeatable or not sent) and not is_distrusted,
     )
+
+
+def _chain(error: object) -> Iterator[BaseException]:
+    """Give *error* and all that it was made of, wherever a library keeps it."""
+    rest, seen = [error], set[int]()
+    while rest:
+        one = rest.pop()
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            rest += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+            yield one
 
 
 def too_many_redirects() -> ProtocolError:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from g4fsdk import providers
-from g4fsdk._client.clocks import Timeouts, read_timeouts
+from g4fsdk._client.clocks import UNCHANGED, Timeouts, read_timeouts
 from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.retries import Retries, read_retries
 from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note
 from g4fsdk._client.transport import Transport
-from g4fsdk._core.flow.provider import Provider
+from g4fsdk._core.flow.provider import Provider, checked_headers
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.errors import UsageError
@@ -85,6 +85,37 @@ class Settings:
             transport.note_call if transport else None,
             count(),
         ).introduced(transport)
+
+    def with_options(
+        self,
+        *,
+        model: str | None,
+        api_key: str | None,
+        base_url: str | None,
+        headers: Mapping[str, str] | None,
+        timeout: Timeouts | float | None,
+        retries: Retries | int | None,
+        max_bytes: int | None,
+    ) -> Settings:
+        """Return a copy with what is given in place of its own; *headers* are added to its own.
+
+        Raises UsageError for what cannot be, or a key that would go to several services.
+        """
+        if (api_key is not None or base_url is not None) and len(self.providers) != 1:
+            raise UsageError("a key and a base_url belong to one provider: name exactly one")
+        own = checked_headers(headers or {})
+        return replace(
+            self,
+            providers=tuple(
+                one.with_settings(base_url=base_url, api_key=api_key, headers=own) for one in self.providers
+            ),
+            model=model or self.model,
+            headers={**self.headers, **own},
+            timeouts=self.timeouts if timeout is UNCHANGED else read_timeouts(timeout),
+            retries=self.retries if retries is None else read_retries(retries),
+            max_bytes=self.max_bytes if max_bytes is None else _checked_size(max_bytes),
+            secrets=self.secrets | ({api_key} if api_key else set()),
+        )
 
     def introduced(self, transport: Transport | None) -> Settings:
         """Tell *transport* the keys, so that a recorder keeps them out of its file; return the settings."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
 from g4fsdk._client.sending import addressed
-from g4fsdk._core.flow.provider import Flow, Provider, Stream
+from g4fsdk._core.flow.addresses import checked_query, with_query
+from g4fsdk._core.flow.bodies import merge_headers
+from g4fsdk._core.flow.provider import Flow, Provider, Stream, advance, checked_headers
 from g4fsdk._core.model.chat import Chat, Conversation, Ids, Message
 from g4fsdk._core.model.completions import Model, ModelList
 from g4fsdk._core.model.errors import DeadlineError, G4FError, UsageError
@@ -21,6 +23,41 @@ logger = logging.getLogger("g4fsdk")
 
 #: Told what a provider is asked: the arguments of `create` or `generate`, and the ids they go out with.
 Note: TypeAlias = Callable[[Provider, Mapping[str, Any], Ids], None]
+
+
+def edited(flow: Flow, edit: Callable[[Request], Request]) -> Flow:
+    """Return *flow* with every request put through *edit*."""
+    step = advance(flow)
+    while isinstance(step, Request):
+        try:
+            response = yield edit(step)
+        except G4FError as error:
+            step = advance(flow, error)
+        else:
+            step = advance(flow, response)
+    return replace(step, request=edit(step.request))
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What one call adds to each of its requests, on top of everything else."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> Additions:
+        """Return `extra_headers` and `extra_query` of *options*. Raises UsageError for what can't be sent."""
+        headers, query = options.get("extra_headers") or {}, options.get("extra_query") or {}
+        return cls(checked_headers(headers), checked_query(query))
+
+    def to(self, flow: Flow) -> Flow:
+        """Return *flow*, whose requests carry them."""
+        return edited(flow, self._added) if self.headers or self.query else flow
+
+    def _added(self, request: Request) -> Request:
+        headers = merge_headers(request.headers, self.headers)
+        return replace(request, url=with_query(request.url, self.query), headers=headers)
 
 
 class Task:
@@ -82,6 +119,7 @@ class ChatTask(Task):
     ) -> None:
         super().__init__(provider, secrets, conversation)
         self._call = call
+        self._additions = Additions.read(call.options)
 
     def start(self) -> Flow:
         call, handle = self._call, self._conversation
@@ -90,13 +128,13 @@ class ChatTask(Task):
             call.messages,
             call.model,
             call.stream,
-            call.options,
+            _own(call.options),
             handle,
             call.ids,
             call.ignore_unsupported,
             next(self._attempts),
         )
-        return self.provider.chat(chat)
+        return self._additions.to(self.provider.chat(chat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +160,18 @@ class ImageTask(Task):
     def __init__(self, provider: Provider, secrets: frozenset[str], call: ImageCall) -> None:
         super().__init__(provider, secrets)
         self._call = call
+        self._additions = Additions.read(call.options)
 
     def start(self) -> Flow:
         call, ids = self._call, self._call.ids.child(next(self._attempts))
         call.tell(self.provider, ids)
-        return self.provider.image(call.prompt, call.model, call.options, ids)
+        flow = self.provider.image(call.prompt, call.model, _own(call.options), ids)
+        return self._additions.to(flow)
+
+
+def _own(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is the provider's own of *options*."""
+    return {name: value for name, value in options.items() if name not in ("extra_headers", "extra_query")}
 
 
 class ModelsTask(Task):

@@ -71,7 +71,7 @@ class AmigoChat(G4FProvider):
         messages: Messages,
         proxy: str | None = None,
         stream: bool = False,
-        timeout: float | None = 300,  # noqa: ASYNC109  # g4f's signature
+        timeout: float | None = 300,  # g4f's signature
         frequency_penalty: float = 0,
         max_tokens: int = 4000,
         presence_penalty: float = 0,

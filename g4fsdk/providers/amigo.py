@@ -95,7 +95,7 @@ class Amigo(Provider):
             "stream": chat.stream,
         }
         request = post_json(
-            f"{self.base_url}/v1/chat/completions", body, self._headers(chat.ids.child(chat.attempt))
+            self.at("/v1/chat/completions"), body, self._headers(chat.ids.child(chat.attempt))
         )
         decoder = AmigoDecoder(Conversation(self.name, model, history), notices=_NOTICES, handle=conversation)
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
@@ -114,7 +114,7 @@ class Amigo(Provider):
         if model not in self.image_models:
             raise UsageError(f"{model!r} makes no images; known: {', '.join(self.image_models)}")
         body = {"prompt": prompt, "model": model, "personaId": self.get_persona_id(model)}
-        request = post_json(f"{self.base_url}/v1/images/generations", body, self._headers(ids or SeededIds()))
+        request = post_json(self.at("/v1/images/generations"), body, self._headers(ids or SeededIds()))
         parser = DocumentParser(ImageDecoder(prompt))
         return one_request(Stream(request, parser, self, model, repeatable=False))
 

@@ -63,7 +63,7 @@ class Autonomous(Provider):
             "stream": chat.stream,
             "aiAgent": model,
         }
-        request = post_json(self.base_url + _PATHS[model], body, merge_headers(_HEADERS, self.headers))
+        request = post_json(self.at(_PATHS[model]), body, merge_headers(_HEADERS, self.headers))
         decoder = ChatChunkDecoder(Conversation(self.name, model, history), handle=conversation)
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
         return one_request(Stream(request, parser, self, model))

@@ -121,7 +121,7 @@ class CohereC4AI(Provider):
     def _create(
         self, model: str, system: str, old: Conversation | None
     ) -> Generator[Request, Response, Conversation]:
-        url = f"{self.base_url}/conversation"
+        url = self.at("/conversation")
         response = self.check((yield post_json(url, {"model": model, "preprompt": system}, self._headers())))
         match read_json(response, "the id of a new conversation"):
             case {"conversationId": str(_)} as created:
@@ -132,15 +132,15 @@ class CohereC4AI(Provider):
                 raise ProtocolError(said, excerpt=response.body)
 
     def _page_request(self, conversation: Conversation) -> Request:
-        url = f"{self._url(conversation)}/__data.json?x-sveltekit-invalidated=11"
+        url = self._url(conversation, "/__data.json?x-sveltekit-invalidated=11")
         return get(url, self._headers(conversation))
 
     def _send_request(self, conversation: Conversation, turn: dict[str, JSON], boundary: str) -> Request:
         url = self._url(conversation)
         return post_multipart(url, ("data", turn), f"----g4fsdk-{boundary}", self._headers(conversation))
 
-    def _url(self, conversation: Conversation) -> str:
-        return f"{self.base_url}/conversation/{conversation.state['conversationId']}"
+    def _url(self, conversation: Conversation, page: str = "") -> str:
+        return self.at(f"/conversation/{conversation.state['conversationId']}{page}")
 
     def _headers(self, conversation: Conversation | None = None) -> dict[str, str]:
         parts = urlsplit(self.base_url)

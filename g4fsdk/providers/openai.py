@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.images import ImageDecoder
 from g4fsdk._core.decoding.refusals import shown
+from g4fsdk._core.flow.addresses import checked_query, with_query
 from g4fsdk._core.flow.bodies import (
     get,
     merge_headers,
@@ -32,7 +33,15 @@ from g4fsdk._core.model.http import Request, Response
 
 _IMAGE_OPTIONS = frozenset(
     {
-        *("background", "extra_body", "extra_headers", "moderation", "n", "output_compression"),
+        *(
+            "background",
+            "extra_body",
+            "extra_headers",
+            "extra_query",
+            "moderation",
+            "n",
+            "output_compression",
+        ),
         *("output_format", "quality", "response_format", "seed", "size", "steps", "style", "user"),
     }
 )
@@ -108,7 +117,7 @@ class OpenAI(Provider):
         return model
 
     def list_models(self) -> Request:
-        return get(f"{self.base_url}/models", self._headers())
+        return get(self.at("/models"), self._headers())
 
     def read_models(self, response: Response) -> list[str]:
         """Return the ids in a model list. Raises ProtocolError for a body of another shape."""
@@ -124,7 +133,8 @@ class OpenAI(Provider):
         if not isinstance(extra_body, Mapping):
             raise UsageError(f"extra_body must be a mapping, not {type(extra_body).__name__}")
         headers = merge_headers(self._headers(), checked_headers(options.pop("extra_headers", None) or {}))
-        return post_json(self.base_url + path, {**body, **options, **extra_body}, headers)
+        url = with_query(self.at(path), checked_query(options.pop("extra_query", None) or {}))
+        return post_json(url, {**body, **options, **extra_body}, headers)
 
     def _headers(self) -> dict[str, str]:
         key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}

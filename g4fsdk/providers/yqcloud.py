@@ -60,9 +60,7 @@ class Yqcloud(Provider):
             "withoutContext": False,
             "stream": chat.stream,
         }
-        request = post_json(
-            f"{self.base_url}/api/generateStream", body, merge_headers(_HEADERS, self.headers)
-        )
+        request = post_json(self.at("/api/generateStream"), body, merge_headers(_HEADERS, self.headers))
         turn = Conversation(self.name, model, history, state)
         decoder = TextDecoder(turn, notices=(_BAN,), handle=conversation)
         return one_request(Stream(request, TextParser(decoder), self, model))

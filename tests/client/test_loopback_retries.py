@@ -90,7 +90,7 @@ def test_passing_refusals_are_tried_again(provider: str, colour: Colour, status:
 
 
 @both
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 501, 505, 520])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 501, 505, 525])
 def test_lasting_refusals_are_not(colour: Colour, status: int) -> None:
     with Server([refused(status)]) as server:
         outcome = ask(colour, "openai", server.url, retries=QUICK)

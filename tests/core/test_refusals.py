@@ -184,7 +184,10 @@ def test_any_json_is_a_refusal(value: Any, status: int) -> None:
         (502, ServerError, True),
         (503, ServerError, True),
         (504, ServerError, True),
-        (520, ServerError, False),
+        (520, ServerError, True),
+        (524, ServerError, True),
+        (525, ServerError, False),
+        (529, ServerError, True),
         (599, ServerError, False),
         (302, StatusError, False),
         (100, StatusError, False),
@@ -208,6 +211,15 @@ def test_a_quota_that_is_used_up_is_not_asked_again(code: str) -> None:
     assert type(error) is RateLimitError
     assert not error.retryable
     assert error.code == code
+    assert "billing" in error.message
+    assert "wait" not in error.message
+
+
+def test_who_has_to_pay_is_not_told_to_wait() -> None:
+    error = status_error(Response(402, (), b'{"error":{"message":"Insufficient Balance"}}'))
+
+    assert "billing" in error.message
+    assert "wait" not in error.message
 
 
 def test_a_quota_is_known_by_its_type_too() -> None:

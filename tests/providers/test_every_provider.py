@@ -154,7 +154,10 @@ def test_an_unknown_option_is_refused_and_the_known_listed(name: str) -> None:
 @pytest.mark.parametrize("option", sorted(KNOWN_OPTIONS))
 def test_an_option_is_sent_or_refused_or_left_out(name: str, option: str) -> None:
     provider = get(name)
-    value: Any = {"extra_body": {"x": 1}, "extra_headers": {"X-Y": "z"}, "n": 2}.get(option, ["calculator"])
+    mapping: Any = {"x": "1"}
+    value = {"extra_body": mapping, "extra_headers": mapping, "extra_query": mapping, "n": 2}.get(
+        option, ["calculator"]
+    )
     chat = chat_of(name, options={option: value})
     if option in provider.options:
         advance(provider.chat(chat))

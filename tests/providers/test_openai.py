@@ -183,7 +183,6 @@ def test_what_is_no_list_of_models_is_an_error(response: Response, kind: type[G4
         get("openai").read_models(response)
 
 
-@pytest.mark.parametrize("url", ["https://host.test/v1?key=x", "https://host.test/v1#part"])
-def test_an_address_to_which_no_path_can_be_added_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="no query or fragment"):
-        get("openai", base_url=url)
+def test_an_address_to_which_no_path_can_be_added_is_refused() -> None:
+    with pytest.raises(UsageError, match="no fragment"):
+        get("openai", base_url="https://host.test/v1#part")

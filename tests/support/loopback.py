@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Literal, Self, TypeAlias
 
@@ -63,17 +65,21 @@ class Received:
     header_pairs: list[tuple[str, str]] = field(default_factory=list)
 
 
+TLS_CERT = Path(__file__).with_name("tls_cert.pem")
+
 Script: TypeAlias = Reply | Iterable[Reply] | Callable[[Received], Reply]
 
 
 class Server:
     """Answers request number n with the n-th reply, or with what a callable makes of it.
 
-    With *reads_body* false it leaves the body of a request in the network, and so the client sending.
+    With *reads_body* false it leaves the body of a request in the network, and so the client sending. With
+    *tls* it speaks https, with a certificate that nobody trusts who is not told to: `TLS_CERT`.
     """
 
-    def __init__(self, script: Script, *, reads_body: bool = True) -> None:
+    def __init__(self, script: Script, *, reads_body: bool = True, tls: bool = False) -> None:
         self._next = _player(script)
+        self._tls = _server_tls() if tls else None
         self._reads_body = reads_body
         self._lock = threading.Condition()
         self._stopping = Event()
@@ -86,7 +92,7 @@ class Server:
         self.problems: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def open_connections(self) -> int:
@@ -147,6 +153,10 @@ class Server:
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
             with contextlib.suppress(OSError):
+                if self._tls is not None:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                    with self._lock:
+                        self._open[number] = connection
                 while self._answer(connection, number):
                     pass
         except Exception as error:  # noqa: BLE001  # a mistake in a test's script has to reach the test
@@ -200,6 +210,12 @@ class Server:
             if not self._reads_body:
                 self._stopping.wait(PATIENCE_S)
         return False
+
+
+def _server_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS_CERT, Path(__file__).with_name("tls_key.pem"))
+    return context
 
 
 def _player(script: Script) -> Callable[[Received], Reply]:

@@ -138,7 +138,7 @@ def complete(
 def image(colour: Colour, provider: str, url: str, **settings: Any) -> Any:
     """Ask for one image; return the answer or the error."""
     said = _settings(provider, url, settings)
-    model = {"model": "dall-e-3"}
+    model: dict[str, Any] = {"model": "dall-e-3"}
     try:
         if colour == "sync":
             with Client(**said) as client:

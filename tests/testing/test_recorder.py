@@ -66,7 +66,7 @@ def read_requests(recorder: Recorder, url: str, *, timeout: float = 5) -> list[b
         return list(response.raw.stream(65536, decode_content=True))
 
 
-async def read_async(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:  # noqa: ASYNC109  # httpx's
+async def read_async(recorder: Recorder, url: str, *, timeout: float = 5) -> list[bytes]:  # httpx's
     limits = httpx.Timeout(5, read=timeout)
     async with (
         httpx.AsyncClient(transport=recorder.httpx_transport(), timeout=limits) as client,

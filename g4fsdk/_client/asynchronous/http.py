@@ -295,7 +295,8 @@ def _unanswered(
         return clocks.expired(connecting)
     if name in _IDLE_CLOCK:
         return clocks.expired(reading)
-    return unanswered(_words(cause), request.url, sent=name not in _NOT_SENT, repeatable=repeatable)
+    sent = name not in _NOT_SENT
+    return unanswered(_words(cause), request.url, sent=sent, repeatable=repeatable, cause=cause)
 
 
 def _words(cause: Exception) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
-from g4fsdk._client.clocks import Calls, Clocks, Timeouts
+from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Retrying
 from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
@@ -82,9 +83,49 @@ class Client:
         )
         self._connections = Connections(session, found, proxy)
         self._calls = Calls()
+        self._transport = found
+        self._give_names()
+
+    def _give_names(self) -> None:
         self.chat = Chats(self)
         self.images = Images(self)
         self.models = Models(self)
+
+    def with_options(
+        self,
+        *,
+        model: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
+        max_bytes: int | None = None,
+    ) -> Self:
+        """Return a client with what is given in place of this one's; *headers* are added to its own.
+
+        It shares the connections, so closing either closes both.
+
+        Raises:
+            UsageError: An address, key or header that cannot be.
+        """
+        other = copy(self)
+        other._settings = self._settings.with_options(
+            model=model,
+            api_key=api_key,
+            base_url=base_url,
+            headers=headers,
+            timeout=timeout,
+            retries=retries,
+            max_bytes=max_bytes,
+        ).introduced(self._transport)
+        other._give_names()
+        return other
+
+    def _tuned(self, timeout: Timeouts | float | None, retries: Retries | int | None) -> Self:
+        """Return the client of one call."""
+        is_same = timeout is UNCHANGED and retries is None
+        return self if is_same else self.with_options(timeout=timeout, retries=retries)
 
     def close(self) -> None:
         """End every call that goes on, and close the connections, unless they belong to your own session."""
@@ -161,6 +202,8 @@ class Completions:
         stream: Literal[False] = False,
         conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
         **options: Any,
     ) -> Completion: ...
     @overload
@@ -172,6 +215,8 @@ class Completions:
         stream: Literal[True],
         conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
         **options: Any,
     ) -> ChunkStream: ...
     @overload
@@ -183,6 +228,8 @@ class Completions:
         stream: bool,
         conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
         **options: Any,
     ) -> Completion | ChunkStream: ...
     def create(
@@ -193,17 +240,21 @@ class Completions:
         stream: bool = False,
         conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
         **options: Any,
     ) -> Completion | ChunkStream:
         """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
 
-        *messages* is text or a list of messages; with *conversation* only what is new. *options* are
-        OpenAI's sampling options.
+        *messages* is text or a list of messages; with *conversation* only what is new. *timeout* and
+        *retries* are for this call in place of the client's. *options* are OpenAI's sampling options, and
+        `extra_headers` and `extra_query`, mappings that each request of the call carries, too.
 
         Raises:
             G4FError: There is no complete answer; `error.partial` has the text that did arrive.
         """
-        tasks = self._client._settings.chat_tasks(
+        client = self._client._tuned(timeout, retries)
+        tasks = client._settings.chat_tasks(
             messages,
             model,
             stream=stream,
@@ -211,10 +262,10 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        clocks = self._client._begin(is_streamed=stream)
+        clocks = client._begin(is_streamed=stream)
         if stream:
-            return ChunkStream(self._client._open(tasks, as_chunks, clocks))
-        return self._client._open(tasks, as_events, clocks).completion()
+            return ChunkStream(client._open(tasks, as_chunks, clocks))
+        return client._open(tasks, as_events, clocks).completion()
 
     def stream(
         self,
@@ -223,6 +274,8 @@ class Completions:
         model: str | None = None,
         conversation: ConversationLike | None = None,
         ignore_unsupported: bool = False,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
         **options: Any,
     ) -> ChatStream:
         """Ask, and return the answer as typed events: ``with ....stream(...) as stream``.
@@ -230,7 +283,8 @@ class Completions:
         The request goes out on entering the block, or with the first event asked for. Arguments and
         errors are those of `create`.
         """
-        tasks = self._client._settings.chat_tasks(
+        client = self._client._tuned(timeout, retries)
+        tasks = client._settings.chat_tasks(
             messages,
             model,
             stream=True,
@@ -238,9 +292,7 @@ class Completions:
             ignore_unsupported=ignore_unsupported,
             options=options,
         )
-        return ChatStream(
-            partial(self._client._begin, is_streamed=True), partial(self._client._open, tasks, as_events)
-        )
+        return ChatStream(partial(client._begin, is_streamed=True), partial(client._open, tasks, as_events))
 
 
 class Images:
@@ -249,10 +301,23 @@ class Images:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def generate(self, prompt: str, *, model: str | None = None, **options: Any) -> ImagesResponse:
-        """Return the images made for *prompt*. Raises G4FError when there is none."""
-        tasks = self._client._settings.image_tasks(prompt, model, options)
-        opened = self._client._open(tasks, as_events, self._client._begin(is_streamed=False))
+    def generate(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
+        **options: Any,
+    ) -> ImagesResponse:
+        """Return the images made for *prompt*. Raises G4FError when there is none.
+
+        *timeout* and *retries* are for this call in place of the client's. *options* are those of the
+        provider, and `extra_headers` and `extra_query`.
+        """
+        client = self._client._tuned(timeout, retries)
+        tasks = client._settings.image_tasks(prompt, model, options)
+        opened = client._open(tasks, as_events, client._begin(is_streamed=False))
         return ImagesResponse(data=opened.completion().images)
 
 

@@ -303,7 +303,7 @@ def _unanswered(
     if isinstance(inner, _READ_TIMEOUTS):
         return clocks.expired(reading)
     sent = not (isinstance(cause, _NOT_SENT) or isinstance(inner, _NOT_SENT))
-    return unanswered(_words(cause), request.url, sent=sent, repeatable=repeatable)
+    return unanswered(_words(cause), request.url, sent=sent, repeatable=repeatable, cause=cause)
 
 
 def _innermost(cause: Exception) -> Exception:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.refusals import status_error
+from g4fsdk._core.flow.addresses import below, checked_url
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
@@ -147,13 +149,13 @@ class Provider:
         headers: Mapping[str, str] | None = None,
         model: str = "",
     ) -> None:
-        """*base_url* stands in place of the service's own address; *headers* override any; *model* is the one
-        where a call names none.
+        """*base_url* stands in place of the service's own address, and its query, if any, goes with every
+        request; *headers* override any; *model* is the one where a call names none.
 
         Raises:
             UsageError: A base_url that is no http address, or a header value that cannot be sent.
         """
-        self.base_url = _checked_url(base_url or self.url)
+        self.base_url = checked_url(base_url or self.url)
         self.api_key = api_key
         self.model = model
         self.headers = checked_headers(headers or {})
@@ -174,6 +176,33 @@ class Provider:
         """Return the `base_url` of a request that went to *url*."""
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    def with_settings(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        model: str | None = None,
+    ) -> Self:
+        """Return a copy with what is given in place of its own; *headers* are added to its own.
+
+        Raises:
+            UsageError: As when a provider is made.
+        """
+        other = copy(self)
+        Provider.__init__(
+            other,
+            base_url=base_url or self.base_url,
+            api_key=self.api_key if api_key is None else api_key,
+            headers={**self.headers, **(headers or {})},
+            model=model or self.model,
+        )
+        return other
+
+    def at(self, path: str) -> str:
+        """Return the address of *path* at the service."""
+        return below(self.base_url, path)
 
     def chat(self, chat: Chat) -> Flow:
         """Return the flow of requests that answers *chat*.
@@ -251,37 +280,13 @@ class Provider:
 # The parameters of OpenAI's chat completions; `extra_body` carries what is newer than this list.
 KNOWN_OPTIONS = frozenset(
     """
-    audio extra_body extra_headers frequency_penalty function_call functions logit_bias logprobs
-    max_completion_tokens max_tokens metadata min_p modalities n parallel_tool_calls prediction
+    audio extra_body extra_headers extra_query frequency_penalty function_call functions logit_bias
+    logprobs max_completion_tokens max_tokens metadata min_p modalities n parallel_tool_calls prediction
     presence_penalty prompt_cache_key reasoning_effort repetition_penalty response_format safety_identifier
     seed service_tier stop store stream_options temperature tool_choice tools top_k top_logprobs top_p user
     verbosity web_search web_search_options
     """.split()
 )
-
-
-def _checked_url(url: str) -> str:
-    if not url.isprintable() or " " in url:
-        raise UsageError(f"base_url holds a character that no address may hold: {redact_url(url)!r}")
-    if not _has_host(url):
-        raise UsageError(
-            f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
-        )
-    if "?" in url or "#" in url:
-        raise UsageError(
-            f"base_url may hold no query or fragment: paths are added to it; got {redact_url(url)!r}"
-        )
-    return url.rstrip("/")
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        labels = (parts.hostname or "").removesuffix(".").split(".")
-        is_name = all(0 < len(label) < 64 and "*" not in label for label in labels)  # RFC 1035, 2.3.4
-        return parts.scheme in ("http", "https") and is_name and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        return False
 
 
 def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:

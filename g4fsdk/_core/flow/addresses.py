@@ -1,0 +1,74 @@
+"""Where a service is: addresses checked, and their queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
+
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.redact import redact_url
+
+
+def checked_url(url: str) -> str:
+    """Return *url* without a slash at its end. Raises UsageError for what is no http address."""
+    if not url.isprintable() or " " in url:
+        raise UsageError(f"base_url holds a character that no address may hold: {redact_url(url)!r}")
+    if not _has_host(url):
+        raise UsageError(
+            f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
+        )
+    if "#" in url:
+        raise UsageError(f"base_url may hold no fragment: paths are added to it; got {redact_url(url)!r}")
+    path, mark, query = url.partition("?")
+    return path.rstrip("/") + mark + query
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        is_name = all(0 < len(label) < 64 and "*" not in label for label in labels)  # RFC 1035, 2.3.4
+        return parts.scheme in ("http", "https") and is_name and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+
+
+def below(url: str, path: str) -> str:
+    """Return the address of *path* at the service *url*; the query of each goes along."""
+    base, _, query = url.partition("?")
+    path, _, own = path.partition("?")
+    queries = "&".join(part for part in (query, own) if part)
+    return base + path + (f"?{queries}" if queries else "")
+
+
+def with_query(url: str, added: Mapping[str, str | Sequence[str]]) -> str:
+    """Return *url* with the parameters *added*, which stand in place of its own of the same names."""
+    if not added:
+        return url
+    parts = urlsplit(url)
+    old = [
+        pair for pair in parts.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in added
+    ]
+    return parts._replace(query="&".join([*old, urlencode(added, doseq=True, quote_via=quote)])).geturl()
+
+
+def checked_query(query: Any) -> dict[str, str | list[str]]:
+    """Return *query* as text by names. Raises UsageError for what no address can say."""
+    if not isinstance(query, Mapping):
+        raise UsageError(f"extra_query must be a mapping of names to values, not {type(query).__name__}")
+    return {str(name): _query_value(name, value) for name, value in query.items() if value is not None}
+
+
+def _query_value(name: Any, value: Any) -> str | list[str]:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case list() | tuple() if all(isinstance(one, str) for one in value):
+            return [*value]
+        case _:
+            raise UsageError(
+                f"extra_query holds text, numbers and lists of texts, not {type(value).__name__}"
+            )

@@ -1,0 +1,72 @@
+"""Addresses: what a service may be found at, and the queries that go along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from g4fsdk import Chat, Request, Stream, UsageError, advance, providers
+from g4fsdk._core.flow.addresses import below, checked_query, with_query
+
+HOST = "https://x.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "address"),
+    [
+        pytest.param(f"{HOST}/v1", "/chat", f"{HOST}/v1/chat", id="path"),
+        pytest.param(f"{HOST}/v1?a=1", "/chat", f"{HOST}/v1/chat?a=1", id="query of the service"),
+        pytest.param(f"{HOST}/v1", "/chat?b=2", f"{HOST}/v1/chat?b=2", id="query of the path"),
+        pytest.param(f"{HOST}/v1?a=%20", "/chat?b=2", f"{HOST}/v1/chat?a=%20&b=2", id="both"),
+        pytest.param(f"{HOST}/v1?", "/chat", f"{HOST}/v1/chat", id="an empty one"),
+    ],
+)
+def test_the_query_of_a_service_goes_with_every_path(url: str, path: str, address: str) -> None:
+    assert below(url, path) == address
+
+
+@pytest.mark.parametrize(
+    ("url", "added", "address"),
+    [
+        pytest.param(HOST, {}, HOST, id="nothing"),
+        pytest.param(HOST, {"a": "1"}, f"{HOST}?a=1", id="one"),
+        pytest.param(f"{HOST}?b=2", {"a": "1"}, f"{HOST}?b=2&a=1", id="beside another"),
+        pytest.param(f"{HOST}?a=2&b=%20&a=3", {"a": "1"}, f"{HOST}?b=%20&a=1", id="in place of its own"),
+        pytest.param(HOST, {"a b": "ü&="}, f"{HOST}?a%20b=%C3%BC%26%3D", id="coded"),
+        pytest.param(HOST, {"a": ["1", "2"]}, f"{HOST}?a=1&a=2", id="several"),
+    ],
+)
+def test_a_query_is_added(url: str, added: Any, address: str) -> None:
+    assert with_query(url, added) == address
+
+
+def test_values_of_a_query_are_text() -> None:
+    given = {"a": 1, "b": True, "c": None, "d": 1.5, "e": ["x", "y"], "f": ""}
+
+    assert checked_query(given) == {"a": "1", "b": "true", "d": "1.5", "e": ["x", "y"], "f": ""}
+
+
+@pytest.mark.parametrize("query", ["a=1", [("a", "1")], {"a": {"b": 1}}, {"a": [1]}, {"a": b"x"}])
+def test_what_is_no_query_is_refused(query: Any) -> None:
+    with pytest.raises(UsageError, match="extra_query"):
+        checked_query(query)
+
+
+@pytest.mark.parametrize("name", providers.PROVIDERS)
+def test_every_provider_takes_the_query_of_its_address_along(name: str) -> None:
+    provider = providers.get(
+        name, base_url=f"{HOST}/root/?api-version=1", model="gpt-4o" * (name == "openai")
+    )
+    step = advance(provider.chat(Chat("Hello")))
+    request = step.request if isinstance(step, Stream) else step
+
+    assert request.url.startswith(f"{HOST}/root/")
+    assert request.url.endswith("?api-version=1")
+
+
+def test_a_list_of_models_is_asked_for_with_the_query_too() -> None:
+    request = providers.get("openai", base_url=f"{HOST}/v1?api-version=1").list_models()
+
+    assert isinstance(request, Request)
+    assert request.url == f"{HOST}/v1/models?api-version=1"
