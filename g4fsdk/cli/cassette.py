@@ -19,6 +19,7 @@ from g4fsdk.cli.output import (
     write_table,
 )
 from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.values import Interaction
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="cassette",
-    help="Look at recordings, check, compare, import, clean and serve them.",
+    help="Look at recordings, check, compare, import, clean, update and serve them.",
     no_args_is_help=False,
 )
 
@@ -38,7 +39,7 @@ CassetteFile = Annotated[
 
 @app.callback(invoke_without_command=True)
 def cassette(context: typer.Context) -> None:
-    """Look at recordings, check, compare, import, clean and serve them."""
+    """Look at recordings, check, compare, import, clean, update and serve them."""
     if context.invoked_subcommand is None:
         write(context.get_help() + "\n")
 
@@ -135,6 +136,45 @@ def scrub(
         write_document({"path": str(target), "scrubbed": places})
     else:
         write("".join(f"{leak}\n" for leak in leaks) + f"{target}: {len(leaks)} secrets taken out\n")
+
+
+@app.command()
+def update(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="The recordings."),
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 if a recording would change.")
+    ] = False,
+    as_json: options.AsJSON = False,
+) -> None:
+    """Bring recordings up to date from themselves, when a provider's requests change.
+
+    The recorded call is made again, its recorded answers are played, and the requests sent now are kept.
+    Answers, times and what is said of the recording stay. All are read before any is written.
+    """
+    loaded = {file: load_for_use(file) for file in files}
+    changed = {file: now for file, old in loaded.items() if (now := _updated(file, old)) != old}
+    if not check:
+        for file, now in changed.items():
+            now.save(file)
+    if as_json:
+        write_document([{"path": str(file), "changed": file in changed} for file in loaded])
+    else:
+        said = "would change" if check else "updated"
+        write("".join(f"{file}: {said if file in changed else 'up to date'}\n" for file in loaded))
+    if check and changed:
+        raise typer.Exit(1)
+
+
+def _updated(file: Path, cassette: Cassette) -> Cassette:
+    from g4fsdk.testing._record.update import updated
+
+    try:
+        return updated(cassette)
+    except CassetteError as error:
+        raise CassetteError(f"{file}: {error}") from error
 
 
 @app.command("import")
