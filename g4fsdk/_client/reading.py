@@ -84,7 +84,7 @@ class Reading(Generic[T]):
         # A status that refused was the answer; else a clock or a bound says more than the break.
         if isinstance(cut, StatusError) or type(error) is TransportError:
             error = cut
-        error.events = cut.events
+        error.keep(cut.events)
         self.parser.mark(error)
         self._task.blame(error, self._stream.request)
         self._error = error

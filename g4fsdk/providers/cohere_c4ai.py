@@ -101,7 +101,7 @@ class CohereC4AI(Provider):
             page = self.check((yield self._page_request(conversation)))
             parent, is_fresh = self._parent(page)
         except G4FError as error:
-            error.conversation = conversation
+            error.asked(self.name, None, conversation)
             raise
         # A conversation without a question yet, new or left so by a failure, has to be told everything.
         turn = {
@@ -192,8 +192,8 @@ class CohereC4AI(Provider):
     def refused(self, response: Response) -> StatusError:
         error = super().refused(response)
         # A 500 here says that the request was wrong (bad id, empty text), not that the server is busy.
-        lasting = any(limit.encode() in response.body for limit in _LASTING_LIMITS)
-        error.retryable = error.retryable and response.status != 500 and not lasting
+        if response.status == 500 or any(limit.encode() in response.body for limit in _LASTING_LIMITS):
+            error.lasts()
         return error
 
 

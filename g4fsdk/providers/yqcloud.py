@@ -68,6 +68,6 @@ class Yqcloud(Provider):
     def refused(self, response: Response) -> StatusError:
         error = super().refused(response)
         if _TOO_LONG.encode() in response.body:
-            error.retryable = False  # a rate limit by its status only
-            error.message = f"{error.status}: {_TOO_LONG} (the text is too long); shorten it"
+            # A rate limit by its status only.
+            error.lasts(f"{error.status}: {_TOO_LONG} (the text is too long); shorten it")
         return error

@@ -125,7 +125,7 @@ class Parser:
         try:
             self._end(out)
         except G4FError as error:
-            error.events = tuple(out)
+            error.keep(out)
             self._fail(error)
             raise
         return out
@@ -138,7 +138,7 @@ class Parser:
         if self._error is None:
             out: list[Event] = []
             error = self._broken(cause, out)
-            error.events = tuple(out)
+            error.keep(out)
             self._fail(error)
         assert self._error is not None
         return self._error

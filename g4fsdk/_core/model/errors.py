@@ -19,7 +19,7 @@ G4FError
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from g4fsdk._core.model.http import Request
@@ -86,6 +86,16 @@ class G4FError(Exception):
         self.provider = self.provider or provider
         self.request = request or self.request
         self.conversation = self.conversation or conversation
+
+    def keep(self, events: Iterable[Event]) -> None:
+        """Take what the end of the stream still completed."""
+        self.events = tuple(events)
+
+    def lasts(self, message: str = "") -> None:
+        """Say that asking the same again gives the same; with *message*, in these words."""
+        self.retryable = False
+        if message:
+            self.reword(message)
 
     def edit(self, edit: Callable[[str], str]) -> None:
         """Put all that is said in the service's words through *edit*, which takes secrets out.
