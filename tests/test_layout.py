@@ -220,6 +220,14 @@ def test_a_private_folder_says_what_lives_there_and_imports_nothing() -> None:
         assert isinstance(only.value, ast.Constant), path
 
 
+def test_contributing_says_where_things_are_in_the_order_of_imports() -> None:
+    text = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    told = re.findall(r"^\| `([\w/]+)` \|", text, re.MULTILINE)
+
+    assert told == [place.replace(".", "/") for place in ORDER if place != "_version"]
+
+
 @every_module
 def test_no_file_is_long(module: str) -> None:
     assert len(SOURCES[module].splitlines()) <= 400
