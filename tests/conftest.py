@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.support import fault_table
 from tests.support.plugin_project import Project
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_CERTIFICATES = ("requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file", "ssl_cert_dir")
+
 pytest_plugins = ["pytester"]
 collect_ignore = ["sample_project"]
 pytest.register_assert_rewrite(
@@ -26,6 +29,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("g4fsdk")
+
+
+# What a machine may have set is for the tests of it to set.
+for _name in [*os.environ]:
+    if _name.lower() in (*_PROXIES, *_CERTIFICATES) or _name.startswith(("OPENAI_", "G4FSDK_")):
+        del os.environ[_name]
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from g4fsdk import providers
 from g4fsdk._client.clocks import UNCHANGED, Timeouts, read_timeouts
+from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.retries import Retries, read_retries
 from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note
@@ -18,13 +18,11 @@ from g4fsdk._core.flow.provider import Provider, checked_headers
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.redact import secrets_of
 
+NO_DEFAULTS = OpenAIDefaults()
 ProviderLike: TypeAlias = str | Provider
 #: A conversation, or what its `to_dict` returned.
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
-
-_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")  # what both HTTP libraries know
 
 
 def read_conversation(conversation: ConversationLike | None) -> Conversation | None:
@@ -41,6 +39,7 @@ class Settings:
     """What a client was made with, checked."""
 
     providers: tuple[Provider, ...]  # () when the model chooses
+    default: Provider | None  # asked in place of those that the model would choose
     model: str
     headers: Mapping[str, str] = field(repr=False)
     timeouts: Timeouts
@@ -60,28 +59,33 @@ class Settings:
         api_key: str | None,
         base_url: str | None,
         headers: Mapping[str, str] | None,
-        proxy: str | None,
         timeout: Timeouts | float | None,
         retries: Retries | int,
         max_bytes: int = MAX_BYTES,
         ids: Ids | None,
         transport: Transport | None = None,
+        defaults: OpenAIDefaults = NO_DEFAULTS,
+        secrets: frozenset[str] = frozenset(),
     ) -> Settings:
         """*transport* may bring ids that make its recording again, and may want to know what is asked.
+        *defaults* are for what is not said of `openai`. *secrets* are known beside the key.
 
         Raises UsageError for an unknown provider, or a key that would go to several services.
         """
-        found = _read_providers(provider, {"base_url": base_url, "api_key": api_key, "headers": headers})
-        proxy_secrets = secrets_of({}, _checked_proxy(proxy) or "")
+        own = {"base_url": base_url, "api_key": api_key, "headers": headers}
+        if provider is None and (base_url or api_key):
+            provider = "openai"
+        is_default = provider is None and defaults.is_set
         return cls(
-            found,
+            _read_providers(provider, own, defaults),
+            _named("openai", own, defaults) if is_default else None,
             model or "",
             dict(headers or {}),
             read_timeouts(timeout),
             read_retries(retries),
             _checked_size(max_bytes),
             ids or (transport.new_ids() if transport else None) or SYSTEM_IDS,
-            frozenset({api_key} if api_key else ()) | proxy_secrets,
+            secrets | ({api_key} if api_key else set()),
             transport.note_call if transport else None,
             count(),
         ).introduced(transport)
@@ -109,6 +113,7 @@ class Settings:
             providers=tuple(
                 one.with_settings(base_url=base_url, api_key=api_key, headers=own) for one in self.providers
             ),
+            default=self.default and self.default.with_settings(headers=own),
             model=model or self.model,
             headers={**self.headers, **own},
             timeouts=self.timeouts if timeout is UNCHANGED else read_timeouts(timeout),
@@ -120,7 +125,7 @@ class Settings:
     def introduced(self, transport: Transport | None) -> Settings:
         """Tell *transport* the keys, so that a recorder keeps them out of its file; return the settings."""
         if transport is not None:
-            keys = {provider.api_key for provider in self.providers if provider.api_key}
+            keys = {one.api_key for one in (*self.providers, self.default) if one and one.api_key}
             for secret in sorted(self.secrets | keys):
                 transport.add_secret(secret)
         return self
@@ -155,9 +160,10 @@ class Settings:
 
     def models_task(self) -> ModelsTask:
         """Return whom to ask for models. Raises UsageError for nobody."""
-        if not self.providers:
+        asked = next(iter(self.providers), self.default)
+        if asked is None:
             raise UsageError(f"name a provider: Client(...); known: {', '.join(providers.PROVIDERS)}")
-        return ModelsTask(self.providers[0], self.secrets)
+        return ModelsTask(asked, self.secrets)
 
     def _next_ids(self) -> Ids:
         return self.ids.child(next(self.calls))
@@ -165,8 +171,8 @@ class Settings:
     def _asked(self, model: str, conversation: Conversation | None) -> Iterable[Provider]:
         if conversation is not None:
             return self._of_conversation(conversation)
-        if self.providers:
-            return self.providers
+        if self.providers or self.default:
+            return self.providers or [*filter(None, [self.default])]
         if not model:
             raise UsageError(
                 f"name a provider or a model: Client('yqcloud') or create(..., model='gpt-4'); "
@@ -176,6 +182,8 @@ class Settings:
 
     def _of_conversation(self, conversation: Conversation) -> list[Provider]:
         if not self.providers:
+            if self.default and self.default.name == conversation.provider:
+                return [self.default]
             provider = providers.get(conversation.provider, headers=self.headers)
             if not provider.has_home:
                 raise UsageError(
@@ -195,27 +203,10 @@ def _checked_size(max_bytes: object) -> int:
     return max_bytes
 
 
-def _checked_proxy(proxy: str | None) -> str | None:
-    if proxy is not None and not _is_proxy(proxy):
-        place = str(proxy).rpartition("@")[2]
-        raise UsageError(
-            f"proxy must be an address like http://user:password@host:port, not {place!r} (what may be a "
-            f"password is left out); known: {', '.join(_PROXY_SCHEMES)}"
-        )
-    return proxy
-
-
-def _is_proxy(proxy: str) -> bool:
-    try:
-        parts = urlsplit(proxy)
-        is_whole = bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        return False
-    return is_whole and parts.scheme in _PROXY_SCHEMES and proxy.isprintable() and " " not in proxy
-
-
 def _read_providers(
-    provider: ProviderLike | Sequence[ProviderLike] | None, settings: Mapping[str, Any]
+    provider: ProviderLike | Sequence[ProviderLike] | None,
+    settings: Mapping[str, Any],
+    defaults: OpenAIDefaults,
 ) -> tuple[Provider, ...]:
     given = {key: value for key, value in settings.items() if value is not None}
     several = [] if provider is None else [provider] if isinstance(provider, str | Provider) else [*provider]
@@ -227,4 +218,8 @@ def _read_providers(
         raise UsageError(
             f"{own[0]}= belongs to one provider: name exactly one, or say providers.get(name, {own[0]}=...)"
         )
-    return tuple(providers.get(one, **given) if isinstance(one, str) else one for one in several)
+    return tuple(_named(one, given, defaults) if isinstance(one, str) else one for one in several)
+
+
+def _named(name: str, settings: Mapping[str, Any], defaults: OpenAIDefaults) -> Provider:
+    return providers.get(name, **(defaults.complete(settings) if name == "openai" else settings))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from g4fsdk._client.network import Network
 from g4fsdk._core.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,19 +60,21 @@ class _AdapterOnly(Transport):
 
 
 def read_transport(
-    given: object, proxy: str | None, own: object, *, name: str, method: str
+    given: object, network: Network, own: object, *, name: str, method: str
 ) -> Transport | None:
     """Return what stands in place of the network: *given*, or what the environment names, or nothing.
 
-    *own* is the caller's own client, given as *name*: it has a transport and a proxy. *method* is what the
-    least of transports has.
+    *own* is the caller's own client, given as *name*: it has a transport and a *network* of its own.
+    *method* is what the least of transports has.
 
     Raises:
         UsageError: *own* beside one of the others, what is no transport, an environment that names none.
     """
     if own is not None:
-        if given is not None or proxy:
-            raise UsageError(f"{name}= brings its own transport and proxy; give one or the other")
+        if given is not None or network.is_given:
+            raise UsageError(
+                f"{name}= brings its own transport and proxy, and whom it trusts; give one or the other"
+            )
         return None
     found = _of_environment() if given is None else given
     if found is None or isinstance(found, Transport):

@@ -45,8 +45,9 @@ BaseURL: TypeAlias = Annotated[
 APIKey: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Send this key. Without it, G4FSDK_API_KEY goes to the one provider you name; "
-        "OPENAI_API_KEY goes to openai at its own address only.",
+        help="Send this key. Without it, provider openai gets G4FSDK_API_KEY at G4FSDK_BASE_URL, "
+        "OPENAI_API_KEY at OPENAI_BASE_URL; where those are not set, at OpenAI's own address. No key of the "
+        "environment goes anywhere else.",
         metavar="KEY",
         rich_help_panel=_WHOM,
     ),

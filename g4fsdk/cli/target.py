@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.redact import redact_url
 
@@ -45,15 +45,16 @@ class Target:
 
     def checked(self) -> Target:
         """Return the target, ready to ask. Raises UsageError when nobody is named."""
-        if self.base_url:
-            return self.or_else("openai")
-        if not self.providers and not self.model:
+        is_unnamed = not self.providers and not self.base_url
+        if self.base_url or (is_unnamed and OpenAIDefaults.of(os.environ).is_set):
+            return replace(self, providers=self.providers or ("openai",))
+        if is_unnamed and not self.model:
             raise UsageError(NOBODY)
         return self
 
     def with_model(self) -> Target:
         """Return the target, ready to ask. Raises UsageError for openai, whose server alone knows a model."""
-        if self.providers == ("openai",) and not self.model:
+        if self.providers == ("openai",) and not (self.model or OpenAIDefaults.of(os.environ).model):
             where = f"--base-url {redact_url(self.base_url)}" if self.base_url else "-p openai"
             raise UsageError(f"say which model: add -m NAME; `g4fsdk models {where}` lists them")
         return self
@@ -65,7 +66,7 @@ class Target:
         settings = {
             "model": self.model,
             "base_url": self.base_url,
-            "api_key": self.key(os.environ),
+            "api_key": self.api_key,
             "timeout": self.timeout,
             "retries": self.retries,
             "proxy": self.proxy,
@@ -73,16 +74,3 @@ class Target:
         }
         given = {name: value for name, value in settings.items() if value is not None}
         return Client(self.providers or None, **given)
-
-    def key(self, environment: Mapping[str, str]) -> str | None:
-        """Return the key to send. One from *environment* goes only to whom it was meant for."""
-        if self.api_key or len(self.providers) != 1:
-            return self.api_key
-        return environment.get("G4FSDK_API_KEY") or (
-            environment.get("OPENAI_API_KEY") if self._is_openai_itself() else None
-        )
-
-    def _is_openai_itself(self) -> bool:
-        from g4fsdk.providers import OpenAI
-
-        return self.providers == ("openai",) and (self.base_url or OpenAI.url).rstrip("/") == OpenAI.url

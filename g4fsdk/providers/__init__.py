@@ -34,7 +34,7 @@ def get(name: str, **settings: Any) -> Provider:
 
 
 def listing(model: str) -> list[str]:
-    """Return the names of the providers that list *model*, those known to work first.
+    """Return the names of the providers that list *model* and are known to work.
 
     Raises:
         UsageError: None does.
@@ -51,7 +51,13 @@ def listing(model: str) -> list[str]:
         raise UsageError(
             f"no provider lists the model {model!r}; name a provider, or one of: {', '.join(sorted(known))}"
         )
-    return sorted(found, key=lambda name: not PROVIDERS[name].working)
+    working = [name for name in found if PROVIDERS[name].working]
+    if not working:
+        raise UsageError(
+            f"who lists the model {model!r} is not known to work: {', '.join(found)}; name one to ask it all "
+            "the same, or set OPENAI_API_KEY to ask openai"
+        )
+    return working
 
 
 __all__ = [

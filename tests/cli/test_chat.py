@@ -14,9 +14,10 @@ from g4fsdk.cli import chat as chat_command
 from g4fsdk.cli import output
 from g4fsdk.cli.options import read_prompt
 from g4fsdk.cli.show import Style, TextPrinter, show_completion
-from g4fsdk.cli.target import Target
 from g4fsdk.testing import Cassette, ReplayServer
 from tests.support.command_line import ANSWER, delta, openai_cassette, replay, run
+from tests.support.loopback import Server
+from tests.support.loopback_clients import answer
 
 
 def ask_server(cassette: Cassette, *words: object, stdin: str | bytes | None = None) -> Result:
@@ -200,27 +201,27 @@ def test_stdin_that_is_no_text_is_a_usage_error() -> None:
     assert "stdin is not UTF-8 text" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("target", "key"),
-    [
-        pytest.param(Target(("openai",)), "ours", id="openai itself"),
-        pytest.param(Target(("openai",), base_url="https://api.openai.com/v1/"), "ours", id="its address"),
-        pytest.param(Target(("openai",), base_url="http://stranger.test/v1"), None, id="a stranger"),
-        pytest.param(Target(("yqcloud",)), None, id="another provider"),
-        pytest.param(Target(("openai", "yqcloud")), None, id="several"),
-        pytest.param(Target((), "gpt-4"), None, id="the model chooses"),
-        pytest.param(Target(("yqcloud",), api_key="given"), "given", id="given"),
-    ],
-)
-def test_the_openai_key_goes_to_openai_only(target: Target, key: str | None) -> None:
-    assert target.key({"OPENAI_API_KEY": "ours"}) == key
+def test_openai_is_asked_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(lambda _: answer("openai", "Hello")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+        monkeypatch.setenv("G4FSDK_MODEL", "llama3.2")
+        results = [run("chat", "Hi"), run("chat", "-p", "openai", "Hi"), run("chat", "-m", "gpt-4", "Hi")]
+
+    assert [result.stdout for result in results] == ["Hello\n"] * 3
+    assert {request.headers["authorization"] for request in server.requests} == {
+        "Bearer sk-of-the-environment"
+    }
+    assert [b"llama3.2" in request.body for request in server.requests] == [True, True, False]
 
 
-def test_the_key_of_g4fsdk_goes_to_the_one_provider_named() -> None:
-    environment = {"G4FSDK_API_KEY": "mine", "OPENAI_API_KEY": "ours"}
+def test_a_key_of_the_environment_goes_to_no_other_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with Server(lambda _: answer("openai", "Hello")) as server:
+        result = run("chat", "--base-url", f"{server.url}/v1", "-m", "m", "Hi")
 
-    assert Target(("openai",), base_url="http://stranger.test/v1").key(environment) == "mine"
-    assert Target(("openai", "yqcloud")).key(environment) is None
+    assert result.stdout == "Hello\n"
+    assert "authorization" not in server.requests[0].headers
 
 
 def test_ctrl_c_is_130_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:

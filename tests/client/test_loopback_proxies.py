@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import ssl
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from g4fsdk import (
     UsageError,
 )
 from g4fsdk.testing import Cassette, Recorder
-from tests.support.loopback import Reply, Server
+from tests.support.loopback import TLS_CERT, Reply, Server
 from tests.support.loopback_clients import (
     KEY,
     Colour,
@@ -276,17 +277,73 @@ def test_a_socks_proxy_out_of_reach_is_an_error_of_ours(colour: Colour, scheme: 
     assert_hidden(outcome.error, "hunter2")
 
 
-def test_a_proxy_that_an_older_httpx_does_not_know_is_the_callers_fault(
-    monkeypatch: pytest.MonkeyPatch,
+PROXIED = lambda _: answer("openai", "through the proxy")  # noqa: E731  # a script, for two servers
+
+
+@both
+@pytest.mark.parametrize(
+    ("no_proxy", "way"),
+    [
+        ("", "through the proxy"),
+        ("127.0.0.0/8", "directly"),
+        ("[::1],127.0.0.1", "directly"),
+        ("fe80::/16", "through the proxy"),
+        ("*", "directly"),
+    ],
+)
+def test_both_clients_go_the_way_that_the_environment_says(
+    colour: Colour, no_proxy: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Older:
-        def __init__(self, **settings: Any) -> None:
-            raise ValueError(f"Unknown scheme for proxy URL {settings['proxy']!r}")
+    with Server(PROXIED) as proxy, Server(answer("openai", "directly")) as server:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://bob:topsecret@"))
+        monkeypatch.setenv("no_proxy", no_proxy)
+        outcome = ask(colour, "openai", server.url)
 
-    monkeypatch.setattr(httpx, "AsyncClient", Older)  # as httpx 0.27 does
+    assert outcome.text == way
 
-    outcome = proxied("async", "socks5h://user:hunter2@127.0.0.1:1")
+
+@both
+@pytest.mark.parametrize("name", ["verify", "context", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_server_is_trusted_whose_authority_is_named(
+    colour: Colour, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    if name.isupper():
+        monkeypatch.setenv(name, str(TLS_CERT))
+    else:
+        own = ssl.create_default_context(cafile=TLS_CERT)
+        given = {"verify": own if name == "context" else TLS_CERT}
+    with Server(answer("openai", "Hello"), tls=True) as server:
+        outcome = ask(colour, "openai", server.url, **given)
+
+    assert outcome.text == "Hello"
+
+
+@both
+def test_an_authority_that_is_named_is_the_only_one_to_trust(colour: Colour) -> None:
+    with Server(answer("openai", "Hello"), tls=True) as server:
+        outcome = ask(colour, "openai", server.url, verify=ssl.create_default_context())
+
+    assert isinstance(outcome.error, TransportError)
+
+
+@both
+def test_plain_http_needs_no_certificates(colour: Colour, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with Server(answer("openai", "Hello")) as server:
+        plain = ask(colour, "openai", server.url)
+        https = ask(colour, "openai", server.url.replace("http:", "https:"))
+
+    assert plain.text == "Hello"
+    assert isinstance(https.error, UsageError)
+    assert "SSL_CERT_FILE" in https.error.message
+
+
+@both
+def test_a_client_of_the_callers_own_brings_whom_it_trusts(colour: Colour) -> None:
+    own = {"session": requests.Session()} if colour == "sync" else {"http_client": object()}
+
+    outcome = ask(colour, "openai", "http://127.0.0.1:1", verify=TLS_CERT, **own)
 
     assert isinstance(outcome.error, UsageError)
-    assert "httpx 0.28" in outcome.error.message
-    assert "hunter2" not in outcome.error.message
+    assert "whom it trusts" in outcome.error.message

@@ -247,7 +247,7 @@ def test_unknown_models_and_options_are_refused_by_name(provider: str, colour: C
     [
         {"provider": "chatgpt"},
         {"provider": ["yqcloud", "amigo"], "api_key": "k"},
-        {"provider": None, "base_url": "http://127.0.0.1"},
+        {"provider": None, "base_url": "127.0.0.1"},
         {"provider": "openai", "headers": {"X": 5}},
         {"provider": "openai", "headers": ["X"]},
         {"provider": "openai", "api_key": 5},

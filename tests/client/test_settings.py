@@ -50,7 +50,7 @@ from tests.support.wire import answer_to
 
 
 def settings(provider: Any = None, **more: Any) -> Settings:
-    plain: dict[str, Any] = {"model": None, "api_key": None, "base_url": None, "headers": None, "proxy": None}
+    plain: dict[str, Any] = {"model": None, "api_key": None, "base_url": None, "headers": None}
     plain |= {"timeout": Timeouts(), "retries": 3, "ids": Ids.seeded(7)}
     return Settings.read(provider, **(plain | more))
 
@@ -82,7 +82,7 @@ def test_who_is_asked(provider: Any, model: str | None, names: list[str]) -> Non
 
 
 def test_the_calls_model_wins_over_the_clients() -> None:
-    assert asked(settings(model="gpt-4"), "hermes-3") == providers.listing("hermes-3")
+    assert asked(settings(model="gpt-4"), "command-r") == providers.listing("command-r")
 
 
 def test_nobody_to_ask_is_an_error() -> None:
@@ -92,13 +92,24 @@ def test_nobody_to_ask_is_an_error() -> None:
 
 @pytest.mark.parametrize("more", [{"base_url": "http://x"}, {"api_key": "topsecret"}])
 @pytest.mark.parametrize(
-    "provider", [None, ["yqcloud", "amigo"], providers.get("yqcloud")], ids=["none", "two", "an object"]
+    "provider", [["yqcloud", "amigo"], providers.get("yqcloud")], ids=["two", "an object"]
 )
 def test_an_address_or_key_belongs_to_one_provider(provider: Any, more: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="belongs to one provider") as caught:
         settings(provider, **more)
 
     assert "topsecret" not in caught.value.message
+
+
+@pytest.mark.parametrize("more", [{"base_url": "http://x"}, {"api_key": "topsecret"}])
+def test_an_address_or_key_alone_means_openai(more: dict[str, Any]) -> None:
+    assert asked(settings(**more), "m") == ["openai"]
+
+
+def test_who_is_not_known_to_work_is_not_asked_unless_named() -> None:
+    with pytest.raises(UsageError, match=r"not known to work: amigo; name one.*OPENAI_API_KEY"):
+        asked(settings(), "gpt-4o")
+    assert asked(settings("amigo"), "gpt-4o") == ["amigo"]
 
 
 @pytest.mark.parametrize("given", [providers.get("yqcloud"), ["yqcloud", providers.get("amigo")]])
@@ -190,21 +201,6 @@ def test_a_number_of_attempts_will_do_for_the_retries() -> None:
     assert settings("yqcloud", retries=1).retries == Retries(attempts=1)
 
 
-@pytest.mark.parametrize("proxy", ["http://p:1", "https://bob:pw@p", "socks5h://p:1080"])
-def test_a_proxy_is_an_address(proxy: str) -> None:
-    assert asked(settings("yqcloud", proxy=proxy)) == ["yqcloud"]
-
-
-@pytest.mark.parametrize(
-    "proxy", ["p:1", "ftp://p", "http://", "http://p:port", "http://topsecret@p:x", "http://a b"]
-)
-def test_a_proxy_that_is_none_is_refused(proxy: str) -> None:
-    with pytest.raises(UsageError, match="proxy") as caught:
-        settings("yqcloud", proxy=proxy)
-
-    assert "topsecret" not in caught.value.message
-
-
 # --- Ids ---
 
 
@@ -249,7 +245,7 @@ KEY, COOKIE, PASSWORD = "sk-topsecret123", "hf-cookie-456", "proxy-pass-789"
 
 
 def blamed(error: G4FError, **more: Any) -> G4FError:
-    found = settings("openai", api_key=KEY, proxy=f"http://bob:{PASSWORD}@p:1", **more)
+    found = settings("openai", api_key=KEY, secrets=frozenset({PASSWORD}), **more)
     [task] = found.chat_tasks(
         "Hello", "m", stream=True, conversation=None, ignore_unsupported=False, options={}
     )

@@ -211,14 +211,23 @@ def test_the_table_knows_each_by_its_name_and_says_which_there_are() -> None:
 
 
 @listed
-def test_a_model_finds_its_providers_working_ones_first(name: str) -> None:
+def test_a_model_finds_its_providers_if_they_are_known_to_work(name: str) -> None:
     kind = PROVIDERS[name]
     for model in (*kind.models, *kind.image_models, *kind.aliases):
+        if not any(PROVIDERS[other].working for other in who_lists(model)):
+            with pytest.raises(UsageError, match=rf"not known to work: .*{name}"):
+                g4f_providers.listing(model)
+            continue
         found = g4f_providers.listing(model)
 
-        assert name in found
-        assert found == sorted(found, key=lambda other: not PROVIDERS[other].working)
-        assert all(get(other).get_model(model) for other in found)
+        assert (name in found) == kind.working
+        assert all(PROVIDERS[other].working and get(other).get_model(model) for other in found)
+
+
+def who_lists(model: str) -> list[str]:
+    return [
+        name for name, kind in PROVIDERS.items() if model in {*kind.models, *kind.image_models, *kind.aliases}
+    ]
 
 
 def test_a_model_that_nobody_lists_is_refused() -> None:

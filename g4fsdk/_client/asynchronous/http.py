@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 import time
@@ -18,6 +19,7 @@ from anyio.lowlevel import current_token
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import CodingError, Codings
+from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
     WholeAnswer,
@@ -61,12 +63,12 @@ class AdapterMaker(Protocol):
 class Connections:
     """Sends requests through one httpx client. *http_client* is the caller's own, who closes it."""
 
-    def __init__(self, http_client: Any, transport: Transport | None, proxy: str | None) -> None:
+    def __init__(self, http_client: Any, transport: Transport | None, network: Network) -> None:
         if http_client is not None and not hasattr(http_client, "aclose"):
             raise UsageError(f"http_client= takes an httpx.AsyncClient, not {type(http_client).__name__}")
         self._owns = http_client is None
         self._here = threading.local()  # the pools and their loop: a thread runs one loop at a time
-        self._pools_of = partial(_pools, http_client, transport, proxy)
+        self._pools_of = partial(_pools, http_client, transport, network)
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
@@ -227,40 +229,72 @@ async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterat
     codings.close()
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """One for all clients: making it takes httpx 17 ms each time."""
-    return httpx.create_ssl_context()
-
-
-def _pools(http_client: Any, transport: Transport | None, proxy: str | None) -> Single | Pools:
+def _pools(http_client: Any, transport: Transport | None, network: Network) -> Single | Pools:
     """Return pools of our own, unless the connections are the caller's or a transport's."""
     if http_client is not None:
         return Single(http_client)
     if transport is not None:
-        return Single(_over(transport, proxy))
-    return Pools(partial(_live, proxy, _LIMITS))
+        return Single(_over(transport, network))
+    return Pools(partial(_live, network, _LIMITS))
 
 
-def _over(transport: Transport, proxy: str | None) -> httpx.AsyncClient:
-    own = _Own(_live(proxy, NONE_KEPT)) if transport.wraps else None
-    return httpx.AsyncClient(transport=transport.httpx_transport(own), cookies=_no_cookies())
+def _over(transport: Transport, network: Network) -> httpx.AsyncClient:
+    own = _Own(_live(network, NONE_KEPT)) if transport.wraps else None
+    return _client(transport.httpx_transport(own))
 
 
-def _live(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(verify=_tls(), limits=limits, proxy=proxy, cookies=_no_cookies())
-    except ImportError as error:
-        raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
-    except ValueError as error:
-        raise UsageError(
-            f"httpx {httpx.__version__} knows no such proxy: socks5h needs httpx 0.28"
-        ) from error
+def _live(network: Network, limits: httpx.Limits) -> httpx.AsyncClient:
+    return _client(_Routes(network, limits))
+
+
+def _client(transport: Any) -> httpx.AsyncClient:
+    # A client looks for certificates even when it needs none, and at the environment, as the network did.
+    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False)
 
 
 def _no_cookies() -> CookieJar:
     """They belong to conversations, not to the client: two of them must not share a session."""
     return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class _Routes(httpx.AsyncBaseTransport):
+    """Sends each request the way that *network* says: directly or through a proxy."""
+
+    def __init__(self, network: Network, limits: httpx.Limits) -> None:
+        self._network = network
+        self._limits = limits
+        self._transports: dict[tuple[str, str | None], httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        scheme, proxy = request.url.scheme, self._network.proxy_for(str(request.url))
+        if (scheme, proxy) not in self._transports:
+            self._transports[scheme, proxy] = self._transport(scheme, proxy)
+        return await self._transports[scheme, proxy].handle_async_request(request)
+
+    def _transport(self, scheme: str, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        tls = self._network.tls if scheme == "https" else _no_tls()
+        # A name is resolved by the proxy in either case; httpx 0.27 does not know the second.
+        where = proxy and re.sub("^socks5h:", "socks5:", proxy)
+        proxy_tls = self._network.tls if where and where.startswith("https:") else None
+        try:
+            return httpx.AsyncHTTPTransport(
+                verify=tls,
+                limits=self._limits,
+                trust_env=False,
+                proxy=httpx.Proxy(where, ssl_context=proxy_tls) if where else None,
+            )
+        except ImportError as error:
+            raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+@cache
+def _no_tls() -> ssl.SSLContext:
+    """What plain http needs of it: made at once, it trusts nobody."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _Own(httpx.AsyncBaseTransport):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
 from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
+from g4fsdk._client.environment import OpenAIDefaults
+from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Retrying
 from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
@@ -39,7 +42,8 @@ class Client:
         api_key: The key, for a single provider given by name.
         base_url: The address in place of the provider's own; for `openai` it includes `/v1`.
         headers: Headers that override any.
-        proxy: An address like `http://user:password@host:port`.
+        proxy: An address like `http://user:password@host:port`, in place of the environment's.
+        verify: A file or folder of certificates, or an `ssl.SSLContext`, in place of the environment's.
         timeout: Clocks, or seconds for each of them but the total.
         retries: How to try again, or how often to try.
         max_bytes: The size that a line, a document or an answer of a service may have.
@@ -60,6 +64,7 @@ class Client:
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        verify: Verify | None = None,
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
         max_bytes: int = MAX_BYTES,
@@ -67,21 +72,23 @@ class Client:
         transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
     ) -> None:
-        found = read_transport(transport, proxy, session, name="session", method="requests_adapter")
+        network = Network(proxy, verify)
+        found = read_transport(transport, network, session, name="session", method="requests_adapter")
         self._settings = Settings.read(
             provider,
             model=model,
             api_key=api_key,
             base_url=base_url,
             headers=headers,
-            proxy=proxy,
             timeout=timeout,
             retries=retries,
             max_bytes=max_bytes,
             ids=ids,
             transport=found,
+            defaults=OpenAIDefaults.of(os.environ),
+            secrets=network.secrets,
         )
-        self._connections = Connections(session, found, proxy)
+        self._connections = Connections(session, found, network)
         self._calls = Calls()
         self._transport = found
         self._give_names()

@@ -18,6 +18,7 @@ from g4fsdk._client.blocking.bodies import pieces_of
 from g4fsdk._client.blocking.connections import shut, timed, under, wire_of
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import CodingError, Codings
+from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
     WholeAnswer,
@@ -63,13 +64,13 @@ class Connections:
     """Sends requests through one session. *session* is the caller's own, who closes it."""
 
     def __init__(
-        self, session: requests.Session | None, transport: Transport | None, proxy: str | None
+        self, session: requests.Session | None, transport: Transport | None, network: Network
     ) -> None:
         if session is not None and not hasattr(session, "merge_environment_settings"):
             raise UsageError(f"session= takes a requests.Session, not {type(session).__name__}")
         self._theirs = session
         self._transport = transport
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._network = network
         self._make_own()
 
     def close(self) -> None:
@@ -77,7 +78,7 @@ class Connections:
             self._own.close()
 
     def _make_own(self) -> None:
-        self._own = _session(self._transport) if self._theirs is None else None
+        self._own = _session(self._transport, self._network) if self._theirs is None else None
         self._process = os.getpid()
 
     def _session(self) -> requests.Session:
@@ -139,18 +140,18 @@ class Connections:
         self, session: requests.Session, request: Request, limits: tuple[float | None, float | None]
     ) -> requests.Response:
         prepared = self._prepared(session, request)
-        settings = session.merge_environment_settings(request.url, dict(self._proxies), True, None, None)
+        settings = self._sending(session, request.url)
         if self._theirs is not None:
             _time(session, prepared, settings)
-        return session.send(
-            prepared,
-            stream=True,
-            timeout=limits,
-            allow_redirects=False,
-            proxies=settings["proxies"],
-            verify=settings["verify"],
-            cert=settings["cert"],
-        )
+        return session.send(prepared, stream=True, timeout=limits, allow_redirects=False, **settings)
+
+    def _sending(self, session: requests.Session, url: str) -> dict[str, Any]:
+        """Return proxies, verify and cert for *url*: what a caller's session says, or our own network."""
+        if self._theirs is not None:
+            merged = session.merge_environment_settings(url, {}, True, None, None)
+            return {name: merged[name] for name in ("proxies", "verify", "cert")}
+        proxy = self._network.proxy_for(url)
+        return {"proxies": {"all": proxy} if proxy else {}, "verify": True, "cert": None}
 
     def _prepared(self, session: requests.Session, request: Request) -> requests.PreparedRequest:
         # Without an auth of its own, requests would put a password from ~/.netrc in place of the key.
@@ -236,25 +237,50 @@ class Answer:
             self._wire.sock.settimeout(seconds)
 
 
-def _session(transport: Transport | None) -> requests.Session:
+def _session(transport: Transport | None, network: Network) -> requests.Session:
     session = requests.Session()
+    session.trust_env = False  # what the environment says of the network, ours says
     # Cookies belong to conversations, not to the client: two of them must not share a session.
     session.cookies.set_policy(_NoCookies())
-    adapter = _adapter(transport)
+    adapter = _adapter(transport, network)
     for prefix in ("http://", "https://"):
         session.mount(prefix, adapter)
     return session
 
 
-def _adapter(transport: Transport | None) -> BaseAdapter:
-    own = None if transport and not transport.wraps else _Adapter(pool_maxsize=_POOL_SIZE)
+def _adapter(transport: Transport | None, network: Network) -> BaseAdapter:
+    own = None if transport and not transport.wraps else _Adapter(network)
     adapter: BaseAdapter | None = transport.requests_adapter(own) if transport else own
     assert adapter is not None
     return adapter
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that keep our clocks, to the service and to a proxy."""
+    """Connections that keep our clocks, to the service and to a proxy, and trust whom *network* trusts."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        super().__init__(pool_maxsize=_POOL_SIZE)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] != "https":
+            return host, pool
+        return host, {**pool, "ssl_context": self._network.tls, "cert_reqs": self._cert_reqs}
+
+    def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
+        if proxy.startswith("https:"):
+            settings["proxy_ssl_context"] = self._network.tls
+        return super().proxy_manager_for(proxy, **settings)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave it to the context: requests would trust certifi's authorities, too."""
+
+    @property
+    def _cert_reqs(self) -> str:
+        return "CERT_NONE" if self._network.is_trusting else "CERT_REQUIRED"
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         return timed(super().get_connection_with_tls_context(*args, **options))

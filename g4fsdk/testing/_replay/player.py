@@ -260,7 +260,6 @@ def _settings(cassette: Cassette, provider: str) -> Settings:
         api_key=None,
         base_url=base_url_of(cassette, provider),
         headers=None,
-        proxy=None,
         timeout=Timeouts(),
         retries=Retries(),
         ids=Ids.seeded(cassette.metadata.get("ids_seed") or 0),
