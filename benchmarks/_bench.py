@@ -30,6 +30,7 @@ class Scale:
     crowd: int = 1_000
     crowd_tokens: int = 100
     crowd_rounds: int = 3
+    calls: tuple[int, ...] = (1_500, 5_000)
 
 
 QUICK = Scale(
@@ -46,6 +47,7 @@ QUICK = Scale(
     crowd=100,
     crowd_tokens=20,
     crowd_rounds=1,
+    calls=(100,),
 )
 
 

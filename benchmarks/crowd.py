@@ -15,17 +15,24 @@ from benchmarks.wire import ASYNC_CLIENT, BODY, HTTPX, OVER_AIOHTTP, OverAiohttp
 from g4fsdk import AsyncClient, TextDelta
 
 NAIVE, SAME = "httpx, all connections kept alive", "httpx, our limits"
+UNLIMITED = "httpx, any number of connections"
 #: Seconds from the start of all to the first token of one, and how many tokens it had.
 Seen: TypeAlias = tuple[float, int]
 Ask: TypeAlias = Callable[[], Awaitable[Seen]]
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+_NO_LIMIT = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+_TOKENS = 20
+# Of more calls at once, httpx looks through its list for minutes.
+_MOST_OF_HTTPX = 1_500
 
 
 def run(bench: Bench) -> None:
-    """Measure the second wave of 200 streams, then 1,000 streams of 100 tokens."""
+    """Measure the second wave of 200 streams, 1,000 streams of 100 tokens, then thousands of calls."""
     with Server() as server:
         _judge_waves(bench, server.base_url("steps", 20))
         _judge_crowd(bench, server.base_url("steps", bench.scale.crowd_tokens))
+        for size in bench.scale.calls:
+            _judge_calls(bench, server.base_url("steps", _TOKENS), size)
 
 
 def _judge_waves(bench: Bench, base_url: str) -> None:
@@ -124,6 +131,20 @@ def _judge_crowd(bench: Bench, base_url: str) -> None:
         else:
             ratio, least = median[ours] / median[reference], best[ours] / best[reference]
             bench.judge(row, what, ratio, goal, best=least)
+
+
+def _judge_calls(bench: Bench, base_url: str, size: int) -> None:
+    row = f"{size:,} calls at once"
+    wall, missed = asyncio.run(
+        _crowd(lambda: AsyncClient("openai", base_url=base_url, model="m"), base_url, size, _TOKENS)
+    )
+    bench.judge(row, f"{ASYNC_CLIENT}: tokens lost", missed, 0, unit="tokens")
+    bench.judge(row, f"{ASYNC_CLIENT}: wall time", wall, None, unit="s")
+    if size <= _MOST_OF_HTTPX:
+        other, _ = asyncio.run(
+            _crowd(lambda: httpx.AsyncClient(limits=_NO_LIMIT, timeout=120), base_url, size, _TOKENS)
+        )
+        bench.judge(row, f"wall: {ASYNC_CLIENT} / {UNLIMITED}", wall / other, 1.2)
 
 
 async def _crowd(make: Callable[[], Any], base_url: str, size: int, tokens: int) -> tuple[float, int]:

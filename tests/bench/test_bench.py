@@ -45,6 +45,7 @@ TINY = Scale(
     crowd=3,
     crowd_tokens=20,
     crowd_rounds=1,
+    calls=(3,),
 )
 SHAPES = pytest.mark.parametrize("shape", [*corpora.SSE])
 CUTS = pytest.mark.parametrize("cut", corpora.CUTS)
