@@ -25,13 +25,15 @@ ProviderLike: TypeAlias = str | Provider
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
 
 
-def read_conversation(conversation: ConversationLike | None) -> Conversation | None:
+def read_conversation(conversation: object) -> Conversation | None:
     """Return *conversation* itself, read back where it is a mapping. Raises UsageError for anything else."""
     if conversation is None or isinstance(conversation, Conversation):
         return conversation
     if isinstance(conversation, Mapping):
         return Conversation.from_dict(conversation)
-    raise UsageError(f"conversation must be one, or what its to_dict() gave, not {conversation!r}"[:300])
+    hint = "; give json.loads() of it" if isinstance(conversation, str) else ""
+    kind = type(conversation).__name__  # what is in it may be cookies
+    raise UsageError(f"conversation must be one, or what its to_dict() gave, not {kind}{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +192,12 @@ class Settings:
                     f"say where this conversation lives: Client({provider.name!r}, base_url=..., api_key=...)"
                 )
             return [provider]
-        found = [provider for provider in self.providers if provider.name == conversation.provider]
+        found = [one for one in self.providers if one.name == conversation.provider]
         if not found:
             names = " or ".join(repr(provider.name) for provider in self.providers)
             raise UsageError(f"this conversation is with {conversation.provider!r}, not with {names}")
-        return found
+        at_home = [one for one in found if conversation.home in ("", one.home)]
+        return at_home or found[:1]  # which says where the conversation is
 
 
 def _checked_size(max_bytes: object) -> int:

@@ -42,8 +42,8 @@ def edited(flow: Flow, edit: Callable[[Request], Request]) -> Flow:
 class Additions:
     """What one call adds to each of its requests, on top of everything else."""
 
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str | list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Additions:
@@ -93,7 +93,7 @@ class ChatCall:
     messages: tuple[Message, ...]
     model: str
     stream: bool
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)  # headers may be in them
     ids: Ids
     ignore_unsupported: bool
     note: Note | None
@@ -104,7 +104,8 @@ class ChatCall:
             return
         said = {"messages": self.messages, "model": self.model or provider.model, "stream": self.stream}
         lenient = {"ignore_unsupported": True} if self.ignore_unsupported else {}
-        self.note(provider, {**said, **self.options, **lenient, "conversation": conversation}, self.ids)
+        begun = conversation and conversation.elsewhere()
+        self.note(provider, {**said, **self.options, **lenient, "conversation": begun}, self.ids)
 
 
 class ChatTask(Task):
@@ -143,7 +144,7 @@ class ImageCall:
 
     prompt: str
     model: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
     ids: Ids
     note: Note | None
 

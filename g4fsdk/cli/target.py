@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._client.environment import OpenAIDefaults
+from g4fsdk._core.flow.addresses import shown_address
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.redact import redact_url
 
 if TYPE_CHECKING:
     from g4fsdk import Client
@@ -55,7 +55,7 @@ class Target:
     def with_model(self) -> Target:
         """Return the target, ready to ask. Raises UsageError for openai, whose server alone knows a model."""
         if self.providers == ("openai",) and not (self.model or OpenAIDefaults.of(os.environ).model):
-            where = f"--base-url {redact_url(self.base_url)}" if self.base_url else "-p openai"
+            where = f"--base-url {shown_address(self.base_url)}" if self.base_url else "-p openai"
             raise UsageError(f"say which model: add -m NAME; `g4fsdk models {where}` lists them")
         return self
 

@@ -16,6 +16,7 @@ from g4fsdk._core.decoding.chatui import UpdateDecoder
 from g4fsdk._core.decoding.decoder import load_json
 from g4fsdk._core.decoding.page_data import Flattened
 from g4fsdk._core.decoding.refusals import is_html, page_error, shown
+from g4fsdk._core.flow.addresses import segment
 from g4fsdk._core.flow.bodies import (
     get,
     merge_headers,
@@ -83,6 +84,7 @@ class CohereC4AI(Provider):
 
     def chat(self, chat: Chat) -> Flow:
         old = self.own(chat.conversation)
+        _check_handle(old)
         model = self.get_model(chat.model or (old.model if old else ""))
         options = self.read_options(chat)
         if not isinstance(options.get("tools") or [], list | tuple):
@@ -124,9 +126,9 @@ class CohereC4AI(Provider):
         url = self.at("/conversation")
         response = self.check((yield post_json(url, {"model": model, "preprompt": system}, self._headers())))
         match read_json(response, "the id of a new conversation"):
-            case {"conversationId": str(_)} as created:
-                state = {**created, "preprompt": system, "cookies": _cookies(response)}
-                return Conversation(self.name, model, old.messages if old else (), state)
+            case {"conversationId": str(name)} as created if _is_segment(name):
+                kept = {"preprompt": system, "cookies": _cookies(response), "home": self.home}
+                return Conversation(self.name, model, old.messages if old else (), {**created, **kept})
             case other:
                 said = f"expected the id of a new conversation, got {shown(other)}"
                 raise ProtocolError(said, excerpt=response.body)
@@ -140,14 +142,13 @@ class CohereC4AI(Provider):
         return post_multipart(url, ("data", turn), f"----g4fsdk-{boundary}", self._headers(conversation))
 
     def _url(self, conversation: Conversation, page: str = "") -> str:
-        return self.at(f"/conversation/{conversation.state['conversationId']}{page}")
+        return self.at(f"/conversation/{segment(conversation.state['conversationId'])}{page}")
 
     def _headers(self, conversation: Conversation | None = None) -> dict[str, str]:
         parts = urlsplit(self.base_url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # checked against Host by the server
         key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        cookies = conversation.state.get("cookies", {}) if conversation else {}
-        pairs = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        pairs = "; ".join(f"{name}={value}" for name, value in _kept_cookies(conversation).items())
         cookie = {"Cookie": pairs} if pairs else {}
         own = {"Origin": origin, "Referer": f"{origin}/"}
         return merge_headers(_HEADERS, own, key, cookie, self.headers)
@@ -195,6 +196,35 @@ class CohereC4AI(Provider):
         if response.status == 500 or any(limit.encode() in response.body for limit in _LASTING_LIMITS):
             error.lasts()
         return error
+
+
+def _is_segment(name: str) -> bool:
+    try:
+        return bool(segment(name))
+    except ValueError:
+        return False
+
+
+def _kept_cookies(conversation: Conversation | None) -> Mapping[str, str]:
+    return conversation.state.get("cookies", {}) if conversation else {}
+
+
+def _check_handle(conversation: Conversation | None) -> None:
+    """Raise UsageError for a handle that no server gave."""
+    if conversation is None:
+        return
+    cookies: object = _kept_cookies(conversation)
+    named = conversation.state.get("conversationId", "a new one")
+    if not (isinstance(named, str) and _is_segment(named)):
+        raise UsageError("this is no conversation to go on with: its conversationId cannot be one")
+    if not (isinstance(cookies, Mapping) and all(map(_is_cookie, cookies.items()))):
+        raise UsageError("this is no conversation to go on with: its cookies are no names with values")
+
+
+def _is_cookie(pair: tuple[object, object]) -> bool:
+    return all(
+        isinstance(part, str) and part.isascii() and part.isprintable() and ";" not in part for part in pair
+    )
 
 
 def _goes_on(old: Conversation, model: str, system: str) -> bool:

@@ -51,6 +51,7 @@ class Yqcloud(Provider):
         history = continued(conversation, chat.messages)
         state = dict(conversation.state) if conversation else {}
         state.setdefault("userId", f"#/chat/{chat.ids.now_ms()}")
+        state["home"] = self.home
         system = plain_text(history[0]) if history[0].role == "system" else ""
         body = {
             "prompt": build_prompt(history[1:] if history[0].role == "system" else history),

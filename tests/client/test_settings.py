@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -201,6 +202,54 @@ def test_a_number_of_attempts_will_do_for_the_retries() -> None:
     assert settings("yqcloud", retries=1).retries == Retries(attempts=1)
 
 
+def at_home(home: str) -> Conversation:
+    return Conversation(
+        "cohere-c4ai", state={"conversationId": "x", "home": home, "cookies": {"a": "topsecret"}}
+    )
+
+
+def test_a_conversation_goes_to_its_own_server_alone() -> None:
+    servers = [providers.get("cohere-c4ai", base_url=f"http://{name}.test/root/") for name in "ab"]
+    found = settings(servers)
+
+    def places(home: str) -> list[str]:
+        tasks = found.chat_tasks(
+            "x", None, stream=True, conversation=at_home(home), ignore_unsupported=False, options={}
+        )
+        steps = [advance(task.start()) for task in tasks]
+        return [step.url.partition("/conversation")[0] for step in steps if isinstance(step, Request)]
+
+    assert places("http://b.test/root") == ["http://b.test/root"]
+    for home in ("http://c.test/root", "http://b.test", "https://b.test/root"):
+        with pytest.raises(UsageError, match=f"this conversation is at '{home}'") as caught:
+            places(home)
+        assert "topsecret" not in caught.value.message
+
+
+def test_a_conversation_as_text_is_refused_and_not_shown() -> None:
+    handle: Any = json.dumps(at_home("http://b.test").to_dict())
+
+    with pytest.raises(UsageError, match=r"not str; give json.loads\(\) of it") as caught:
+        asked(settings(), None, handle)
+
+    assert "topsecret" not in caught.value.message
+
+
+def test_a_recording_of_a_conversation_may_be_played_by_any_server() -> None:
+    recorder = Listener()
+    [task] = settings("cohere-c4ai", transport=recorder).chat_tasks(
+        "x",
+        None,
+        stream=True,
+        conversation=at_home("https://coherelabs-c4ai-command.hf.space"),
+        ignore_unsupported=False,
+        options={},
+    )
+    task.start()
+
+    assert recorder.calls[0]["conversation"].home == ""
+
+
 # --- Ids ---
 
 
@@ -385,6 +434,10 @@ def test_words_that_are_no_secrets_stay() -> None:
         ('{"sent": "abcd\\/efghij"}', '{"sent": "***"}'),
         ("abcd/efgabcd/efghij", "******"),
         ("at abcd%2Fefghij, abcd%2fefghij", "at ***, ***"),
+        ('"\\u0061bcd\\u002Fefg%68ij"', '"***"'),
+        (r"twice \\u002f, cut abcd\\u002fefgh", r"twice \\u002f, cut ***"),
+        (f"basic {b64encode(b'me:abcd/efghij').decode()}", "basic bWU6***o="),
+        (f"in {b64encode(b'<<abcd/efghij>>').decode()}.", "in PDx***j4+."),
     ],
 )
 def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None:

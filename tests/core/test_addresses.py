@@ -53,6 +53,37 @@ def test_what_is_no_query_is_refused(query: Any) -> None:
         checked_query(query)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        pytest.param("http://user:top/secret@host/v1", "***@host/v1", id="a slash in it"),
+        pytest.param("http://user:12/secret@host/v1", "***@host/v1", id="and what may be a port"),
+        pytest.param("http://user?secret@host/v1", "***@host/v1", id="a question mark"),
+        pytest.param("http://user:top#secret@host/v1", "***@host/v1", id="a number sign"),
+        pytest.param("user:secret@host/v1", "***@host/v1", id="no scheme"),
+        pytest.param("http:/user:secret@host/v1", "***@host/v1", id="one slash"),
+        pytest.param("htp://user:secret@host/v1", "***@host/v1", id="no such scheme"),
+        pytest.param("http://user:secret", "http://user:***", id="cut"),
+        pytest.param("http://user:se/cret", "http://user:***", id="cut, with a slash"),
+        pytest.param("ftp://host:80/v1?api_key=secret", "ftp://host:80/v1?api_key=***", id="a key"),
+        pytest.param("host:8080/v1", "host:8080/v1", id="nothing to hide"),
+    ],
+)
+def test_an_address_that_cannot_be_is_said_without_what_may_be_a_password(url: str, shown: str) -> None:
+    with pytest.raises(UsageError, match="base_url") as caught:
+        providers.get("openai", base_url=url)
+
+    assert repr(shown) in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+def test_a_password_in_its_place_is_fine() -> None:
+    provider = providers.get("openai", base_url="http://user:top%2Fsecret@host/v1")
+
+    assert provider.home == "http://host/v1"
+    assert "secret" not in repr(provider)
+
+
 @pytest.mark.parametrize("name", providers.PROVIDERS)
 def test_every_provider_takes_the_query_of_its_address_along(name: str) -> None:
     provider = providers.get(

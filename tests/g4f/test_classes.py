@@ -65,6 +65,7 @@ async def test_cohere_on_the_class_with_everything() -> None:
         "model": "command-a-03-2025",
         "preprompt": "Be brief",
         "cookies": {"hf-chat": "visitor-1"},
+        "home": "https://coherelabs-c4ai-command.hf.space",  # whose cookies they are
     }
     assert items[1:] == ["Yes", ".", TitleGeneration("A title")]
     assert {request.headers["authorization"] for request in service.seen} == {"Bearer hf_key"}

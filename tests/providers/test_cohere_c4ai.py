@@ -468,3 +468,49 @@ def test_cohere_is_sent_text_and_nothing_else() -> None:
 def test_tools_of_cohere_are_a_list() -> None:
     with pytest.raises(UsageError, match="tools must be a list"):
         first_request("cohere-c4ai", options={"tools": "calculator"})
+
+
+# --- What a server or a handle may say ---
+
+
+def handle_of(state: dict[str, Any]) -> Conversation:
+    return Conversation(
+        "cohere-c4ai", "command-a-03-2025", (Message("user", "a"), Message("assistant", "b")), state
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("x?role=admin#", "x%3Frole%3Dadmin%23"),
+        ("a\r\nb", "a%0D%0Ab"),
+        ("%2e%2e", "%252e%252e"),
+        ("ü", "%C3%BC"),
+    ],
+)
+def test_an_id_is_one_part_of_the_path(name: str, path: str) -> None:
+    requests, stream = turn("next", (page("user"),), conversation=handle_of({"conversationId": name}))
+
+    assert requests[0].url.startswith(f"{SPACE}/conversation/{path}/__data.json?")
+    assert stream.request.url == f"{SPACE}/conversation/{path}"
+
+
+NO_IDS = ["../../admin", "..", ".", "", "a/b", "a\\b", 5, None]
+
+
+@pytest.mark.parametrize("name", NO_IDS)
+def test_an_id_that_leads_elsewhere_is_refused(name: Any) -> None:
+    with pytest.raises(UsageError, match="conversationId"):
+        turn("next", (), conversation=handle_of({"conversationId": name}))
+
+    created = Response(200, (), json.dumps({"conversationId": name}).encode())
+    with pytest.raises(ProtocolError, match="the id of a new conversation"):
+        turn("next", (created,))
+
+
+@pytest.mark.parametrize(
+    "cookies", [["a"], "a=b", {"a": 1}, {1: "a"}, {"a": "b; c=d"}, {"a": "b\r\nX: y"}, {"a": "ü"}]
+)
+def test_cookies_that_no_server_gave_are_refused(cookies: Any) -> None:
+    with pytest.raises(UsageError, match="cookies"):
+        turn("next", (), conversation=handle_of({"conversationId": "x", "cookies": cookies}))

@@ -14,6 +14,8 @@ import pytest
 from g4fsdk import (
     AsyncClient,
     Client,
+    Conversation,
+    ConversationEvent,
     DeadlineError,
     Event,
     G4FError,
@@ -63,10 +65,11 @@ class Outcome:
         *is_text*: the wire is plain text, whose pieces are what the reads gave, and only their sum counts.
         """
         error = self.error
-        events = [self.text, *_without_text(self.events)] if is_text else self.events
+        seen = [self.text, *_without_text(self.events)] if is_text else self.events
+        events = [_anywhere(event) for event in seen]
         if error is None:
             return (events,)
-        details = (getattr(error, name, None) for name in _DETAILS)
+        details = (_anywhere(getattr(error, name, None)) for name in _DETAILS)
         return events, type(error), _own_words(error), *details
 
 
@@ -74,6 +77,13 @@ _DETAILS = (
     *("provider", "partial", "conversation", "code", "retryable", "status", "clock", "sent", "retry_after"),
     *("offset", "excerpt", "body"),
 )
+
+
+def _anywhere(said: object) -> object:
+    """Return what is said of a conversation without its server's address: each client asks one of its own."""
+    if isinstance(said, ConversationEvent):
+        return _anywhere(said.conversation)
+    return said.elsewhere() if isinstance(said, Conversation) else said
 
 
 def _without_text(events: list[Event]) -> list[Event]:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.redact import redact_url
+from g4fsdk._core.model.redact import MASK, redact_url
+
+# A colon with neither two slashes nor the digits of a port behind it, and all that follows.
+_NO_PORT = re.compile(r":(?!//|\d{1,5}(?:[/?#]|$)).*", re.DOTALL)
 
 
 def checked_url(url: str) -> str:
     """Return *url* without a slash at its end. Raises UsageError for what is no http address."""
     if not url.isprintable() or " " in url:
-        raise UsageError(f"base_url holds a character that no address may hold: {redact_url(url)!r}")
+        raise UsageError(f"base_url holds a character that no address may hold: {shown_address(url)!r}")
     if not _has_host(url):
         raise UsageError(
-            f"base_url must begin with http:// or https:// and name a host, not {redact_url(url)!r}"
+            f"base_url must begin with http:// or https:// and name a host, not {shown_address(url)!r}"
         )
     if "#" in url:
-        raise UsageError(f"base_url may hold no fragment: paths are added to it; got {redact_url(url)!r}")
+        raise UsageError(f"base_url may hold no fragment: paths are added to it; got {shown_address(url)!r}")
+    if "@" in url.partition("://")[2].partition("/")[2] + url.partition("?")[2]:
+        raise UsageError(
+            f"base_url has an @ behind its host, {shown_address(url)!r}: in a password write / as %2F and @ "
+            "as %40, and so in a path"
+        )
     path, mark, query = url.partition("?")
     return path.rstrip("/") + mark + query
 
@@ -32,6 +41,30 @@ def _has_host(url: str) -> bool:
         return parts.scheme in ("http", "https") and is_name and (parts.port or 1) > 0
     except ValueError:  # a port that is no number, half an IPv6 address
         return False
+
+
+def shown_address(url: str) -> str:
+    """Return what may be no address at all as an error may show it: without what may be a password."""
+    _, at, place = url.rpartition("@")
+    if at:
+        return f"{MASK}@{redact_url(place)}"
+    return _NO_PORT.sub(f":{MASK}", redact_url(url))
+
+
+def home_of(url: str) -> str:
+    """Return the address *url* alone: what tells one server from another, without password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
+
+
+def segment(name: object) -> str:
+    """Return *name*, which a server chose, as one part of a path. Raises ValueError for what can be none.
+
+    Some servers undo %2F before they look where a path leads, so what has a slash is refused.
+    """
+    if not isinstance(name, str) or not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise ValueError("a name that cannot be a part of a path")
+    return quote(name, safe="")
 
 
 def below(url: str, path: str) -> str:

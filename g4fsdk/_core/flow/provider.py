@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.refusals import status_error
-from g4fsdk._core.flow.addresses import below, checked_url
+from g4fsdk._core.flow.addresses import below, checked_url, home_of
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
@@ -270,10 +270,17 @@ class Provider:
     def _option_names(self) -> str:
         return ", ".join(sorted(self.options)) or "no options"
 
+    @property
+    def home(self) -> str:
+        """The server that is asked: what it gave for a conversation goes to no other."""
+        return home_of(self.base_url)
+
     def own(self, conversation: Conversation | None) -> Conversation | None:
-        """Return *conversation*. Raises UsageError when it belongs to another provider."""
+        """Return *conversation*. Raises UsageError when it belongs to another provider or server."""
         if conversation is not None and conversation.provider != self.name:
             raise UsageError(f"this conversation is with {conversation.provider!r}, not with {self.name!r}")
+        if conversation is not None and conversation.home not in ("", self.home):
+            raise UsageError(f"this conversation is at {conversation.home!r}, not at {self.home!r}")
         return conversation
 
 

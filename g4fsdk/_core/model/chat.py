@@ -117,6 +117,16 @@ class Conversation:
     def __repr__(self) -> str:
         return f"<Conversation {self.provider} {self.model!r}, {len(self.messages)} messages>"
 
+    @property
+    def home(self) -> str:
+        """The server that keeps its side of the conversation, "" where none does."""
+        home = self.state.get("home", "")
+        return home if isinstance(home, str) else repr(home)
+
+    def elsewhere(self) -> Conversation:
+        """Return the conversation with no server named, so that one that plays it may answer, too."""
+        return replace(self, state={name: value for name, value in self.state.items() if name != "home"})
+
     def with_messages(self, messages: Iterable[Message]) -> Conversation:
         return replace(self, messages=tuple(messages))
 

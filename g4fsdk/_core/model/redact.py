@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import quote, unquote, unquote_plus
+from base64 import b64encode, urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import unquote, unquote_plus
 
 from g4fsdk._core.model.secret_names import is_secret_header, is_secret_query
 
@@ -14,6 +16,7 @@ _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 # A shorter value would blank out ordinary words ("null", "EMPTY") wherever they stand.
 _MIN_SECRET = 6
 _SCHEMES = frozenset({"bearer", "digest", "apikey"})
+_ESCAPED = re.compile(r"\\+u00([2-7][0-9A-Fa-f])|%([2-7][0-9A-Fa-f])|\\+/")
 # Of a secret that was cut, no more than this is left to read.
 _HEAD = 8
 
@@ -51,22 +54,54 @@ def _parts(name: str, value: str) -> list[str]:
 
 
 def redact_text(text: str, secrets: Iterable[str]) -> str:
-    """Return *text* without *secrets*, and without what a cut left of one."""
-    long = [secret for secret in secrets if len(secret) >= _MIN_SECRET]
-    forms = {form for secret in long for form in _forms(secret)}
+    """Return *text* without *secrets*, and without what a cut left of one.
+
+    They are found as they are, with any of their letters escaped as in JSON or a URL, and in base64.
+    """
+    forms = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _forms(secret)}
+    if not forms:
+        return text
+    plain, place_of = _unescaped(text)
     heads = re.compile("|".join(re.escape(form[:_HEAD]) for form in forms))
-    shown, at = "", 0
-    while forms and (found := heads.search(text, at)):
-        shown, start = shown + text[at : found.start()] + MASK, found.start()
-        at = start + max(_same(text[start : start + len(form)], form) for form in forms)
-    return shown + text[at:]
+    shown: list[str] = []
+    at = 0
+    while found := heads.search(plain, at):
+        start = found.start()
+        shown += (text[place_of(at) : place_of(start)], MASK)
+        at = start + max(_same(plain[start : start + len(form)], form) for form in forms)
+    return "".join(shown) + text[place_of(at) :]
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield *secret* as it is, as PHP writes it in JSON, and as it stands in a URL."""
-    yield from (secret, secret.replace("/", "\\/"))
-    for coded in (quote(secret, safe=""), quote(secret)):
-        yield from (coded, re.sub("%..", lambda found: found[0].lower(), coded))
+    """Yield *secret* as it is, and what is in base64 of it, wherever it stands in what was coded."""
+    yield secret
+    for shift in range(3):
+        yield from (core for core in base64_cores(secret.encode(), shift) if len(core) >= _HEAD)
+
+
+def base64_cores(value: bytes, shift: int) -> tuple[str, str]:
+    """Return the base64 of *value*, *shift* bytes into a group, less what its neighbours change."""
+    start, end = -(-shift * 8 // 6), (shift + len(value)) * 8 // 6
+    padded = bytes(shift) + value
+    return b64encode(padded)[start:end].decode(), urlsafe_b64encode(padded)[start:end].decode()
+
+
+def _unescaped(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return *text* with its escaped ASCII as letters, and what tells where in *text* a place in it is."""
+    parts: list[str] = []
+    places, origins = [0], [0]  # from each place on, letter by letter
+    for found in _ESCAPED.finditer(text):
+        code = found[1] or found[2]
+        parts += (text[origins[-1] : found.start()], chr(int(code, 16)) if code else "/")
+        letter = places[-1] + found.start() - origins[-1]
+        places += (letter, letter + 1)
+        origins += found.span()
+
+    def place_of(at: int) -> int:
+        last = bisect_right(places, at) - 1
+        return origins[last] + at - places[last]
+
+    return "".join([*parts, text[origins[-1] :]]), place_of
 
 
 def _same(text: str, other: str) -> int:

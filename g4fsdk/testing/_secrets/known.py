@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from g4fsdk._core.model.redact import base64_cores
 from g4fsdk.testing._secrets.names import REQUEST_IDS, canonical, is_searched
 
 
@@ -42,8 +42,8 @@ def forms_of(value: str) -> Forms:
     plain, escaped = re.escape(encoded(value)), b"".join(map(_escaped_character, value))
     if value.isdecimal():  # part of a longer number is another number
         plain, escaped = rb"(?<!\d)" + plain + rb"(?!\d)", rb"(?<!\d)" + escaped + rb"(?!\d)"
-    cores = {core for shift in range(3) for core in _base64_cores(encoded(value), shift) if len(core) >= 6}
-    return Forms(re.compile(plain), re.compile(escaped), tuple(sorted(cores)))
+    cores = {core for shift in range(3) for core in base64_cores(encoded(value), shift) if len(core) >= 6}
+    return Forms(re.compile(plain), re.compile(escaped), tuple(core.encode() for core in sorted(cores)))
 
 
 def _escaped_character(character: str) -> bytes:
@@ -58,13 +58,6 @@ def _escaped_character(character: str) -> bytes:
     if character == " ":
         options.append(rb"\+")
     return b"(?:" + b"|".join(options) + b")"
-
-
-def _base64_cores(value: bytes, shift: int) -> tuple[bytes, bytes]:
-    """Return the base64 of *value*, *shift* bytes into a group, less what its neighbours change."""
-    start, end = -(-shift * 8 // 6), (shift + len(value)) * 8 // 6
-    padded = bytes(shift) + value
-    return b64encode(padded)[start:end], urlsafe_b64encode(padded)[start:end]
 
 
 class KnownSecrets:
