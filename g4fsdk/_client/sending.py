@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,9 @@ from g4fsdk._core.model.redact import redact_url
 MAX_REDIRECTS = 5
 _UNANSWERED = "check the address, the network and any proxy"
 _DISTRUSTED = "if that authority is yours, name its file with verify=..., SSL_CERT_FILE or REQUESTS_CA_BUNDLE"
+_LOCKED_OUT = "the proxy wants a user name and password, or others: http://user:password@host:port"
+#: Said where a library misses what it needs for such a proxy.
+NEEDS_SOCKS = "a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'"
 _KEEP_METHOD = frozenset({307, 308})
 _GET_ONLY = frozenset({301, 302, 303})
 
@@ -93,15 +97,24 @@ def unanswered(
 
     *cause*, what a library raised, says whether trying again may help.
     """
-    is_distrusted = any(isinstance(one, SSLCertVerificationError) for one in _chain(cause))
+    chain = [*chain_of(cause)]
+    is_distrusted = any(isinstance(one, SSLCertVerificationError) for one in chain)
+    is_locked_out = any(map(_is_locked_out, chain))
+    advice = _DISTRUSTED if is_distrusted else _LOCKED_OUT if is_locked_out else _UNANSWERED
     return TransportError(
-        f"no answer from {redact_url(url)}: {words}; {_DISTRUSTED if is_distrusted else _UNANSWERED}",
+        f"no answer from {redact_url(url)}: {words}; {advice}",
         sent=sent,
-        retryable=(repeatable or not sent) and not is_distrusted,
+        retryable=(repeatable or not sent) and not (is_distrusted or is_locked_out),
     )
 
 
-def _chain(error: object) -> Iterator[BaseException]:
+def _is_locked_out(error: BaseException) -> bool:
+    """Whether a proxy asked for a password before it opened a way to the service."""
+    is_proxys = "Proxy" in type(error).__name__ or "Tunnel connection failed" in str(error)
+    return is_proxys and re.search(r"\b407\b", str(error)) is not None
+
+
+def chain_of(error: object) -> Iterator[BaseException]:
     """Give *error* and all that it was made of, wherever a library keeps it."""
     rest, seen = [error], set[int]()
     while rest:

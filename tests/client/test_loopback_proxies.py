@@ -60,6 +60,8 @@ def test_proxy_that_refuses_the_tunnel_is_named_without_its_password(colour: Col
     assert isinstance(outcome.error, TransportError)
     assert not outcome.error.sent
     assert "407" in outcome.error.message
+    assert "the proxy wants a user name and password" in outcome.error.message
+    assert not outcome.error.retryable
     assert_hidden(outcome.error, "hunter2")
 
 
@@ -263,7 +265,7 @@ def test_socks_without_its_package_says_what_to_install(colour: Colour, scheme: 
     outcome = proxied(colour, f"{scheme}://user:hunter2@127.0.0.1:1")
 
     assert isinstance(outcome.error, UsageError)
-    assert "SOCKS" in outcome.error.message
+    assert "pip install 'g4fsdk[socks]'" in outcome.error.message
     assert_hidden(outcome.error, "hunter2")
 
 

@@ -8,6 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from g4fsdk import (
@@ -15,12 +16,16 @@ from g4fsdk import (
     AuthError,
     BlockedError,
     Client,
+    DeadlineError,
     EmptyAnswerError,
     G4FError,
     IncompleteStreamError,
     ProtocolError,
     ProviderError,
     StatusError,
+    Timeouts,
+    TransportError,
+    UsageError,
 )
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import (
@@ -286,3 +291,70 @@ def test_event_over_the_limit_is_an_error(colour: Colour) -> None:
 
     assert type(outcome.error) is ProtocolError
     assert outcome.text == outcome.error.partial == "Hel"
+
+
+class ClientConnectionError(Exception):
+    """As aiohttp has it."""
+
+
+class ClientConnectorError(ClientConnectionError, OSError):
+    pass
+
+
+class ServerTimeoutError(ClientConnectionError, TimeoutError):
+    pass
+
+
+class AsOverAiohttp(httpx.AsyncBaseTransport):
+    """Says of every failed connection that it came too late, as httpx-aiohttp 0.2 does."""
+
+    def __init__(self, cause: Exception) -> None:
+        self._cause = cause
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("") from self._cause
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "sent"),
+    [
+        pytest.param(ClientConnectorError("refused"), TransportError, False, id="refused"),
+        pytest.param(ClientConnectionError("reset"), TransportError, True, id="closed behind the request"),
+        pytest.param(ServerTimeoutError("late"), DeadlineError, False, id="late"),
+    ],
+)
+async def test_over_aiohttp_only_what_is_late_is_late(cause: Exception, kind: type, sent: bool) -> None:
+    async with (
+        httpx.AsyncClient(transport=AsOverAiohttp(cause)) as own,
+        AsyncClient("openai", base_url="http://x.test/v1", model="m", retries=1, http_client=own) as client,
+    ):
+        with pytest.raises(TransportError) as caught:
+            await client.chat.completions.create("Hello")
+
+    assert (type(caught.value), caught.value.sent) == (kind, sent)
+
+
+def test_a_session_of_another_library_is_refused_by_its_name() -> None:
+    class Session:
+        """Has what requests' sessions have, as that of niquests has."""
+
+        merge_environment_settings = prepare_request = send = None
+
+    with pytest.raises(UsageError, match=rf"session= takes a requests.Session, not {__name__}.Session"):
+        Client("openai", session=Session())  # type: ignore[arg-type]  # what a mistake looks like
+
+
+@pytest.mark.parametrize("name", ["trio", "uvloop"])
+def test_the_async_client_runs_on_other_event_loops(name: str) -> None:
+    other = pytest.importorskip(name)
+
+    async def main() -> None:
+        async with AsyncClient("openai", base_url=f"{server.url}/v1", model="m", retries=1) as client:
+            async with client.chat.completions.stream("Hello") as stream:
+                said = [text async for text in stream.text_stream]
+            with pytest.raises(DeadlineError):
+                await client.chat.completions.create("Hello", timeout=Timeouts(total=0.05))
+        assert said == ["Hel", "lo"]
+
+    with Server([answer("openai", "Hel", "lo"), Reply(has_head=False, end="hold")]) as server:
+        other.run(main if name == "trio" else main())

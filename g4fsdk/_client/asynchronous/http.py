@@ -22,8 +22,10 @@ from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
+    NEEDS_SOCKS,
     WholeAnswer,
     addressed,
+    chain_of,
     redirected,
     too_many_redirects,
     unanswered,
@@ -284,7 +286,7 @@ class _Routes(httpx.AsyncBaseTransport):
                 proxy=httpx.Proxy(where, ssl_context=proxy_tls) if where else None,
             )
         except ImportError as error:
-            raise UsageError("a SOCKS proxy needs another package: pip install 'g4fsdk[socks]'") from error
+            raise UsageError(NEEDS_SOCKS) from error
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
@@ -325,12 +327,23 @@ def _unanswered(
     # UnicodeError: a host name with an empty label, or one of more than 63 characters.
     if name in _USAGE or isinstance(cause, UnicodeError):
         return unsendable(_words(cause))
-    if name in _CONNECT_CLOCK:
+    if name in _CONNECT_CLOCK and _is_late(cause):
         return clocks.expired(connecting)
     if name in _IDLE_CLOCK:
         return clocks.expired(reading)
-    sent = name not in _NOT_SENT
+    sent = name not in _NOT_SENT and "ClientConnectorError" not in _kinds_below(cause)
     return unanswered(_words(cause), request.url, sent=sent, repeatable=repeatable, cause=cause)
+
+
+def _is_late(cause: Exception) -> bool:
+    """Whether a clock ran out: over aiohttp, every connection that fails is called a timeout."""
+    kinds = _kinds_below(cause)
+    return "ClientConnectionError" not in kinds or "TimeoutError" in kinds
+
+
+def _kinds_below(cause: Exception) -> set[str]:
+    """Return the names of the classes of all that *cause* was made of."""
+    return {kind.__name__ for one in chain_of(cause) for kind in type(one).__mro__}
 
 
 def _words(cause: Exception) -> str:

@@ -21,6 +21,7 @@ from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
+    NEEDS_SOCKS,
     WholeAnswer,
     addressed,
     redirected,
@@ -66,8 +67,10 @@ class Connections:
     def __init__(
         self, session: requests.Session | None, transport: Transport | None, network: Network
     ) -> None:
-        if session is not None and not hasattr(session, "merge_environment_settings"):
-            raise UsageError(f"session= takes a requests.Session, not {type(session).__name__}")
+        given: object = session
+        if given is not None and not isinstance(given, requests.Session):
+            kind = type(given)
+            raise UsageError(f"session= takes a requests.Session, not {kind.__module__}.{kind.__name__}")
         self._theirs = session
         self._transport = transport
         self._network = network
@@ -288,7 +291,8 @@ class _Adapter(HTTPAdapter):
     def close(self) -> None:
         """Close all connections, which urllib3 leaves to the garbage collector: a kept error holds them."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118  # a container that can't be iterated
+            keys = getattr(manager.pools, "keys", tuple)  # urllib3-future closes them itself
+            for key in keys():
                 manager.pools[key].close()
         super().close()
 
@@ -321,6 +325,8 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 def _unanswered(
     cause: Exception, request: Request, clocks: Clocks, connecting: Clock, reading: Clock, repeatable: bool
 ) -> G4FError:
+    if isinstance(cause, requests.exceptions.InvalidSchema) and "SOCKS" in str(cause):
+        return UsageError(NEEDS_SOCKS)
     if isinstance(cause, _USAGE):
         return unsendable(_words(cause))
     inner = _innermost(cause)
