@@ -50,6 +50,8 @@ class Network:
         """Return the proxy to ask for *url*, None for none. Raises UsageError for one that can't be asked."""
         if self._proxy is not None:
             return self._proxy
+        if not self._proxies:
+            return None
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")
         if not proxy or self._bypasses.covers(parts):

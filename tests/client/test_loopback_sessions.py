@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,6 +23,7 @@ from g4fsdk import (
     IncompleteStreamError,
     ProtocolError,
     ProviderError,
+    RateLimitError,
     StatusError,
     Timeouts,
     TransportError,
@@ -45,6 +47,7 @@ from tests.support.loopback_clients import (
     failure,
     media,
     set_up,
+    unfinished,
 )
 
 # ---- many at once
@@ -332,6 +335,54 @@ async def test_over_aiohttp_only_what_is_late_is_late(cause: Exception, kind: ty
             await client.chat.completions.create("Hello")
 
     assert (type(caught.value), caught.value.sent) == (kind, sent)
+
+
+def over_aiohttp(url: str, **settings: Any) -> Any:
+    pytest.importorskip("httpx_aiohttp")
+    return ask("async", "openai", url, http="aiohttp", **settings)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # httpx-aiohttp 0.2, of aiohttp
+def test_an_answer_over_aiohttp_is_the_answer() -> None:
+    with Server(answer("openai", "Hel", "lo")) as server:
+        plain, proxied = (
+            over_aiohttp(server.url),
+            over_aiohttp("http://nowhere.test", proxy=server.url.replace("://", "://me:pw@")),
+        )
+
+    assert (plain.text, proxied.text) == ("Hello", "Hello")
+    assert server.requests[1].target == "http://nowhere.test/v1/chat/completions"
+    assert server.requests[1].headers["proxy-authorization"] == "Basic bWU6cHc="
+    assert not [request for request in server.requests if "cookie" in request.headers]
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        pytest.param(unfinished("openai", "Hel", end="fin"), IncompleteStreamError, id="broken off"),
+        pytest.param(Reply([b"no HTTP at all"], raw=b"", end="fin"), TransportError, id="nonsense"),
+        pytest.param(Reply(status=429, framing="length"), RateLimitError, id="refused"),
+    ],
+)
+def test_over_aiohttp_errors_are_ours(script: Reply, kind: type) -> None:
+    with Server(script) as server:
+        assert type(over_aiohttp(server.url).error) is kind
+
+
+def test_over_aiohttp_what_it_cannot_do_is_said() -> None:
+    outcome = over_aiohttp("http://nowhere.test", proxy="socks5://127.0.0.1:1")
+
+    assert isinstance(outcome.error, UsageError)
+    assert "SOCKS" in outcome.error.message
+
+
+def test_aiohttp_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
+
+    with pytest.raises(UsageError, match=r"pip install 'g4fsdk\[aiohttp\]'"):
+        AsyncClient("openai", http="aiohttp")
+    with pytest.raises(UsageError, match="http= takes 'httpx' or 'aiohttp'"):
+        AsyncClient("openai", http="curl")  # type: ignore[arg-type]  # what a mistake looks like
 
 
 def test_a_session_of_another_library_is_refused_by_its_name() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import ssl
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
-from functools import cache, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -17,12 +15,12 @@ import httpx
 from anyio.lowlevel import current_token
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single
+from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
-    NEEDS_SOCKS,
     WholeAnswer,
     addressed,
     chain_of,
@@ -65,12 +63,14 @@ class AdapterMaker(Protocol):
 class Connections:
     """Sends requests through one httpx client. *http_client* is the caller's own, who closes it."""
 
-    def __init__(self, http_client: Any, transport: Transport | None, network: Network) -> None:
+    def __init__(self, http_client: Any, transport: Transport | None, network: Network, http: HTTP) -> None:
         if http_client is not None and not hasattr(http_client, "aclose"):
             raise UsageError(f"http_client= takes an httpx.AsyncClient, not {type(http_client).__name__}")
+        if http not in MAKERS:
+            raise UsageError(f"http= takes 'httpx' or 'aiohttp', not {http!r}")
         self._owns = http_client is None
         self._here = threading.local()  # the pools and their loop: a thread runs one loop at a time
-        self._pools_of = partial(_pools, http_client, transport, network)
+        self._pools_of = partial(_pools, http_client, transport, MAKERS[http](network))
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
@@ -231,72 +231,16 @@ async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterat
     codings.close()
 
 
-def _pools(http_client: Any, transport: Transport | None, network: Network) -> Single | Pools:
+def _pools(http_client: Any, transport: Transport | None, maker: Maker) -> Single | Pools:
     """Return pools of our own, unless the connections are the caller's or a transport's."""
     if http_client is not None:
         return Single(http_client)
     if transport is not None:
-        return Single(_over(transport, network))
-    return Pools(partial(_live, network, _LIMITS))
-
-
-def _over(transport: Transport, network: Network) -> httpx.AsyncClient:
-    own = _Own(_live(network, NONE_KEPT)) if transport.wraps else None
-    return _client(transport.httpx_transport(own))
-
-
-def _live(network: Network, limits: httpx.Limits) -> httpx.AsyncClient:
-    return _client(_Routes(network, limits))
-
-
-def _client(transport: Any) -> httpx.AsyncClient:
-    # A client looks for certificates even when it needs none, and at the environment, as the network did.
-    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False)
-
-
-def _no_cookies() -> CookieJar:
-    """They belong to conversations, not to the client: two of them must not share a session."""
-    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-
-
-class _Routes(httpx.AsyncBaseTransport):
-    """Sends each request the way that *network* says: directly or through a proxy."""
-
-    def __init__(self, network: Network, limits: httpx.Limits) -> None:
-        self._network = network
-        self._limits = limits
-        self._transports: dict[tuple[str, str | None], httpx.AsyncHTTPTransport] = {}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        scheme, proxy = request.url.scheme, self._network.proxy_for(str(request.url))
-        if (scheme, proxy) not in self._transports:
-            self._transports[scheme, proxy] = self._transport(scheme, proxy)
-        return await self._transports[scheme, proxy].handle_async_request(request)
-
-    def _transport(self, scheme: str, proxy: str | None) -> httpx.AsyncHTTPTransport:
-        tls = self._network.tls if scheme == "https" else _no_tls()
-        # A name is resolved by the proxy in either case; httpx 0.27 does not know the second.
-        where = proxy and re.sub("^socks5h:", "socks5:", proxy)
-        proxy_tls = self._network.tls if where and where.startswith("https:") else None
-        try:
-            return httpx.AsyncHTTPTransport(
-                verify=tls,
-                limits=self._limits,
-                trust_env=False,
-                proxy=httpx.Proxy(where, ssl_context=proxy_tls) if where else None,
-            )
-        except ImportError as error:
-            raise UsageError(NEEDS_SOCKS) from error
-
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
-
-
-@cache
-def _no_tls() -> ssl.SSLContext:
-    """What plain http needs of it: made at once, it trusts nobody."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        own = _Own(client_over(Routes(maker, NONE_KEPT))) if transport.wraps else None
+        return Single(client_over(transport.httpx_transport(own)))
+    if not maker.has_limits:
+        return Single(client_over(Routes(maker, _LIMITS)))
+    return Pools(lambda: client_over(Routes(maker, _LIMITS)))
 
 
 class _Own(httpx.AsyncBaseTransport):
@@ -315,7 +259,9 @@ class _Own(httpx.AsyncBaseTransport):
 def _failures(http_client: Any) -> tuple[type[Exception], ...]:
     """Return what the library behind *http_client* raises; None means httpx."""
     modules = {kind.__module__.split(".")[0] for kind in type(http_client).__mro__} | {"httpx"}
-    kinds = (getattr(import_module(at), name, None) for at in modules for name in ("HTTPError", "InvalidURL"))
+    modules |= {"aiohttp"} & sys.modules.keys()  # not all of its own comes as an error of httpx
+    names = ("HTTPError", "InvalidURL", "ClientError")
+    kinds = (getattr(import_module(at), name, None) for at in modules for name in names)
     found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)]
     return (*found, CodingError, TimeoutError, OSError, UnicodeError)
 

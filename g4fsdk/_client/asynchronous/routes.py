@@ -1,0 +1,112 @@
+"""The ways of an async client: directly or through proxies, with httpx alone or over aiohttp."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
+
+import httpx
+
+from g4fsdk._client.network import Network
+from g4fsdk._client.sending import NEEDS_SOCKS
+from g4fsdk._core.model.errors import UsageError
+
+HTTP: TypeAlias = Literal["httpx", "aiohttp"]
+
+
+def client_over(transport: Any) -> httpx.AsyncClient:
+    # A client looks for certificates even when it needs none, and at the environment, as the network did.
+    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False)
+
+
+def _no_cookies() -> CookieJar:
+    """They belong to conversations, not to the client: two of them must not share a session."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+class Routes(httpx.AsyncBaseTransport):
+    """Sends each request the way that the network says: directly or through a proxy."""
+
+    def __init__(self, maker: Maker, limits: httpx.Limits) -> None:
+        self._maker = maker
+        self._limits = limits
+        self._transports: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        scheme, proxy = request.url.scheme, self._maker.network.proxy_for(str(request.url))
+        if (scheme, proxy) not in self._transports:
+            self._transports[scheme, proxy] = self._maker.transport(scheme, proxy, self._limits)
+        return await self._transports[scheme, proxy].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+class Maker:
+    """Makes what sends with httpx alone."""
+
+    #: Whether a pool of it has to be kept small (see `pools`).
+    has_limits = True
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def transport(self, scheme: str, proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        try:
+            return httpx.AsyncHTTPTransport(
+                verify=self._tls(scheme), limits=limits, trust_env=False, proxy=self._proxy(proxy)
+            )
+        except ImportError as error:
+            raise UsageError(NEEDS_SOCKS) from error
+
+    def _tls(self, scheme: str) -> ssl.SSLContext:
+        return self.network.tls if scheme == "https" else _no_tls()
+
+    def _proxy(self, proxy: str | None) -> httpx.Proxy | None:
+        if proxy is None:
+            return None
+        # A name is resolved by the proxy in either case; httpx 0.27 does not know the second.
+        where = re.sub("^socks5h:", "socks5:", proxy)
+        return httpx.Proxy(where, ssl_context=self.network.tls if where.startswith("https:") else None)
+
+
+class AiohttpMaker(Maker):
+    """Makes what sends with aiohttp, which takes about half the CPU time."""
+
+    has_limits = False
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        try:
+            self._aiohttp, self._over = import_module("aiohttp"), import_module("httpx_aiohttp")
+        except ImportError as error:
+            raise UsageError("http='aiohttp' needs other packages: pip install 'g4fsdk[aiohttp]'") from error
+
+    def transport(self, scheme: str, proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        if proxy is not None and proxy.startswith("socks"):
+            raise UsageError("aiohttp knows no SOCKS proxies; leave http='aiohttp' out for this one")
+        tls = self._tls(scheme)
+        made: httpx.AsyncBaseTransport = self._over.AiohttpTransport(
+            verify=tls, trust_env=False, proxy=self._proxy(proxy), client=partial(self._session, tls, limits)
+        )
+        return made
+
+    def _session(self, tls: ssl.SSLContext, limits: httpx.Limits) -> Any:
+        is_kept = limits.max_keepalive_connections != 0
+        connector = self._aiohttp.TCPConnector(ssl=tls, limit=0, force_close=not is_kept)
+        return self._aiohttp.ClientSession(connector=connector, cookie_jar=self._aiohttp.DummyCookieJar())
+
+
+MAKERS: Mapping[str, Callable[[Network], Maker]] = {"httpx": Maker, "aiohttp": AiohttpMaker}
+
+
+@cache
+def _no_tls() -> ssl.SSLContext:
+    """What plain http needs of it: made at once, it trusts nobody."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
