@@ -1,7 +1,8 @@
 """The fault matrix: what a call over a socket has to come to, whatever goes wrong, and what it came to.
 
 The rule here is not ours to share: bodies are read by a reading of their own, and the number of requests is
-counted from what is said in words beside it. Of a provider nothing is known but one of its recordings.
+counted from what is said in words beside it. Of a provider nothing is known but one of its recordings, and
+whether its service keeps a conversation.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
-from g4fsdk import FinalText, Ids, Timeouts
+from g4fsdk import FinalText, Ids, Response, Stream, Timeouts, advance, providers
 from g4fsdk.testing import Cassette, Fault, RecordedResponse, ReplayServer
+from tests.support.asking import chat_of
 from tests.support.loopback_clients import QUICK, Colour, Outcome, ask
 from tests.support.players import FOLDER
 
@@ -45,6 +47,16 @@ class Service:
     def set_up(self) -> int:
         """How many requests come before the one that asks."""
         return len(self.cassette.interactions) - 1
+
+    @cached_property
+    def keeps(self) -> bool:
+        """Whether the service keeps the conversation: a question that is sent twice stands there twice."""
+        flow = providers.get(self.provider).chat(chat_of(self.provider))
+        step = advance(flow)
+        for each in self.cassette.interactions[:-1]:
+            step = advance(flow, Response(each.response.status, each.response.headers, each.response.body))
+        assert isinstance(step, Stream)
+        return not step.repeatable
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -183,12 +195,12 @@ class Cell:
 def _requests(service: Service, at: str, *, again: bool) -> int:
     """Count the requests when the one at *at* goes wrong; *again*: it is tried as often as is allowed.
 
-    What the first request of a set-up has made is used by every further try, so it is sent once; the other
-    requests are sent with each.
+    Every try begins with the set-up; but a conversation that was made is used by the next, so that the first
+    request is sent once where the service keeps it.
     """
     step = service.set_up - (at == SET_UP)
     tries = TRIES if again else 1
-    return tries if step == 0 else 1 + tries * step
+    return 1 + tries * step if step and service.keeps else tries * (step + 1)
 
 
 def _refused(service: Service, at: str, error: str, *, again: bool) -> Expected:
@@ -238,7 +250,7 @@ def _no_head(service: Service) -> Iterator[Cell]:
     for at, step in [(SET_UP, -2), (FIRST, -1)][not service.set_up :]:
         interactions = [*service.cassette.interactions]
         interactions[step] = replace(interactions[step], response=RecordedResponse(0, end="truncated"))
-        again = at == SET_UP or not service.set_up
+        again = at == SET_UP or not service.keeps
         expected = _refused(service, at, "TransportError", again=again)
         yield Cell(service, at, expected, cassette=Cassette(interactions, service.cassette.metadata))
 
@@ -344,7 +356,7 @@ def play(cell: Cell, colour: Colour) -> Expected:
             base_url=server.base_url,
             timeout=cell.limits,
             retries=QUICK,
-            ids=Ids.seeded(metadata["ids_seed"]),
+            ids=Ids.seeded(metadata.get("ids_seed", 0)),
             call=call,
         )
         return Expected(_error(outcome), outcome.text, len(server.requests))
