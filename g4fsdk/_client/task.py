@@ -70,6 +70,7 @@ class Task:
         self._secrets = secrets | ({provider.api_key} if provider.api_key else set())
         self._conversation = conversation
         self._attempts = count()
+        self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before
 
     def start(self) -> Flow:
         """Start the next try; it goes on with the conversation that a failed one had made."""
@@ -83,6 +84,7 @@ class Task:
         error.asked(self.provider.name, step and step.redacted(), self._conversation)
         self._conversation = error.conversation
         sent = secrets_of(addressed(step).headers, step.url) if step else frozenset()
+        error.errors = (*self.before, error)
         error.edit(partial(redact_text, secrets=self._secrets | sent))
 
 
@@ -216,5 +218,6 @@ def asks_next(error: G4FError, errors: list[G4FError], tasks: Sequence[Task]) ->
         return False
     # What the caller asked for will not be possible the next time, either.
     level = logging.WARNING if isinstance(error, UsageError) else logging.INFO
+    tasks[len(errors)].before = tuple(errors)
     logger.log(level, "%s; asking %r next", error, tasks[len(errors)].provider)
     return True
