@@ -114,6 +114,13 @@ class Server:
         """Wait until the client has closed every connection; return whether it did."""
         return self.wait_until(lambda server: not server._open)
 
+    def forget(self) -> None:
+        """Keep nothing of what is over."""
+        with self._lock:
+            self.requests.clear()
+            self.written_at.clear()
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+
     def __enter__(self) -> Self:
         self._start(self._accept)
         return self

@@ -155,6 +155,13 @@ class AsyncClient:
 
     async def _open(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
+        try:
+            return await self._ask_each(tasks, view, clocks)
+        except BaseException:  # a caller who is cancelled or interrupted, too
+            clocks.over()
+            raise
+
+    async def _ask_each(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -162,7 +169,6 @@ class AsyncClient:
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
-        clocks.over()
         raise failed(errors)
 
     def _retrying(self, clocks: Clocks) -> AsyncRetrying:

@@ -43,8 +43,7 @@ from g4fsdk._core.model.http import Request, Response
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 # Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
 NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
-# A TLS handshake that is cancelled leaves its socket to the garbage collector (httpcore 1.0.9 closes it after
-# an Exception only): httpx's own limits come first, and this one ends what drips or takes one step too many.
+# httpx's own limits come first, and say what was waited for; this one ends what drips.
 _GRACE_S = 1.0
 
 # httpx's classes by name, since a client of its fork httpx2 brings classes of its own.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
@@ -23,7 +23,7 @@ class Place:
     """Where one call is sent from."""
 
     #: What hears how far a call is: the extension "trace" of httpcore.
-    trace: Callable[[str, object], Awaitable[None]] | None = None
+    trace: Callable[[str, Mapping[str, Any]], Awaitable[None]] | None = None
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -100,11 +100,21 @@ class _PlaceInPool(Place):
         self._room = room
         self._door = door
         self.is_connecting = False
+        self._wire: Any = None
         pool.calls += 1
 
-    async def _hear(self, step: str, _: object) -> None:
+    async def _hear(self, step: str, said: Mapping[str, Any]) -> None:
+        if step.endswith("connect_tcp.complete"):
+            self._wire = said["return_value"]
+        elif step.endswith("start_tls.failed"):
+            await self._hang_up()
         if not step.startswith("connection."):
             self._connected()
+
+    async def _hang_up(self) -> None:
+        """Close the connection: httpcore 1.0.9 leaves it open where a TLS handshake is cancelled."""
+        with anyio.CancelScope(shield=True):
+            await self._wire.aclose()
 
     def leave(self) -> None:
         self._connected()

@@ -150,6 +150,13 @@ class Client:
 
     def _open(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         """Return the first stream that gives an event, after retries and fallback."""
+        try:
+            return self._ask_each(tasks, view, clocks)
+        except BaseException:  # a caller who is cancelled or interrupted, too
+            clocks.over()
+            raise
+
+    def _ask_each(self, tasks: Sequence[Task], view: View[T], clocks: Clocks) -> OpenStream[T]:
         errors: list[G4FError] = []
         for task in tasks:
             try:
@@ -157,7 +164,6 @@ class Client:
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
-        clocks.over()
         raise failed(errors)
 
     def _retrying(self, clocks: Clocks) -> Retrying:
