@@ -125,6 +125,11 @@ class Clocks:
         if self._calls is not None:
             self._calls.end(self)
 
+    def attempt_over(self) -> None:
+        """Say that an attempt has ended, and with it the call, unless another may follow."""
+        if self._has_begun or self.is_stopped:
+            self.over()
+
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt, until the call is stopped."""
         self._stopped.wait(min(seconds, TIMEOUT_MAX))

@@ -88,7 +88,7 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
             if parser.done:
                 await answer.drain()
         finally:
-            clocks.over()
+            clocks.attempt_over()
             await answer.aclose()
 
 

@@ -72,7 +72,7 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
             if parser.done:
                 answer.drain()
         finally:
-            clocks.over()
+            clocks.attempt_over()
             answer.close()
 
 

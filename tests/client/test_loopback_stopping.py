@@ -1,0 +1,196 @@
+"""Calls that end from outside, by another thread or task or their client; forks; and whole answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from g4fsdk import AsyncClient, Client, DeadlineError, G4FError, Timeouts, UsageError
+from tests.support.command_line import python
+from tests.support.loopback import Received, Reply, Server
+from tests.support.loopback_clients import Colour, as_json, both, complete, unfinished
+
+SOON_S = 1.0
+SILENT = unfinished("openai", "Hel", end="hold")
+TALKING = unfinished("openai", *["Hel"] * 400, pause_s=0.01)
+replies = pytest.mark.parametrize("reply", [SILENT, TALKING], ids=["waiting", "reading"])
+ways = pytest.mark.parametrize("way", ["stream", "client"])
+
+
+def texts(stream: Any, begun: threading.Event) -> str:
+    text = ""
+    for piece in stream.text_stream:
+        text += piece
+        begun.set()
+    return text
+
+
+@replies
+@ways
+def test_closing_from_another_thread_ends_the_reader(reply: Reply, way: str) -> None:
+    begun = threading.Event()
+    with Server(reply) as server, Client("openai", base_url=f"{server.url}/v1", model="m") as client:
+        stream = client.chat.completions.stream("Hello")
+        with ThreadPoolExecutor(1) as pool:
+            reader = pool.submit(texts, stream, begun)
+            assert begun.wait(SOON_S)
+            (stream if way == "stream" else client).close()
+            assert reader.result(SOON_S).startswith("Hel")
+        assert server.all_closed()
+        with pytest.raises(UsageError, match="closed"):
+            stream.get_final_completion()
+
+
+@replies
+@ways
+def test_closing_from_another_task_ends_the_reader(reply: Reply, way: str) -> None:
+    async def main(server: Server) -> None:
+        begun = asyncio.Event()
+        async with AsyncClient("openai", base_url=f"{server.url}/v1", model="m") as client:
+            stream = client.chat.completions.stream("Hello")
+
+            async def read() -> str:
+                text = ""
+                async for piece in stream.text_stream:
+                    text += piece
+                    begun.set()
+                return text
+
+            reader = asyncio.create_task(read())
+            await begun.wait()
+            await (stream if way == "stream" else client).close()
+            async with asyncio.timeout(SOON_S):
+                assert (await reader).startswith("Hel")
+            assert await asyncio.to_thread(server.all_closed)
+            with pytest.raises(UsageError, match="closed"):
+                await stream.get_final_completion()
+
+    with Server(reply) as server:
+        asyncio.run(main(server))
+
+
+WAITS: list[Any] = [
+    pytest.param(Reply(has_head=False, end="hold"), id="for the head"),
+    pytest.param(Reply(end="hold"), id="for the body"),
+    pytest.param(
+        Reply([b"{}"], status=503, headers={"Retry-After": "30"}, framing="length"), id="to try again"
+    ),
+]
+
+
+@pytest.mark.parametrize("reply", WAITS)
+def test_a_call_that_waits_is_ended_by_its_client(reply: Reply) -> None:
+    with Server(reply) as server, ThreadPoolExecutor(1) as pool:
+        client = Client("openai", base_url=f"{server.url}/v1", model="m")
+        call = pool.submit(client.chat.completions.create, "Hello")
+        assert server.wait_until(lambda server: bool(server.requests))
+        time.sleep(0.02)
+        client.close()
+
+        with pytest.raises(G4FError):
+            call.result(SOON_S)
+        assert server.all_closed()
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("reply", WAITS)
+def test_an_async_call_that_waits_is_ended_by_its_client(reply: Reply) -> None:
+    async def main(server: Server) -> None:
+        client = AsyncClient("openai", base_url=f"{server.url}/v1", model="m")
+        call = asyncio.create_task(client.chat.completions.create("Hello"))
+        await asyncio.to_thread(server.wait_until, lambda server: bool(server.requests))
+        await asyncio.sleep(0.02)
+        await client.close()
+        with pytest.raises(G4FError):
+            async with asyncio.timeout(SOON_S):
+                await call
+        assert await asyncio.to_thread(server.all_closed)
+        assert len(server.requests) == 1
+
+    with Server(reply) as server:
+        asyncio.run(main(server))
+
+
+# ---- forks
+
+ASKS = {
+    "sync": "client = Client(**said); ask = lambda text: client.chat.completions.create(text).text",
+    "async": """
+client, loop = AsyncClient(**said), asyncio.new_event_loop()
+async def one(text):
+    return (await client.chat.completions.create(text)).text
+ask = lambda text: (loop if os.getpid() == parent else asyncio.new_event_loop()).run_until_complete(one(text))
+""",
+}
+FORKED = """
+import asyncio, os
+from g4fsdk import AsyncClient, Client
+said, parent = dict(provider="openai", base_url={url!r}, model="m"), os.getpid()
+{ask}
+assert ask("first") == "first"
+child = os.fork()
+if not child:
+    os._exit(0 if ask("child") == "child" else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert ask("parent") == "parent"
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+def echo(request: Received) -> Reply:
+    said = request.body.split(b'"content":"')[1].split(b'"')[0].decode()
+    choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+    return Reply([as_json({"choices": [choice]})], framing="length")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
+@both
+def test_a_fork_has_connections_of_its_own(colour: Colour) -> None:
+    with Server(echo) as server:
+        result = python(FORKED.format(url=f"{server.url}/v1", ask=ASKS[colour]))
+
+    assert (result.stdout, result.stderr) == ("done\n", "")
+    assert [request.connection for request in server.requests] == [0, 1, 0]
+
+
+# ---- an answer that is not streamed
+
+
+def slow_document(pause_s: float) -> Callable[[Received], Reply]:
+    def reply(request: Received) -> Reply:
+        return Reply(echo(request).pieces, framing="length", pause_s=pause_s)
+
+    return reply
+
+
+@both
+@pytest.mark.parametrize(
+    ("limits", "clock"),
+    [
+        pytest.param(Timeouts(whole=0.1), "first_event", id="whole"),
+        pytest.param(Timeouts(first_event=0.1), "first_event", id="first_event"),
+        pytest.param(Timeouts(idle=0.1), "idle", id="idle"),
+    ],
+)
+def test_a_whole_answer_is_under_its_clock(colour: Colour, limits: Timeouts, clock: str) -> None:
+    with Server(Reply(has_head=False, end="hold")) as server:
+        error = complete(colour, "openai", server.url, timeout=limits)
+
+    assert isinstance(error, DeadlineError)
+    assert error.clock in (clock, "idle")
+    assert "0.1 s" in error.message
+
+
+@both
+def test_a_whole_answer_may_take_longer_than_a_stream_is_silent(colour: Colour) -> None:
+    limits = Timeouts(first_event=0.05, idle=0.05, whole=20.0)
+    with Server(slow_document(0.15)) as server:
+        assert complete(colour, "openai", server.url, timeout=limits).text == "Hello"
