@@ -50,8 +50,8 @@ class Pools:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._room = anyio.Semaphore(_most_calls(), fast_acquire=True)
-        self._door = anyio.Semaphore(_CONNECTING, fast_acquire=True)
+        self._room = anyio.Semaphore(_most_calls())
+        self._door = anyio.Semaphore(_CONNECTING)
         self._pools: list[_Pool] = []
 
     async def enter(self, clocks: Clocks) -> Place:
