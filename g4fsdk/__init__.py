@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from g4fsdk._core.model.chat import Conversation as Conversation
     from g4fsdk._core.model.chat import Ids as Ids
     from g4fsdk._core.model.chat import Message as Message
-    from g4fsdk._core.model.completions import Chunk as Chunk
+    from g4fsdk._core.model.chunks import Chunk as Chunk
     from g4fsdk._core.model.completions import Completion as Completion
     from g4fsdk._core.model.completions import ImagesResponse as ImagesResponse
     from g4fsdk._core.model.completions import Model as Model
@@ -45,12 +45,16 @@ if TYPE_CHECKING:
     from g4fsdk._core.model.errors import StatusError as StatusError
     from g4fsdk._core.model.errors import TransportError as TransportError
     from g4fsdk._core.model.errors import UsageError as UsageError
+    from g4fsdk._core.model.events import Annotation as Annotation
+    from g4fsdk._core.model.events import AudioDelta as AudioDelta
     from g4fsdk._core.model.events import ConversationEvent as ConversationEvent
     from g4fsdk._core.model.events import Event as Event
+    from g4fsdk._core.model.events import Extra as Extra
     from g4fsdk._core.model.events import FinalText as FinalText
     from g4fsdk._core.model.events import Finish as Finish
     from g4fsdk._core.model.events import Image as Image
     from g4fsdk._core.model.events import ImageEvent as ImageEvent
+    from g4fsdk._core.model.events import Logprobs as Logprobs
     from g4fsdk._core.model.events import ReasoningDelta as ReasoningDelta
     from g4fsdk._core.model.events import RefusalDelta as RefusalDelta
     from g4fsdk._core.model.events import TextDelta as TextDelta
@@ -70,15 +74,16 @@ _NAMES = {
     "_client.retries": "Retries RetryEvent",
     "_core.flow.provider": "Stream advance",
     "_core.model.chat": "Chat Conversation Ids Message",
-    "_core.model.completions": "Chunk Completion ImagesResponse Model ToolCall",
+    "_core.model.chunks": "Chunk",
+    "_core.model.completions": "Completion ImagesResponse Model ToolCall",
     "_core.model.errors": (
         "AuthError BlockedError DeadlineError EmptyAnswerError G4FError "
         "IncompleteStreamError NotFoundError ProtocolError ProviderError RateLimitError "
         "ServerError StatusError TransportError UsageError "
     ),
     "_core.model.events": (
-        "ConversationEvent Event FinalText Finish Image ImageEvent ReasoningDelta "
-        "RefusalDelta TextDelta Title ToolCallDelta Usage "
+        "Annotation AudioDelta ConversationEvent Event Extra FinalText Finish Image ImageEvent Logprobs "
+        "ReasoningDelta RefusalDelta TextDelta Title ToolCallDelta Usage "
     ),
     "_core.model.http": "Request Response",
 }

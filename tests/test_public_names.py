@@ -21,6 +21,7 @@ PUBLIC = [
     *("RateLimitError", "BlockedError", "ServerError", "ProviderError", "ProtocolError"),
     *("IncompleteStreamError", "EmptyAnswerError", "Completion", "Chunk", "ChatStream", "ChunkStream"),
     *("AsyncChatStream", "AsyncChunkStream", "ImagesResponse", "Model", "ToolCall", "RetryEvent"),
+    *("AudioDelta", "Logprobs", "Annotation", "Extra"),
 ]
 
 

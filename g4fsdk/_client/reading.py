@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.task import Task
+from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.flow.provider import Stream
 from g4fsdk._core.framing.parser import MAX_BYTES
-from g4fsdk._core.model.completions import Chunk, ChunkChoice, Completion, Delta, to_chunk
+from g4fsdk._core.model.chunks import Chunk, to_chunks
+from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, StatusError, TransportError, UsageError
-from g4fsdk._core.model.events import Event, TextDelta
+from g4fsdk._core.model.events import Event
 from g4fsdk._core.model.http import Response
 
 T = TypeVar("T")
-#: What a stream gives its caller: made for a model's name, takes events and returns the items they become.
-View: TypeAlias = Callable[[str], Callable[[list[Event]], Iterable[T]]]
+#: What a stream gives its caller: made for an answer and the model asked for, takes events and returns the
+#: items they become.
+View: TypeAlias = Callable[[Answer, str], Callable[[list[Event]], Iterable[T]]]
 
 
-def as_events(model: str) -> Callable[[list[Event]], Iterable[Event]]:
+def as_events(answer: Answer, model: str) -> Callable[[list[Event]], Iterable[Event]]:
     """View a stream as its events."""
     return iter
 
 
-def as_chunks(model: str) -> Callable[[list[Event]], Iterable[Chunk]]:
+def as_chunks(answer: Answer, model: str) -> Callable[[list[Event]], Iterable[Chunk]]:
     """View a stream as OpenAI-shaped chunks."""
-    return partial(_chunks, model=model)
-
-
-def _chunks(events: Iterable[Event], model: str) -> list[Chunk]:
-    chunks = []
-    for event in events:
-        if type(event) is TextDelta:  # nearly all of them
-            chunks.append(Chunk([ChunkChoice(Delta(event.text), event.choice)], model))
-        else:
-            chunk = to_chunk(event, model)
-            if chunk is not None:
-                chunks.append(chunk)
-    return chunks
+    return lambda events: to_chunks(events, answer.facts, model)
 
 
 class Reading(Generic[T]):
@@ -56,7 +46,7 @@ class Reading(Generic[T]):
     ) -> None:
         self.clocks = clocks
         self.parser = stream.accept(head, max_bytes)
-        self.items_of = view(stream.model)
+        self.items_of = view(self.parser.answer, stream.model)
         self._task = task
         self._stream = stream
         self._is_over = False

@@ -134,7 +134,7 @@ def items_of(event: Event) -> Iterator[str | FinishReason | TitleGeneration | Im
     match event:
         case TextDelta(text=text) | RefusalDelta(text=text):  # a refusal stands in place of the answer
             yield text
-        case Title(title=title):
+        case Title(text=title):
             yield TitleGeneration(title)
         case ImageEvent(images=images, prompt=prompt):
             yield image_response(images, prompt)

@@ -69,7 +69,7 @@ def test_images_that_come_as_bytes_are_written_to_a_file(painter: list[str], tmp
 def test_images_as_json(painter: list[str]) -> None:
     first, *_ = json.loads(run(*painter, "--json").stdout)
 
-    assert first == {"url": "http://img.test/a b", "b64_json": None, "revised_prompt": None}
+    assert first == {"url": "http://img.test/a b", "b64_json": None, "revised_prompt": None, "extra": {}}
 
 
 def paint(b64: str, folder: Path) -> Result:

@@ -40,7 +40,8 @@ from g4fsdk._client.reading import as_chunks
 from g4fsdk._client.settings import Settings
 from g4fsdk._client.task import Task, asks_next, failed
 from g4fsdk._client.transport import Transport
-from g4fsdk._core.model.completions import ChunkChoice, Delta
+from g4fsdk._core.decoding.answer import Answer
+from g4fsdk._core.model.chunks import ChunkChoice, Delta
 from g4fsdk._core.model.redact import (
     redact_headers,
     redact_text,
@@ -530,7 +531,7 @@ def test_images_are_asked_of_every_provider_given() -> None:
 
 
 def test_events_become_chunks() -> None:
-    chunks = [*as_chunks("m")([TextDelta("a"), FinalText("a"), Title("T")])]
+    chunks = [*as_chunks(Answer(), "m")([TextDelta("a"), FinalText("a"), Title("T")])]
 
     assert chunks == [
         Chunk([ChunkChoice(Delta("a"))], "m"),

@@ -347,6 +347,18 @@ def test_bytes_that_are_no_characters_are_an_error(payload: bytes, before: int) 
     assert seen.text == seen.error.partial == "Hi" * before
 
 
+def test_an_answer_says_who_gave_it_streamed_and_whole() -> None:
+    said = {"id": "c1", "created": 5, "model": "m-2026", "service_tier": "flex", "provider": "P"}
+    text = {**chunk({"role": "assistant", "content": "Hi"}), **said}
+    last = {**chunk({"content": ""}, "stop"), "system_fingerprint": "fp"}
+    whole = {**said, "system_fingerprint": "fp", "choices": [{"message": {"content": "Hi"}}]}
+
+    for seen in (stream({"id": "", "choices": []}, text, last), document(whole)):
+        found = seen.answer.completion("openai", "m")
+        assert (found.id, found.created, found.model, found.service_tier) == ("c1", 5, "m-2026", "flex")
+        assert (found.system_fingerprint, found.extra) == ("fp", {"provider": "P"})
+
+
 def test_a_refusal_is_an_answer() -> None:
     seen = stream(chunk({"refusal": "I can"}), chunk({"refusal": "not."}), done=True)
 
@@ -859,7 +871,9 @@ def test_a_document_that_is_no_completion_is_an_error(value: Any, kind: type[G4F
         pytest.param({"data": [{"url": "", "b64_json": "AAAA"}]}, [Image(None, "AAAA")], id="url empty"),
         pytest.param({"data": [{"url": "u"}, {"url": "v"}]}, [Image("u"), Image("v")], id="several"),
         pytest.param(
-            {"data": [{"url": "u", "mime_type": "image/jpeg"}], "id": "x"}, [Image("u")], id="more keys"
+            {"data": [{"url": "u", "mime_type": "image/jpeg"}], "id": "x"},
+            [Image("u", extra={"mime_type": "image/jpeg"})],
+            id="more keys",
         ),
         pytest.param({"images": [{"image": "AAAA"}]}, [Image(None, "AAAA")], id="Hyperbolic"),
         pytest.param(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from g4fsdk import (
+    Annotation,
+    AudioDelta,
     Chunk,
     Completion,
     Conversation,
     ConversationEvent,
     EmptyAnswerError,
     Event,
+    Extra,
     FinalText,
     Finish,
     Image,
     ImageEvent,
+    Logprobs,
     Message,
     ReasoningDelta,
     RefusalDelta,
@@ -27,7 +31,8 @@ from g4fsdk import (
     Usage,
 )
 from g4fsdk._core.decoding.answer import Answer
-from g4fsdk._core.model.completions import AssistantMessage, Function, to_chunk
+from g4fsdk._core.model.chunks import ChunkChoice, Delta, to_chunks
+from g4fsdk._core.model.completions import AssistantMessage, Audio, Facts, Function
 
 CONVERSATION = Conversation("yqcloud", "gpt-4", (Message("user", "Hi"),))
 
@@ -108,6 +113,90 @@ def test_tool_calls_are_put_together_by_their_index() -> None:
     assert (found.choices[0].message.content, found.text) == (None, "")
 
 
+def test_a_custom_call_stays_one_and_keeps_what_it_was_signed_with() -> None:
+    found = completion(
+        ToolCallDelta(0, "a", "sql", "SELECT", type="custom", extra={"google": {"signature": "c2ln"}}),
+        ToolCallDelta(0, arguments=" 1"),
+    )
+
+    assert found.choices[0].message.tool_calls == [
+        ToolCall("a", Function("sql", "SELECT 1"), 0, "custom", {"google": {"signature": "c2ln"}})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "data"),
+    [
+        pytest.param(["UklG", "Rg=="], "UklGRg==", id="one text in pieces"),
+        pytest.param(["UklGRg==", "YQ==", ""], "UklGRmE=", id="each coded by itself"),
+        pytest.param(["?=?", "Rg=="], "?=?Rg==", id="no base64 at all"),
+    ],
+)
+def test_a_spoken_answer_is_put_together(pieces: list[str], data: str) -> None:
+    found = completion(
+        AudioDelta(id="a", transcript="Hel"),
+        *map(AudioDelta, pieces),
+        AudioDelta(transcript="lo", expires_at=9, extra={"format": "wav"}),
+    )
+
+    message = found.choices[0].message
+    assert (message.audio, message.content) == (Audio("a", data, "Hello", 9, {"format": "wav"}), None)
+
+
+def test_images_belong_to_their_choice_and_to_the_answer() -> None:
+    found = completion(ImageEvent((Image("u"),)), ImageEvent((Image("v"),), choice=1))
+
+    assert [choice.message.images for choice in found.choices] == [[Image("u")], [Image("v")]]
+    assert found.images == [Image("u"), Image("v")]
+
+
+def test_probabilities_and_annotations_add_up() -> None:
+    found = completion(
+        Logprobs([{"token": "a"}], extra={"text_offset": [0]}),
+        Annotation({"url": "u"}),
+        Logprobs([{"token": "b"}], extra={"text_offset": [1]}),
+        Annotation("v"),
+    )
+
+    [choice] = found.choices
+    assert choice.logprobs == Logprobs([{"token": "a"}, {"token": "b"}], extra={"text_offset": [0, 1]})
+    assert choice.message.annotations == [{"url": "u"}, "v"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        pytest.param(["I th", "ink"], "I think", id="text goes on"),
+        pytest.param(["bot", "bot"], "bot", id="text that is repeated"),
+        pytest.param([[1], [2, 3]], [1, 2, 3], id="a list goes on"),
+        pytest.param([1, 2], 2, id="of numbers the last"),
+        pytest.param(["a", None], None, id="of mixed kinds the last"),
+        pytest.param([{"a": "x"}, {"a": "y", "b": True}], {"a": "xy", "b": True}, id="key by key"),
+    ],
+)
+@pytest.mark.parametrize("of", ["message", "choice"])
+def test_what_has_no_name_adds_up(pieces: list[Any], whole: Any, of: Literal["message", "choice"]) -> None:
+    found = completion(*(Extra({"k": piece}, 0, of) for piece in pieces))
+
+    [choice] = found.choices
+    assert {"message": choice.message.extra, "choice": choice.extra} == {
+        "message": {},
+        "choice": {},
+        of: {"k": whole},
+    }
+
+
+def test_an_answer_says_who_gave_it() -> None:
+    answer = Answer()
+    answer.note({"id": "c1", "created": 5, "model": "", "object": "chat.completion.chunk", "choices": []})
+    answer.note({"id": "c1", "created": "today", "model": "m-2026", "service_tier": None, "provider": "P"})
+
+    found = answer.completion("openai", "m")
+
+    assert (found.id, found.created, found.model, found.service_tier) == ("c1", 5, "m-2026", None)
+    assert found.extra == {"created": "today", "provider": "P"}
+
+
 def test_text_beside_tool_calls_stays() -> None:
     found = completion(TextDelta("Let me see."), ToolCallDelta(0, "a", "add", "{}"))
 
@@ -144,6 +233,7 @@ def test_an_answer_of_nothing_is_an_error(events: list[Event]) -> None:
         FinalText("x"),
         RefusalDelta("no"),
         ToolCallDelta(0),
+        AudioDelta("AAAA"),
         ImageEvent((Image("u"),)),
         Finish("length"),
     ],
@@ -177,26 +267,48 @@ def test_an_answer_goes_back_without_its_reasoning() -> None:
         pytest.param(Finish("stop"), {}, {"finish_reason": "stop"}, id="finish"),
         pytest.param(Title("T"), {}, {"title": "T"}, id="title"),
         pytest.param(Usage(1, 2, 3), {}, {"usage": Usage(1, 2, 3)}, id="usage"),
-        pytest.param(ImageEvent((Image("u"),)), {}, {"images": (Image("u"),)}, id="images"),
+        pytest.param(
+            ToolCallDelta(0, "a", "sql", "SELECT", 0, "custom", {"signature": "s"}),
+            {"tool_calls": [ToolCall("a", Function("sql", "SELECT"), 0, "custom", {"signature": "s"})]},
+            {},
+            id="custom tool call, signed",
+        ),
+        pytest.param(
+            ImageEvent((Image("u"),)), {"images": [Image("u")]}, {"images": (Image("u"),)}, id="images"
+        ),
+        pytest.param(
+            AudioDelta("AAAA", "Hi", "a", 9, extra={"k": 1}),
+            {"audio": Audio("a", "AAAA", "Hi", 9, {"k": 1})},
+            {},
+            id="audio",
+        ),
+        pytest.param(Annotation({"url": "u"}), {"annotations": [{"url": "u"}]}, {}, id="annotation"),
+        pytest.param(Logprobs([{"token": "a"}]), {}, {"logprobs": Logprobs([{"token": "a"}])}, id="logprobs"),
+        pytest.param(Extra({"k": 1}), {"extra": {"k": 1}}, {}, id="unnamed in the message"),
+        pytest.param(Extra({"k": 1}, 1, "choice"), {}, {"extra": {"k": 1}, "index": 1}, id="in the choice"),
         pytest.param(ConversationEvent(CONVERSATION), {}, {"conversation": CONVERSATION}, id="conversation"),
     ],
 )
 def test_an_event_is_a_chunk(event: Event, delta: dict[str, Any], more: dict[str, Any]) -> None:
-    chunk = to_chunk(event, "gpt-4")
+    of_chunk = {key: more[key] for key in more if key in ("title", "usage", "images", "conversation")}
+    of_choice = {key: more[key] for key in more if key not in of_chunk}
 
-    assert isinstance(chunk, Chunk)
-    [choice] = chunk.choices
-    keys = ("content", "role", "reasoning_content", "refusal", "tool_calls")
-    assert {
-        key: getattr(choice.delta, key) for key in keys if getattr(choice.delta, key) is not None
-    } == delta
-    assert chunk.model == "gpt-4"
-    for key, value in ({"index": 0, "finish_reason": None} | more).items():
-        assert getattr(choice if key in ("index", "finish_reason") else chunk, key) == value
+    assert to_chunks([event], Facts(), "gpt-4") == [
+        Chunk([ChunkChoice(Delta(**delta), **of_choice)], "gpt-4", **of_chunk)
+    ]
 
 
 def test_the_final_text_is_no_chunk_since_it_would_repeat_the_text() -> None:
-    assert to_chunk(FinalText("Hello"), "m") is None
+    assert to_chunks([FinalText("Hello")], Facts(), "m") == []
+
+
+def test_every_chunk_says_who_answers() -> None:
+    facts = Facts("c1", 1700000000, "m-2026", "fp_1", "default", {"provider": "P"})
+
+    for chunk in to_chunks([TextDelta("Hi"), Finish("stop")], facts, "m"):
+        assert (chunk.id, chunk.created, chunk.model) == ("c1", 1700000000, "m-2026")
+        assert (chunk.system_fingerprint, chunk.service_tier) == ("fp_1", "default")
+        assert chunk.extra == {"provider": "P"}
 
 
 @pytest.mark.parametrize("event", [TextDelta("x"), Usage(1, 2, 3), ConversationEvent(CONVERSATION)], ids=repr)

@@ -64,7 +64,7 @@ def test_an_answer_of_chat_ui_is_its_final_answer_or_an_error(path: Path) -> Non
     errors = [update["message"] for update in updates if update.get("status") == "error"]
 
     assert [event.text for event in seen.of(FinalText)] == finals
-    assert [event.title for event in seen.of(Title)] == [
+    assert [event.text for event in seen.of(Title)] == [
         update["title"] for update in updates if update["type"] == "title"
     ]
     assert seen.text == streamed(updates)

@@ -8,7 +8,8 @@ from typing import Any, Generic, Self, TypeVar
 from g4fsdk._client.asynchronous.http import Answer
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.reading import Reading
-from g4fsdk._core.model.completions import Chunk, Completion
+from g4fsdk._core.model.chunks import Chunk
+from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.events import Event, TextDelta
 

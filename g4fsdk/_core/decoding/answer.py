@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
 
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
+from g4fsdk._core.decoding.joined import joined, joined_audio, joined_logprobs
 from g4fsdk._core.model.chat import Conversation, Message
 from g4fsdk._core.model.completions import (
     AssistantMessage,
     Choice,
     Completion,
+    Facts,
     Function,
     ToolCall,
 )
 from g4fsdk._core.model.errors import EmptyAnswerError
 from g4fsdk._core.model.events import (
+    Annotation,
+    AudioDelta,
     ConversationEvent,
     Event,
+    Extra,
     FinalText,
     Finish,
     Image,
     ImageEvent,
+    Logprobs,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -28,6 +36,12 @@ from g4fsdk._core.model.events import (
     ToolCallDelta,
     Usage,
 )
+from g4fsdk._core.model.http import JSON
+
+# What an event or a field of its own says; and the name of what a document is, which ours says again.
+_TOLD = frozenset({"choices", "usage", "finish_reason"})
+_KINDS = ("chat.completion", "chat.completion.chunk")
+_FACTS = {"id": str, "created": int, "model": str, "system_fingerprint": str, "service_tier": str}
 
 _CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may be many without any
 
@@ -35,7 +49,20 @@ _CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may 
 class _ChoiceParts:
     """What one choice has said so far."""
 
-    __slots__ = ("calls", "final", "finish_reason", "finished", "reasoning", "refusal", "text")
+    __slots__ = (
+        *(
+            "annotations",
+            "audio",
+            "calls",
+            "extra",
+            "final",
+            "finish_reason",
+            "finished",
+            "images",
+            "logprobs",
+        ),
+        *("reasoning", "refusal", "text"),
+    )
 
     def __init__(
         self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
@@ -44,6 +71,11 @@ class _ChoiceParts:
         self.reasoning = reasoning or TextBuffer()
         self.refusal: list[str] = []
         self.calls: dict[int, _CallParts] = {}
+        self.audio: list[AudioDelta] = []
+        self.images: list[Image] = []
+        self.annotations: list[JSON] = []
+        self.logprobs: list[Logprobs] = []
+        self.extra: list[Extra] = []
         self.final: str | None = None
         self.finished = False
         self.finish_reason: str | None = None
@@ -55,7 +87,7 @@ class _ChoiceParts:
     @property
     def is_empty(self) -> bool:
         has_text = not self.text.is_empty if self.final is None else bool(self.final)
-        return not (has_text or self.refusal or self.calls or self.finish_reason)
+        return not (has_text or self.refusal or self.calls or self.audio or self.images or self.finish_reason)
 
     @property
     def size(self) -> int:
@@ -64,40 +96,60 @@ class _ChoiceParts:
         refusal = sum(map(len, self.refusal))
         return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls
 
-    def message(self) -> AssistantMessage:
+    def message(self, reasoning_key: str = "reasoning_content") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
-        has_text = bool(text) or not (self.calls or self.refusal)
+        has_text = bool(text) or not (self.calls or self.refusal or self.audio)
         return AssistantMessage(
             content=text if has_text else None,
             reasoning=self.reasoning.getvalue() or None,
             refusal="".join(self.refusal) or None,
             tool_calls=[self.calls[index].call(index) for index in sorted(self.calls)] or None,
+            audio=joined_audio(self.audio),
+            images=[*self.images] or None,
+            annotations=[*self.annotations] or None,
+            extra=self.unnamed("message"),
+            reasoning_key=reasoning_key,
         )
+
+    def unnamed(self, of: str) -> dict[str, JSON]:
+        """Return what has no name here, of the message or of the choice."""
+        pieces = [extra.data for extra in self.extra if extra.of == of]
+        found: dict[str, JSON] = joined(pieces) if pieces else {}
+        return found
 
 
 class _CallParts:
     """What one tool call has said so far."""
 
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("arguments", "extra", "id", "name", "type")
 
     def __init__(self) -> None:
         self.id: str | None = None
         self.name = ""
+        self.type = "function"
         self.arguments: list[str] = []
+        self.extra: list[dict[str, JSON]] = [{}]
 
     def add(self, piece: ToolCallDelta) -> None:
         self.id = self.id or piece.id
         self.name = self.name or piece.name or ""
+        if self.type == "function":  # which is also what a piece has that doesn't say
+            self.type = piece.type
         self.arguments.append(piece.arguments)
+        if piece.extra:
+            self.extra.append(piece.extra)
 
     def call(self, index: int) -> ToolCall:
-        return ToolCall(self.id, Function(self.name, "".join(self.arguments)), index)
+        function = Function(self.name, "".join(self.arguments))
+        return ToolCall(self.id, function, index, self.type, joined(self.extra))
 
 
 class Answer:
     """Adds up the events of one stream."""
 
-    __slots__ = ("choices", "conversation", "images", "title", "usage", "write_text")
+    __slots__ = (
+        *("choices", "conversation", "facts", "images", "reasoning_key", "title", "usage", "write_text"),
+    )
 
     def __init__(
         self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
@@ -110,6 +162,8 @@ class Answer:
         self.title: str | None = None
         self.images: list[Image] = []
         self.conversation: Conversation | None = None
+        self.facts = Facts()
+        self.reasoning_key = "reasoning_content"
 
     @property
     def partial(self) -> str:
@@ -141,22 +195,44 @@ class Answer:
             case Finish():
                 parts.finished, parts.finish_reason = True, event.reason
             case _:
-                self._add_extra(event)
+                self._add_more(event, parts)
 
-    def _add_extra(self, event: Title | ImageEvent | ConversationEvent | Usage) -> None:
+    def _add_more(
+        self,
+        event: Title | ImageEvent | AudioDelta | Logprobs | Annotation | Extra | ConversationEvent | Usage,
+        parts: _ChoiceParts,
+    ) -> None:
         match event:
             case Title():
-                self.title = event.title
+                self.title = event.text
             case ImageEvent():
                 self.images += event.images
+                parts.images += event.images
+            case AudioDelta():
+                parts.audio.append(event)
+            case Logprobs():
+                parts.logprobs.append(event)
+            case Annotation():
+                parts.annotations.append(event.data)
+            case Extra():
+                parts.extra.append(event)
             case ConversationEvent():
                 self.conversation = event.conversation
             case Usage():
                 self.usage = event
 
+    def note(self, value: Mapping[str, JSON]) -> None:
+        """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out."""
+        said = {key: item for key, item in value.items() if item is not None and key not in _TOLD}
+        if said.get("object") in _KINDS:
+            del said["object"]
+        named = {key: said.pop(key) for key, kind in _FACTS.items() if type(said.get(key)) is kind}
+        given = {key: item for key, item in named.items() if item != ""}
+        self.facts = replace(self.facts, **given, extra={**self.facts.extra, **said})
+
     def check_not_empty(self) -> None:
         """Raise EmptyAnswerError when the stream held no answer of any kind."""
-        if not self.images and all(parts.is_empty for parts in self.choices.values()):
+        if all(parts.is_empty for parts in self.choices.values()):
             raise EmptyAnswerError(
                 "the answer ended well and held nothing: no text, image, tool call, refusal or finish; "
                 "ask again, or try another model"
@@ -164,20 +240,31 @@ class Answer:
 
     def as_message(self) -> Message:
         """Return choice 0 as the message to put into the history."""
-        return Message.from_mapping(self.choices[0].message().to_dict())
+        return Message.from_mapping(self.choices[0].message(self.reasoning_key).to_dict())
 
     def completion(self, provider: str, model: str) -> Completion:
-        """Return the whole answer."""
+        """Return the whole answer of *provider*; *model* was asked for."""
         choices = [
-            Choice(index=index, message=parts.message(), finish_reason=parts.finish_reason)
+            Choice(
+                index=index,
+                message=parts.message(self.reasoning_key),
+                finish_reason=parts.finish_reason,
+                logprobs=joined_logprobs(parts.logprobs),
+                extra=parts.unnamed("choice"),
+            )
             for index, parts in sorted(self.choices.items())
         ]
         return Completion(
             choices=choices,
-            model=model,
+            model=self.facts.model or model,
             provider=provider,
             usage=self.usage,
             title=self.title,
             images=self.images,
             conversation=self.conversation,
+            id=self.facts.id,
+            created=self.facts.created,
+            system_fingerprint=self.facts.system_fingerprint,
+            service_tier=self.facts.service_tier,
+            extra=self.facts.extra,
         )

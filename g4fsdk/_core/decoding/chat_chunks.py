@@ -150,6 +150,7 @@ class ChatChunkDecoder(Decoder):
             self.say(Finish(None), out)
 
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
+        self.answer.note(value)
         choices = value.get("choices")
         for position, choice in enumerate(choices if isinstance(choices, list) else ()):
             if isinstance(choice, dict):

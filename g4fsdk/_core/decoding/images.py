@@ -37,16 +37,30 @@ def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
 def _images(value: JSON) -> Iterable[Image]:
     match value:
         case {"data": list(items)} | {"images": list(items)}:  # Hyperbolic says `images`
-            for item in items:
-                match item:
-                    case {"url": str()} | {"b64_json": str()}:
-                        image = Image(
-                            *(_text(item.get(key)) for key in ("url", "b64_json", "revised_prompt"))
-                        )
-                        if image.url or image.b64_json:
-                            yield image
-                    case {"image": str(b64)}:
-                        yield Image(b64_json=b64)
+            yield from filter(None, map(read_image, items))
+
+
+def read_image(item: JSON) -> Image | None:
+    """Return the image that *item* is, of an image answer or of a chat message, or None when it is none."""
+    match item:
+        case {"url": str()} | {"b64_json": str()}:
+            names = ("url", "b64_json", "revised_prompt")
+            url, b64, prompt = (_text(item.get(name)) for name in names)
+            found = Image(url, b64, prompt, _rest(item, *names))
+        case {"image_url": {"url": str(url)} as inner}:
+            beside = {"image_url": rest} if (rest := _rest(inner, "url")) else {}
+            found = Image(url, extra=_rest(item, "image_url") | beside)
+        case {"image_url": str(url)}:
+            found = Image(url, extra=_rest(item, "image_url"))
+        case {"image": str(b64)}:
+            found = Image(b64_json=b64, extra=_rest(item, "image"))
+        case _:
+            return None
+    return found if found.url or found.b64_json else None
+
+
+def _rest(item: dict[str, JSON], *names: str) -> dict[str, JSON]:
+    return {key: value for key, value in item.items() if value is not None and key not in names}
 
 
 def address_of(image: Image) -> str:

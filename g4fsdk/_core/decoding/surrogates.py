@@ -25,7 +25,7 @@ _GOES_ON: Mapping[type[Event], str] = {
     RefusalDelta: "text",
     ToolCallDelta: "arguments",
 }
-_WHOLE: Mapping[type[Event], str] = {FinalText: "text", Title: "title"}
+_WHOLE: Mapping[type[Event], str] = {FinalText: "text", Title: "text"}
 _Kind: TypeAlias = tuple[type[Event], int, int]
 
 

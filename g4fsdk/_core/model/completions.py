@@ -1,27 +1,25 @@
-"""What callers get in the OpenAI shape: whole answers, and chunks, which are made from events."""
+"""Whole answers in the OpenAI shape."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.events import (
-    ConversationEvent,
-    Event,
-    FinalText,
-    Finish,
-    Image,
-    ImageEvent,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-    Title,
-    ToolCallDelta,
-    Usage,
-)
+from g4fsdk._core.model.events import Image, Logprobs, Usage
+from g4fsdk._core.model.http import JSON
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a service says of an answer beside its choices: "" or None where it does not say."""
+
+    id: str = ""
+    created: int | None = None
+    model: str = ""
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, JSON] = {}
 
 
 class Function(msgspec.Struct, omit_defaults=True):
@@ -32,22 +30,49 @@ class Function(msgspec.Struct, omit_defaults=True):
 
 
 class ToolCall(msgspec.Struct):
-    """A tool call, or in a chunk the next piece of one."""
+    """A tool call, or in a chunk the next piece of one.
+
+    With *type* "custom" the function is the custom tool, and its arguments are the input, which is any text.
+    *extra* is what has no name here, nested as it came, and goes back with the message.
+    """
 
     id: str | None = None
     function: Function = msgspec.field(default_factory=Function)
     index: int = 0
     type: str = "function"
+    extra: dict[str, JSON] = {}
+
+
+class Audio(msgspec.Struct):
+    """A spoken answer, or in a chunk the next piece of one: *data* is base64 text.
+
+    *expires_at* is when the service forgets it, in Unix seconds.
+    """
+
+    id: str | None = None
+    data: str = ""
+    transcript: str = ""
+    expires_at: int | None = None
+    extra: dict[str, JSON] = {}
 
 
 class AssistantMessage(msgspec.Struct, kw_only=True):
-    """The assistant's answer. It can be put back into a message list as it is."""
+    """The assistant's answer. It can be put back into a message list as it is.
+
+    *annotations* are as sent. *extra* is what has no name here. *reasoning_key* is the name under which the
+    service says its reasoning.
+    """
 
     content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
     role: str = "assistant"
+    audio: Audio | None = None
+    images: list[Image] | None = None
+    annotations: list[JSON] | None = None
+    extra: dict[str, JSON] = {}
+    reasoning_key: str = "reasoning_content"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the message as it goes back to a service: reasoning is left out."""
@@ -65,15 +90,22 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
 
 
 class Choice(msgspec.Struct, kw_only=True):
-    """One of the answers asked for."""
+    """One of the answers asked for. *extra* is what has no name here."""
 
     index: int = 0
     message: AssistantMessage
     finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    extra: dict[str, JSON] = {}
 
 
 class Completion(msgspec.Struct, kw_only=True):
-    """A complete answer in the OpenAI shape, with the extras of the other providers."""
+    """A complete answer in the OpenAI shape, with the extras of the other providers.
+
+    *id*, *created* (Unix seconds), *model*, *system_fingerprint* and *service_tier* are as the service named
+    them; where it named none, *model* is what was asked for, the others are "" or None. *extra* is what has
+    no name here. *images* are those of all choices.
+    """
 
     choices: list[Choice]
     model: str = ""
@@ -82,6 +114,11 @@ class Completion(msgspec.Struct, kw_only=True):
     title: str | None = None
     images: list[Image] = []
     conversation: Conversation | None = None
+    id: str = ""
+    created: int | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, JSON] = {}
 
     @property
     def text(self) -> str:
@@ -92,61 +129,6 @@ class Completion(msgspec.Struct, kw_only=True):
         characters that it does not have.
         """
         return self.choices[0].message.content or ""
-
-
-class Delta(msgspec.Struct, gc=False):
-    """What a chunk adds."""
-
-    content: str | None = None
-    role: str | None = None
-    reasoning_content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[ToolCall] | None = None
-
-
-class ChunkChoice(msgspec.Struct, gc=False):
-    delta: Delta
-    index: int = 0
-    finish_reason: str | None = None
-
-
-class Chunk(msgspec.Struct):
-    """An OpenAI-shaped chunk, always with one choice: `chunk.choices[0].delta.content` is safe to read."""
-
-    choices: list[ChunkChoice]
-    model: str = ""
-    usage: Usage | None = None
-    title: str | None = None
-    images: tuple[Image, ...] = ()
-    conversation: Conversation | None = None
-
-
-_Extras: TypeAlias = dict[str, Any]
-_DELTA: dict[type[Any], Callable[[Any], Delta]] = {
-    TextDelta: lambda event: Delta(event.text),
-    ReasoningDelta: lambda event: Delta(reasoning_content=event.text),
-    RefusalDelta: lambda event: Delta(refusal=event.text),
-    ToolCallDelta: lambda event: Delta(
-        tool_calls=[ToolCall(event.id, Function(event.name, event.arguments), event.index)]
-    ),
-}
-_EXTRAS: dict[type[Any], Callable[[Any], _Extras]] = {
-    Title: lambda event: {"title": event.title},
-    ImageEvent: lambda event: {"images": event.images},
-    ConversationEvent: lambda event: {"conversation": event.conversation},
-    Usage: lambda event: {"usage": event},
-}
-
-
-def to_chunk(event: Event, model: str) -> Chunk | None:
-    """Return the chunk that says the same as *event*, or None: FinalText would repeat the text."""
-    kind = type(event)
-    if kind is FinalText:
-        return None
-    delta = _DELTA[kind](event) if kind in _DELTA else Delta()
-    reason = event.reason if isinstance(event, Finish) else None
-    extras = _EXTRAS[kind](event) if kind in _EXTRAS else {}
-    return Chunk([ChunkChoice(delta, event.choice, reason)], model, **extras)
 
 
 class ImagesResponse(msgspec.Struct):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
+from g4fsdk._core.model.http import JSON
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
@@ -31,13 +32,19 @@ class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
-    """The next piece of tool call *index*: *arguments* add up; *id* and *name* are None after the first."""
+    """The next piece of tool call *index*: *arguments* add up; *id* and *name* are None after the first.
+
+    *type* is "function", or "custom" for a tool whose input is text, which *arguments* then holds. *extra* is
+    what has no name here, nested as it came: some services sign a call there and want it back.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
     choice: int = 0
+    type: str = "function"
+    extra: dict[str, JSON] = {}
 
 
 class FinalText(msgspec.Struct, frozen=True, gc=False):
@@ -50,16 +57,20 @@ class FinalText(msgspec.Struct, frozen=True, gc=False):
 class Title(msgspec.Struct, frozen=True, gc=False):
     """The name the service gives the conversation."""
 
-    title: str
+    text: str
     choice: int = 0
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
-    """One image: its *url* as sent, or its bytes as base64 text; both may be there."""
+    """One image: its *url* as sent, or its bytes as base64 text; both may be there.
+
+    *extra* is what has no name here, nested as it came.
+    """
 
     url: str | None = None
     b64_json: str | None = None
     revised_prompt: str | None = None
+    extra: dict[str, JSON] = {}
 
 
 class ImageEvent(msgspec.Struct, frozen=True):
@@ -75,6 +86,47 @@ class ImageEvent(msgspec.Struct, frozen=True):
         return [image.url for image in self.images if image.url is not None]
 
 
+class AudioDelta(msgspec.Struct, frozen=True, gc=False):
+    """The next piece of a spoken answer: *data* is base64 text of its own, *transcript* adds up.
+
+    *expires_at* is when the service forgets it, in Unix seconds; *extra* is what has no name here.
+    """
+
+    data: str = ""
+    transcript: str = ""
+    id: str | None = None
+    expires_at: int | None = None
+    choice: int = 0
+    extra: dict[str, JSON] = {}
+
+
+class Logprobs(msgspec.Struct, frozen=True, gc=False):
+    """How likely the next tokens of the answer, and of its refusal, were: one mapping a token, as sent.
+
+    *extra* is what has no name here, such as the lists of the older completions.
+    """
+
+    content: list[JSON] | None = None
+    refusal: list[JSON] | None = None
+    choice: int = 0
+    extra: dict[str, JSON] = {}
+
+
+class Annotation(msgspec.Struct, frozen=True, gc=False):
+    """A note on the answer, such as the page it cites: *data* is as sent."""
+
+    data: JSON
+    choice: int = 0
+
+
+class Extra(msgspec.Struct, frozen=True, gc=False):
+    """What has no name here, as sent: *of* the message or of the choice around it."""
+
+    data: dict[str, JSON]
+    choice: int = 0
+    of: Literal["message", "choice"] = "message"
+
+
 class ConversationEvent(msgspec.Struct, frozen=True):
     """The handle to go on with. The last one of a stream includes the answer."""
 
@@ -83,12 +135,18 @@ class ConversationEvent(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens used, as the service counts them. A later one replaces an earlier one."""
+    """Tokens used, as the service counts them. A later one replaces an earlier one.
+
+    The details are as sent (cached and reasoning tokens, say), or None; *extra* is what has no name here.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
     choice: int = 0
+    prompt_tokens_details: dict[str, JSON] | None = None
+    completion_tokens_details: dict[str, JSON] | None = None
+    extra: dict[str, JSON] = {}
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +164,10 @@ Event: TypeAlias = (
     | FinalText
     | Title
     | ImageEvent
+    | AudioDelta
+    | Logprobs
+    | Annotation
+    | Extra
     | ConversationEvent
     | Usage
     | Finish
