@@ -105,7 +105,7 @@ def test_the_whole_answer_of_the_service_is_printed_where_it_goes_on(
     final: str, printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = Image(url="http://img.test/1")
-    completion = Completion(choices=[Choice(message=AssistantMessage(content=final))], images=[image])
+    completion = Completion(choices=[Choice(message=AssistantMessage(content=final, images=[image]))])
 
     with TextPrinter(Style()) as printer:
         printer.show(TextDelta("Yes,"))

@@ -38,6 +38,7 @@ def test_text_is_one_user_message() -> None:
         pytest.param({"role": "user", "content": "Hi", "name": "bob"}, id="further keys"),
         pytest.param({"role": "user", "content": [{"type": "text", "text": "Hi"}]}, id="parts"),
         pytest.param({"role": "assistant", "content": None, "tool_calls": [{"id": "a"}]}, id="tool calls"),
+        pytest.param({"role": "assistant", "tool_calls": [{"id": "a"}], "x": None}, id="no content, a null"),
         pytest.param({"role": "tool", "content": "4", "tool_call_id": "a"}, id="tool result"),
         pytest.param({"role": "developer", "content": "Be brief."}, id="developer"),
     ],
@@ -45,7 +46,7 @@ def test_text_is_one_user_message() -> None:
 def test_a_message_goes_out_as_it_came_in(message: dict[str, Any]) -> None:
     [read] = Chat([message]).messages
 
-    assert {key: value for key, value in message.items() if value is not None} == read.to_dict()
+    assert read.to_dict() == message
 
 
 def test_an_assistant_without_text_and_calls_goes_out_with_null() -> None:
@@ -124,7 +125,10 @@ def test_a_callers_list_is_copied_and_left_alone() -> None:
 
 def test_the_message_of_an_answer_can_be_put_back() -> None:
     answer = AssistantMessage(
-        content="4", reasoning="hm", tool_calls=[ToolCall("a", Function("add", "{}"), 0)], refusal="no"
+        content="4",
+        reasoning="hm",
+        tool_calls=[ToolCall("a", Function("add", "{}"), 0, extra={"extra_content": {"signature": "s"}})],
+        refusal="no",
     )
 
     messages = Chat([{"role": "user", "content": "2+2"}, answer]).messages
@@ -133,7 +137,15 @@ def test_the_message_of_an_answer_can_be_put_back() -> None:
         "role": "assistant",
         "content": "4",
         "refusal": "no",
-        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}],
+        "reasoning_content": "hm",
+        "tool_calls": [
+            {
+                "id": "a",
+                "type": "function",
+                "function": {"name": "add", "arguments": "{}"},
+                "extra_content": {"signature": "s"},
+            }
+        ],
     }
 
 

@@ -246,10 +246,21 @@ def test_an_answer_of_anything_is_none(event: Event) -> None:
     answer.check_not_empty()
 
 
-def test_an_answer_goes_back_without_its_reasoning() -> None:
-    message = AssistantMessage(content="4", reasoning="hm")
+def test_an_answer_goes_back_without_what_is_no_input() -> None:
+    message = AssistantMessage(
+        content="4",
+        reasoning="hm",
+        annotations=[{"url": "u"}],
+        audio=Audio("a", "AAAA", "Hi", 9),
+        extra={"reasoning_details": [{"signature": "s"}]},
+    )
 
-    assert message.to_dict() == {"role": "assistant", "content": "4"}
+    assert message.to_dict() == {
+        "role": "assistant",
+        "content": "4",
+        "audio": {"id": "a"},
+        "reasoning_details": [{"signature": "s"}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -273,9 +284,7 @@ def test_an_answer_goes_back_without_its_reasoning() -> None:
             {},
             id="custom tool call, signed",
         ),
-        pytest.param(
-            ImageEvent((Image("u"),)), {"images": [Image("u")]}, {"images": (Image("u"),)}, id="images"
-        ),
+        pytest.param(ImageEvent((Image("u"),)), {"images": [Image("u")]}, {}, id="images"),
         pytest.param(
             AudioDelta("AAAA", "Hi", "a", 9, extra={"k": 1}),
             {"audio": Audio("a", "AAAA", "Hi", 9, {"k": 1})},
@@ -290,12 +299,14 @@ def test_an_answer_goes_back_without_its_reasoning() -> None:
     ],
 )
 def test_an_event_is_a_chunk(event: Event, delta: dict[str, Any], more: dict[str, Any]) -> None:
-    of_chunk = {key: more[key] for key in more if key in ("title", "usage", "images", "conversation")}
+    of_chunk = {key: more[key] for key in more if key in ("title", "usage", "conversation")}
     of_choice = {key: more[key] for key in more if key not in of_chunk}
 
-    assert to_chunks([event], Facts(), "gpt-4") == [
-        Chunk([ChunkChoice(Delta(**delta), **of_choice)], "gpt-4", **of_chunk)
-    ]
+    [chunk] = to_chunks([event], Facts(), "gpt-4")
+
+    assert chunk == Chunk([ChunkChoice(Delta(**delta), **of_choice)], "gpt-4", **of_chunk)
+    assert chunk.conversation == more.get("conversation")
+    assert chunk.images == tuple(delta.get("images", ()))
 
 
 def test_the_final_text_is_no_chunk_since_it_would_repeat_the_text() -> None:

@@ -10,6 +10,7 @@ from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
 from g4fsdk._core.decoding.joined import joined, joined_audio, joined_logprobs
 from g4fsdk._core.model.chat import Conversation, Message
 from g4fsdk._core.model.completions import (
+    FACTS,
     AssistantMessage,
     Choice,
     Completion,
@@ -37,11 +38,11 @@ from g4fsdk._core.model.events import (
     Usage,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import split
 
 # What an event or a field of its own says; and the name of what a document is, which ours says again.
 _TOLD = frozenset({"choices", "usage", "finish_reason"})
 _KINDS = ("chat.completion", "chat.completion.chunk")
-_FACTS = {"id": str, "created": int, "model": str, "system_fingerprint": str, "service_tier": str}
 
 _CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may be many without any
 
@@ -223,12 +224,12 @@ class Answer:
 
     def note(self, value: Mapping[str, JSON]) -> None:
         """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out."""
-        said = {key: item for key, item in value.items() if item is not None and key not in _TOLD}
-        if said.get("object") in _KINDS:
-            del said["object"]
-        named = {key: said.pop(key) for key, kind in _FACTS.items() if type(said.get(key)) is kind}
-        given = {key: item for key, item in named.items() if item != ""}
-        self.facts = replace(self.facts, **given, extra={**self.facts.extra, **said})
+        named, rest = split(value, FACTS)
+        if rest.get("object") in _KINDS:
+            del rest["object"]
+        said = {key: item for key, item in named.items() if item != ""}
+        extra = {key: item for key, item in rest.items() if key not in _TOLD}
+        self.facts = replace(self.facts, **said, extra=self.facts.extra | extra)
 
     def check_not_empty(self) -> None:
         """Raise EmptyAnswerError when the stream held no answer of any kind."""
@@ -260,7 +261,6 @@ class Answer:
             provider=provider,
             usage=self.usage,
             title=self.title,
-            images=self.images,
             conversation=self.conversation,
             id=self.facts.id,
             created=self.facts.created,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from g4fsdk._core.decoding.decoder import Decoder
 from g4fsdk._core.decoding.refusals import failure_in
 from g4fsdk._core.model.errors import ProtocolError
-from g4fsdk._core.model.events import Event, Image, ImageEvent
+from g4fsdk._core.model.events import Event, Image, ImageEvent, read_image
 from g4fsdk._core.model.http import JSON
 
 # How the base64 of an image begins, by the first bytes of its format.
@@ -40,29 +40,6 @@ def _images(value: JSON) -> Iterable[Image]:
             yield from filter(None, map(read_image, items))
 
 
-def read_image(item: JSON) -> Image | None:
-    """Return the image that *item* is, of an image answer or of a chat message, or None when it is none."""
-    match item:
-        case {"url": str()} | {"b64_json": str()}:
-            names = ("url", "b64_json", "revised_prompt")
-            url, b64, prompt = (_text(item.get(name)) for name in names)
-            found = Image(url, b64, prompt, _rest(item, *names))
-        case {"image_url": {"url": str(url)} as inner}:
-            beside = {"image_url": rest} if (rest := _rest(inner, "url")) else {}
-            found = Image(url, extra=_rest(item, "image_url") | beside)
-        case {"image_url": str(url)}:
-            found = Image(url, extra=_rest(item, "image_url"))
-        case {"image": str(b64)}:
-            found = Image(b64_json=b64, extra=_rest(item, "image"))
-        case _:
-            return None
-    return found if found.url or found.b64_json else None
-
-
-def _rest(item: dict[str, JSON], *names: str) -> dict[str, JSON]:
-    return {key: value for key, value in item.items() if value is not None and key not in names}
-
-
 def address_of(image: Image) -> str:
     """Return the address of *image*; one that came as bytes gets a `data:` address that holds them."""
     return image.url or f"data:{media_type(image)};base64,{image.b64_json or ''}"
@@ -88,7 +65,3 @@ class ImageDecoder(Decoder):
     def document(self, data: bytes, out: list[Event]) -> None:
         self.say(ImageEvent(read_images(self.load(data), data), self._prompt), out)
         self.done = True
-
-
-def _text(value: JSON) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from math import isfinite
 
 import msgspec
 
@@ -40,9 +41,26 @@ def post_json(url: str, value: JSON, headers: Mapping[str, str]) -> Request:
 
 def _encoded(value: JSON) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError) as error:  # a set, half an emoji, a list in itself
         raise UsageError(f"this cannot be sent as JSON: {error}") from error
+    if b"null" in encoded and (odd := _no_number(msgspec.to_builtins(value))) is not None:
+        raise UsageError(f"this cannot be sent as JSON, which has no {odd}: give a number, or leave it out")
+    return encoded
+
+
+def _no_number(value: JSON) -> float | None:
+    """Return a NaN or infinity in *value*, in place of which msgspec would send null."""
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as found:
+                left += found.values()
+            case list() | tuple() as found:
+                left += found
+            case float() as number if not isfinite(number):
+                return number
+    return None
 
 
 def post_multipart(url: str, part: tuple[str, JSON], boundary: str, headers: Mapping[str, str]) -> Request:

@@ -19,12 +19,14 @@ class Message:
     """One message of a chat.
 
     *content* is text, a list of OpenAI content parts, or None (an assistant that only called tools).
-    *extra* holds every other key of the message (``name``, ``tool_calls``, ``tool_call_id``...).
+    *extra* holds every other key of the message (``name``, ``tool_calls``...). *has_content*
+    is false where the message goes out without the key.
     """
 
     role: str
     content: Content = None
     extra: Mapping[str, JSON] = field(default_factory=dict)
+    has_content: bool = field(default=True, compare=False)
 
     @property
     def text(self) -> str:
@@ -35,14 +37,14 @@ class Message:
 
     def to_dict(self) -> dict[str, JSON]:
         """Return the message as the mapping that goes out as JSON, its further keys included."""
-        has_content = self.content is not None or "tool_calls" not in self.extra
-        return {"role": self.role} | ({"content": self.content} if has_content else {}) | dict(self.extra)
+        content = {"content": self.content} if self.has_content else {}
+        return {"role": self.role} | content | dict(self.extra)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, JSON]) -> Message:
         """Read *mapping*. Raises UsageError for a missing or unknown role and for content of another type."""
         extra = {key: value for key, value in mapping.items() if key not in ("role", "content")}
-        return cls(_checked_role(mapping), _checked_content(mapping), extra)
+        return cls(_checked_role(mapping), _checked_content(mapping), extra, "content" in mapping)
 
 
 def _checked_role(mapping: Mapping[str, JSON]) -> str:

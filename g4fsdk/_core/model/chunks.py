@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.completions import Audio, Facts, Function, ToolCall
+from g4fsdk._core.model.completions import FACTS, OURS, Audio, Facts, Function, ToolCall, message_images
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -28,6 +29,7 @@ from g4fsdk._core.model.events import (
     Usage,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import OpenAIShape, given, mappings, split
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -43,6 +45,35 @@ class Delta(msgspec.Struct, gc=False):
     annotations: list[JSON] | None = None
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's form."""
+        return {
+            **given(**{name: getattr(self, name) for name in _TEXTS}, annotations=self.annotations),
+            **({"tool_calls": [_piece(call) for call in self.tool_calls]} if self.tool_calls else {}),
+            **({"audio": self.audio.to_dict()} if self.audio is not None else {}),
+            **({"images": [image.to_dict() for image in self.images]} if self.images else {}),
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Delta:
+        """Read OpenAI's form. Raises UsageError for calls that are none."""
+        kinds = dict.fromkeys(_TEXTS, str) | {"tool_calls": list, "audio": dict, "images": list}
+        named, rest = split(value, {**kinds, "annotations": list})
+        calls = [
+            ToolCall.from_dict(call, at) for at, call in enumerate(mappings(named.get("tool_calls", ())))
+        ]
+        audio = Audio.from_dict(named["audio"]) if "audio" in named else None
+        more = {"tool_calls": calls or None, "audio": audio, "images": message_images(named, rest)}
+        return cls(**named | more, extra=rest)
+
+
+_TEXTS = ("role", "content", "reasoning_content", "refusal")
+
+
+def _piece(call: ToolCall) -> dict[str, JSON]:
+    return {"index": call.index} | call.to_dict()
+
 
 class ChunkChoice(msgspec.Struct, gc=False):
     delta: Delta
@@ -51,8 +82,32 @@ class ChunkChoice(msgspec.Struct, gc=False):
     logprobs: Logprobs | None = None
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's form."""
+        return {
+            "index": self.index,
+            "delta": self.delta.to_dict(),
+            **({"logprobs": self.logprobs.to_dict()} if self.logprobs is not None else {}),
+            "finish_reason": self.finish_reason,
+            **self.extra,
+        }
 
-class Chunk(msgspec.Struct):
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON], position: int = 0) -> ChunkChoice:
+        """Read OpenAI's form; *position* is the index of a choice that has none."""
+        kinds = {"index": int, "delta": dict, "logprobs": dict, "finish_reason": str}
+        named, rest = split(value, kinds)
+        index = named.get("index", position)
+        return cls(
+            Delta.from_dict(named.get("delta", {})),
+            index,
+            named.get("finish_reason"),
+            Logprobs.from_dict(named["logprobs"], index) if "logprobs" in named else None,
+            rest,
+        )
+
+
+class Chunk(OpenAIShape, msgspec.Struct, eq=False):
     """An OpenAI-shaped chunk, always with one choice: `chunk.choices[0].delta.content` is safe to read.
 
     What it says of the whole answer (*id*, *created*, *extra*...) is what the service has said so far.
@@ -67,8 +122,48 @@ class Chunk(msgspec.Struct):
     extra: dict[str, JSON] = {}
     usage: Usage | None = None
     title: str | None = None
-    images: tuple[Image, ...] = ()
     conversation: Conversation | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that the chunk adds."""
+        return tuple(image for choice in self.choices for image in choice.delta.images or ())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chunk) and self.to_dict() == other.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return OpenAI's JSON of the chunk, without the conversation; a title stands under `g4fsdk`."""
+        return {
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": [choice.to_dict() for choice in self.choices],
+            **({"usage": self.usage.to_dict()} if self.usage is not None else {}),
+            **given(system_fingerprint=self.system_fingerprint, service_tier=self.service_tier),
+            **({OURS: {"title": self.title}} if self.title is not None else {}),
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Chunk:
+        """Read what `to_dict` returned, or OpenAI's own. Raises UsageError when *value* is something else."""
+        named, rest = split(value, {**FACTS, "choices": list, "usage": dict, OURS: dict})
+        if "choices" not in named:
+            raise UsageError(f"not a chunk, which has choices: {value!r}"[:300])
+        if rest.get("object") == "chat.completion.chunk":
+            del rest["object"]
+        choices = mappings(named.pop("choices"))
+        usage = named.pop("usage", None)
+        title = named.pop(OURS, {}).get("title")
+        return cls(
+            [ChunkChoice.from_dict(choice, at) for at, choice in enumerate(choices)],
+            **named,
+            usage=Usage.from_dict(usage) if usage is not None else None,
+            title=title,
+            extra=rest,
+        )
 
 
 _Fields: TypeAlias = dict[str, Any]
@@ -87,7 +182,6 @@ _OF_CHOICE: _Table = {
 }
 _OF_CHUNK: _Table = {
     Title: lambda event: {"title": event.text},
-    ImageEvent: lambda event: {"images": event.images},
     ConversationEvent: lambda event: {"conversation": event.conversation},
     Usage: lambda event: {"usage": event},
 }

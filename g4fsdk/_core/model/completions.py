@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.events import Image, Logprobs, Usage
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.events import Image, Logprobs, Usage, read_image
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import OpenAIShape, given, mappings, nested, split
+
+FACTS: Mapping[str, type] = {
+    "id": str,
+    "created": int,
+    "model": str,
+    "system_fingerprint": str,
+    "service_tier": str,
+}
+# Where a message says its reasoning: DeepSeek's name first, then that of OpenRouter and newer vLLM.
+_REASONING_KEYS = ("reasoning_content", "reasoning")
+# What is ours in an answer's JSON stands below this key.
+OURS = "g4fsdk"
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -42,6 +57,26 @@ class ToolCall(msgspec.Struct):
     type: str = "function"
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's form, without the index."""
+        key, text = _CALL_KEYS[self.type == "custom"]
+        inner = given(**{"name": self.function.name, text: self.function.arguments})
+        return nested(given(id=self.id, type=self.type) | {key: inner}, self.extra)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON], position: int = 0) -> ToolCall:
+        """Read OpenAI's form; *position* is the index of a call that has none."""
+        key, text = _CALL_KEYS["custom" in value]
+        named, rest = split(value, {"id": str, "type": str, "index": int, key: dict})
+        inner, beside = split(named.pop(key, {}), {"name": str, text: str})
+        function = Function(inner.get("name"), inner.get(text))
+        extra = rest | ({key: beside} if beside else {})
+        return cls(function=function, extra=extra, **{"index": position, **named})
+
+
+# Where a call keeps its name and its text: of a function, of a custom tool.
+_CALL_KEYS = (("function", "arguments"), ("custom", "input"))
+
 
 class Audio(msgspec.Struct):
     """A spoken answer, or in a chunk the next piece of one: *data* is base64 text.
@@ -54,6 +89,17 @@ class Audio(msgspec.Struct):
     transcript: str = ""
     expires_at: int | None = None
     extra: dict[str, JSON] = {}
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's form."""
+        known = given(id=self.id, expires_at=self.expires_at)
+        return known | {"data": self.data, "transcript": self.transcript} | self.extra
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Audio:
+        """Read OpenAI's form."""
+        named, rest = split(value, {"id": str, "data": str, "transcript": str, "expires_at": int})
+        return cls(**named, extra=rest)
 
 
 class AssistantMessage(msgspec.Struct, kw_only=True):
@@ -75,18 +121,74 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
     reasoning_key: str = "reasoning_content"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the message as it goes back to a service: reasoning is left out."""
-        calls = [
-            {"id": call.id, "type": call.type, "function": msgspec.to_builtins(call.function)}
-            for call in self.tool_calls or ()
-        ]
-        refusal = {"refusal": self.refusal} if self.refusal else {}
+        """Return the message as it goes back to a service.
+
+        That is all but annotations; of what was spoken, its id. Reasoning goes back with tool calls only:
+        there some services insist on it, elsewhere some refuse it.
+        """
+        named = self.whole()
+        named.pop("annotations", None)
+        if not self.tool_calls:
+            named.pop(self.reasoning_key, None)
+        elif self.content is None:
+            del named["content"]
+        if self.audio is not None:
+            named["audio"] = {"id": self.audio.id}
+        return named
+
+    def whole(self) -> dict[str, Any]:
+        """Return the message as it stands in an answer."""
+        calls = [_call(call, position) for position, call in enumerate(self.tool_calls or ())]
         return {
             "role": self.role,
             "content": self.content,
-            **refusal,
+            **given(refusal=self.refusal, annotations=self.annotations),
+            **given(**{self.reasoning_key: self.reasoning}),
             **({"tool_calls": calls} if calls else {}),
+            **({"audio": self.audio.to_dict()} if self.audio is not None else {}),
+            **({"images": [image.to_dict() for image in self.images]} if self.images else {}),
+            **self.extra,
         }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> AssistantMessage:
+        """Read OpenAI's form. Raises UsageError for calls that are none."""
+        named, rest = split(value, _MESSAGE)
+        calls = [
+            ToolCall.from_dict(call, at) for at, call in enumerate(mappings(named.get("tool_calls", ())))
+        ]
+        key = next((key for key in _REASONING_KEYS if isinstance(rest.get(key), str)), _REASONING_KEYS[0])
+        reasoning = rest.pop(key) if isinstance(rest.get(key), str) else None
+        audio = Audio.from_dict(named["audio"]) if "audio" in named else None
+        images = message_images(named, rest)
+        more = {"tool_calls": calls or None, "audio": audio, "images": images}
+        return cls(**named | more, reasoning=reasoning, reasoning_key=key, extra=rest)
+
+
+_MESSAGE = {
+    "role": str,
+    "content": str,
+    "refusal": str,
+    "annotations": list,
+    "tool_calls": list,
+    "audio": dict,
+    "images": list,
+}
+
+
+def _call(call: ToolCall, position: int) -> dict[str, JSON]:
+    index = {"index": call.index} if call.index != position else {}
+    return index | call.to_dict()
+
+
+def message_images(named: Mapping[str, JSON], rest: dict[str, JSON]) -> list[Image] | None:
+    """Return the images in *named*, or put into *rest* what is none."""
+    items = named.get("images", [])
+    images = [image for image in map(read_image, items) if image is not None]
+    if len(images) < len(items):
+        rest["images"] = items
+        return None
+    return images or None
 
 
 class Choice(msgspec.Struct, kw_only=True):
@@ -98,13 +200,37 @@ class Choice(msgspec.Struct, kw_only=True):
     logprobs: Logprobs | None = None
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's form."""
+        return {
+            "index": self.index,
+            "message": self.message.whole(),
+            **({"logprobs": self.logprobs.to_dict()} if self.logprobs is not None else {}),
+            "finish_reason": self.finish_reason,
+            **self.extra,
+        }
 
-class Completion(msgspec.Struct, kw_only=True):
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON], position: int = 0) -> Choice:
+        """Read OpenAI's form; *position* is the index of a choice that has none."""
+        kinds = {"index": int, "message": dict, "logprobs": dict, "finish_reason": str}
+        named, rest = split(value, kinds)
+        index = named.get("index", position)
+        return cls(
+            index=index,
+            message=AssistantMessage.from_dict(named.get("message", {})),
+            finish_reason=named.get("finish_reason"),
+            logprobs=Logprobs.from_dict(named["logprobs"], index) if "logprobs" in named else None,
+            extra=rest,
+        )
+
+
+class Completion(OpenAIShape, msgspec.Struct, kw_only=True, eq=False):
     """A complete answer in the OpenAI shape, with the extras of the other providers.
 
     *id*, *created* (Unix seconds), *model*, *system_fingerprint* and *service_tier* are as the service named
     them; where it named none, *model* is what was asked for, the others are "" or None. *extra* is what has
-    no name here. *images* are those of all choices.
+    no name here. Two are equal when they say the same: *conversation* is not compared.
     """
 
     choices: list[Choice]
@@ -112,7 +238,6 @@ class Completion(msgspec.Struct, kw_only=True):
     provider: str = ""
     usage: Usage | None = None
     title: str | None = None
-    images: list[Image] = []
     conversation: Conversation | None = None
     id: str = ""
     created: int | None = None
@@ -129,6 +254,52 @@ class Completion(msgspec.Struct, kw_only=True):
         characters that it does not have.
         """
         return self.choices[0].message.content or ""
+
+    @property
+    def images(self) -> list[Image]:
+        """The images of all choices."""
+        return [image for choice in self.choices for image in choice.message.images or ()]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Completion) and self.to_dict() == other.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all the answer says as OpenAI's JSON; what is ours (provider, title) stands under `g4fsdk`.
+
+        The conversation is left out: it may hold a session's cookies, and has a `to_dict` of its own.
+        """
+        ours = {key: value for key, value in (("provider", self.provider), ("title", self.title)) if value}
+        return {
+            "id": self.id,
+            "object": "chat.completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": [choice.to_dict() for choice in self.choices],
+            **({"usage": self.usage.to_dict()} if self.usage is not None else {}),
+            **given(system_fingerprint=self.system_fingerprint, service_tier=self.service_tier),
+            **({OURS: ours} if ours else {}),
+            **self.extra,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Completion:
+        """Read what `to_dict` returned, or OpenAI's own. Raises UsageError when *value* is something else."""
+        named, rest = split(value, {**FACTS, "choices": list, "usage": dict, OURS: dict})
+        if "choices" not in named:
+            raise UsageError(f"not a completion, which has choices: {value!r}"[:300])
+        if rest.get("object") == "chat.completion":
+            del rest["object"]
+        ours = named.pop(OURS, {})
+        choices = mappings(named.pop("choices"))
+        usage = named.pop("usage", None)
+        return cls(
+            **named,
+            choices=[Choice.from_dict(choice, at) for at, choice in enumerate(choices)],
+            usage=Usage.from_dict(usage) if usage is not None else None,
+            provider=ours.get("provider", ""),
+            title=ours.get("title"),
+            extra=rest,
+        )
 
 
 class ImagesResponse(msgspec.Struct):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import given, nested, split
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +74,34 @@ class Image(msgspec.Struct, frozen=True, gc=False):
     revised_prompt: str | None = None
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return the image as it stood in a message or in an image answer."""
+        if "image_url" in self.extra or self.extra.get("type") == "image_url":
+            return nested({"image_url": {"url": self.url}}, self.extra)
+        return given(url=self.url, b64_json=self.b64_json, revised_prompt=self.revised_prompt) | self.extra
+
+
+def read_image(item: JSON) -> Image | None:
+    """Return the image that *item* is, of an image answer or of a chat message, or None when it is none."""
+    match item:
+        case {"url": str()} | {"b64_json": str()}:
+            named, rest = split(item, {"url": str, "b64_json": str, "revised_prompt": str})
+            found = Image(**{name: text for name, text in named.items() if text}, extra=rest)
+        case {"image_url": {"url": str(url)} as inner}:
+            _, rest = split(inner, {"url": str})
+            found = Image(url, extra=_beside(item, "image_url") | ({"image_url": rest} if rest else {}))
+        case {"image_url": str(url)}:
+            found = Image(url, extra=_beside(item, "image_url"))
+        case {"image": str(b64)}:
+            found = Image(b64_json=b64, extra=_beside(item, "image"))
+        case _:
+            return None
+    return found if found.url or found.b64_json else None
+
+
+def _beside(item: dict[str, JSON], name: str) -> dict[str, JSON]:
+    return {key: value for key, value in item.items() if value is not None and key != name}
+
 
 class ImageEvent(msgspec.Struct, frozen=True):
     """The images made for *prompt*."""
@@ -111,6 +141,16 @@ class Logprobs(msgspec.Struct, frozen=True, gc=False):
     choice: int = 0
     extra: dict[str, JSON] = {}
 
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's `logprobs`."""
+        return {"content": self.content, "refusal": self.refusal} | self.extra
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON], choice: int = 0) -> Logprobs:
+        """Read OpenAI's `logprobs`."""
+        named, rest = split(value, {"content": list, "refusal": list})
+        return cls(**named, choice=choice, extra=rest)
+
 
 class Annotation(msgspec.Struct, frozen=True, gc=False):
     """A note on the answer, such as the page it cites: *data* is as sent."""
@@ -147,6 +187,22 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens_details: dict[str, JSON] | None = None
     completion_tokens_details: dict[str, JSON] | None = None
     extra: dict[str, JSON] = {}
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Return OpenAI's `usage`."""
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        details = {name: getattr(self, name) for name in _DETAILS if getattr(self, name) is not None}
+        return counts | details | self.extra
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Usage:
+        """Read OpenAI's `usage`; a count that is not there is 0."""
+        named, rest = split(value, dict.fromkeys(_COUNTS, int) | dict.fromkeys(_DETAILS, dict))
+        return cls(**named, extra=rest)
+
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):

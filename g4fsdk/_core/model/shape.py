@@ -1,0 +1,86 @@
+"""OpenAI's JSON and back: what is named here becomes fields, all else stays as it stood, in `extra`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import msgspec
+
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.http import JSON
+
+
+def split(value: Mapping[str, JSON], kinds: Mapping[str, type]) -> tuple[dict[str, JSON], dict[str, JSON]]:
+    """Return what of *value* has a name and the type in *kinds*, and all else but nulls."""
+    rest = {key: item for key, item in value.items() if item is not None}
+    named = {key: rest.pop(key) for key, kind in kinds.items() if type(rest.get(key)) is kind}
+    return named, rest
+
+
+def given(**fields: JSON) -> dict[str, JSON]:
+    """Return those *fields* that are not None."""
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def nested(known: dict[str, JSON], extra: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return *known* with what stood beside it, or inside one of its mappings."""
+    merged = dict(known)
+    for key, value in extra.items():
+        both = isinstance(value, dict) and isinstance(known.get(key), dict)
+        merged[key] = nested(known[key], value) if both else value
+    return merged
+
+
+def mappings(items: Iterable[JSON]) -> list[dict[str, JSON]]:
+    """Return *items*. Raises UsageError when one is no mapping."""
+    found = [*items]
+    if not all(isinstance(item, dict) for item in found):
+        raise UsageError(f"expected OpenAI's JSON, got a list with other things in it: {found!r}"[:300])
+    return found
+
+
+class OpenAIShape:
+    """What has the shape of an OpenAI object: JSON and back, `dict(...)`, and so what web frameworks send.
+
+    Two are equal when they say the same.
+    """
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return OpenAI's JSON."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Self:
+        """Read OpenAI's JSON. Raises UsageError when *value* is something else."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        value = self.to_dict()
+        try:
+            return msgspec.json.encode(value).decode()
+        except UnicodeEncodeError:  # half a character, which only an escape can say
+            return json.dumps(value, separators=(",", ":"))
+
+    def keys(self) -> Iterable[str]:
+        return self.to_dict().keys()
+
+    def __getitem__(self, key: str) -> JSON:
+        return self.to_dict()[key]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        """Let pydantic, and FastAPI with it, take this as the type of an answer."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls.from_dict(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                cls.to_dict, return_schema=core_schema.dict_schema()
+            ),
+            json_schema_input_schema=core_schema.dict_schema(),
+        )
