@@ -95,7 +95,8 @@ class _ChoiceParts:
         """About how many bytes it has said."""
         calls = sum(_CALL_BYTES + sum(map(len, call.arguments)) for call in self.calls.values())
         refusal = sum(map(len, self.refusal))
-        return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls
+        audio = sum(len(piece.data) + len(piece.transcript) for piece in self.audio)
+        return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls + audio
 
     def message(self, reasoning_key: str = "reasoning_content") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
