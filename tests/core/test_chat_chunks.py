@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from g4fsdk import (
+    Annotation,
+    AudioDelta,
     EmptyAnswerError,
     Event,
+    Extra,
     FinalText,
     Finish,
     G4FError,
     Image,
     ImageEvent,
     IncompleteStreamError,
+    Logprobs,
     ProtocolError,
     ProviderError,
     ReasoningDelta,
@@ -154,7 +158,7 @@ def test_a_server_without_end_marker_ends_with_its_body_where_one_says_so() -> N
 
 
 def test_nan_in_json_is_no_error() -> None:
-    assert said('{"choices":[{"delta":{"content":"Hi"},"logprob":NaN}],"x":-Infinity}', STOP) == HI
+    assert said('{"choices":[{"delta":{"content":"Hi"}}],"logprob":NaN,"x":-Infinity}', STOP) == HI
 
 
 @pytest.mark.parametrize("payload", ["1", "null", '"text"', "[]", "true", "{", "[DONE", '{"a":1} x'])
@@ -345,6 +349,110 @@ def test_bytes_that_are_no_characters_are_an_error(payload: bytes, before: int) 
 
     assert type(seen.error) is ProtocolError
     assert seen.text == seen.error.partial == "Hi" * before
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBOR"}, "index": 0}
+
+
+@pytest.mark.parametrize(
+    ("said_beside", "events"),
+    [
+        pytest.param(
+            {"images": [IMAGE]},
+            [ImageEvent((Image("data:image/png;base64,iVBOR", extra={"type": "image_url", "index": 0}),))],
+            id="images",
+        ),
+        pytest.param(
+            {"content": [{"type": "image_url", "image_url": {"url": "u", "detail": "low"}}]},
+            [ImageEvent((Image("u", extra={"type": "image_url", "image_url": {"detail": "low"}}),))],
+            id="an image as a part",
+        ),
+        pytest.param({"images": ["odd"]}, [Extra({"images": ["odd"]})], id="images that are none"),
+        pytest.param(
+            {"audio": {"id": "a", "data": "UklG", "transcript": "Hi", "expires_at": 9, "voice": "alloy"}},
+            [AudioDelta("UklG", "Hi", "a", 9, extra={"voice": "alloy"})],
+            id="sound",
+        ),
+        pytest.param(
+            {"annotations": [{"type": "url_citation"}, "see below"]},
+            [Annotation({"type": "url_citation"}), Annotation("see below")],
+            id="annotations",
+        ),
+        pytest.param(
+            {"content": [{"type": "reference", "reference_ids": [1]}]},
+            [Extra({"content_parts": [{"type": "reference", "reference_ids": [1]}]})],
+            id="a part of another kind",
+        ),
+        pytest.param(
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": "c2ln"}]},
+            [Extra({"reasoning_details": [{"type": "reasoning.encrypted", "data": "c2ln"}]})],
+            id="thoughts that are signed",
+        ),
+        pytest.param(
+            {"tool_calls": [], "x": {"y": 0}, "z": False, "none": None, "empty": []},
+            [Extra({"x": {"y": 0}, "z": False})],
+            id="without a name here",
+        ),
+    ],
+)
+def test_what_stands_beside_the_text_is_an_event_streamed_and_whole(
+    said_beside: dict[str, Any], events: list[Event]
+) -> None:
+    whole = {"choices": [{"message": {"role": "assistant", **said_beside}, "finish_reason": "stop"}]}
+
+    assert said(chunk(said_beside), STOP) == [*events, Finish("stop")]
+    assert document(whole).events == [*events, Finish("stop")]
+
+
+def test_what_stands_beside_the_message_is_an_event() -> None:
+    probable = {"content": [{"token": "Hi", "logprob": -0.25}], "refusal": None}
+    beside = {"logprobs": probable, "native_finish_reason": "STOP", "content_filter_results": {}}
+    choice = {"index": 0, "delta": {"content": "Hi"}, **beside}
+
+    assert said({"choices": [choice]}, STOP) == [
+        TextDelta("Hi"),
+        Logprobs(probable["content"]),
+        Extra({"native_finish_reason": "STOP"}, 0, "choice"),
+        Finish("stop"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "event"),
+    [
+        pytest.param(
+            {"id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}},
+            ToolCallDelta(0, "a", "sql", "SELECT 1", type="custom"),
+            id="a custom tool",
+        ),
+        pytest.param(
+            {
+                "id": "a",
+                "type": "function",
+                "function": {"name": "f", "arguments": "{}", "x": 1},
+                "extra_content": {"signature": "s"},
+            },
+            ToolCallDelta(
+                0, "a", "f", "{}", extra={"extra_content": {"signature": "s"}, "function": {"x": 1}}
+            ),
+            id="a signed call",
+        ),
+        pytest.param(
+            {
+                "id": "a",
+                "type": "builtin_function",
+                "function": {"name": "$web_search", "arguments": {"q": 1}},
+            },
+            ToolCallDelta(0, "a", "$web_search", '{"q":1}', type="builtin_function"),
+            id="a tool of the service",
+        ),
+    ],
+)
+def test_a_call_keeps_its_type_and_what_has_no_name(call: dict[str, Any], event: ToolCallDelta) -> None:
+    whole = {"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+
+    assert said(chunk({"tool_calls": [{"index": 0, **call}]}), STOP) == [event, Finish("stop")]
+    assert document(whole).events[0] == event
 
 
 def test_an_answer_says_who_gave_it_streamed_and_whole() -> None:
@@ -539,7 +647,13 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
         pytest.param([hi(), chunk({}, "stop", x_groq={"id": "x", "usage": USAGE})], id="Groq"),
         pytest.param([hi(), chunk({}, "stop", usage=USAGE, x_groq={"usage": USAGE})], id="Groq, both places"),
         pytest.param([hi(usage={"prompt_tokens": 3}), chunk({}, "stop", usage=USAGE)], id="cumulative"),
-        pytest.param([hi(), STOP, {"choices": [], "usage": USAGE | {"queue_time": 0.1}}], id="more keys"),
+        pytest.param(
+            [hi(), {"choices": [{"delta": {}, "finish_reason": "stop", "usage": USAGE}]}], id="Moonshot"
+        ),
+        pytest.param(
+            [hi(), STOP, {"usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}}],
+            id="other names",
+        ),
         pytest.param(
             [hi(), STOP, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}],
             id="no total",
@@ -555,6 +669,19 @@ def test_usage_is_found_wherever_it_is(chunks: list[Any]) -> None:
 
     assert seen.error is None
     assert seen.of(Usage)[-1] == seen.answer.usage == Usage(3, 2, 5)
+
+
+def test_usage_keeps_its_details_and_what_has_no_name() -> None:
+    details = {
+        "prompt_tokens_details": {"cached_tokens": 7},
+        "output_tokens_details": {"reasoning_tokens": 1},
+    }
+
+    seen = stream(hi(), STOP, {"choices": [], "usage": USAGE | details | {"queue_time": 0.1}})
+
+    assert seen.answer.usage == Usage(
+        3, 2, 5, 0, {"cached_tokens": 7}, {"reasoning_tokens": 1}, {"queue_time": 0.1}
+    )
 
 
 def test_usage_alone_is_no_answer() -> None:

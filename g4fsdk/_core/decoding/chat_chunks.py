@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
+from g4fsdk._core.decoding.beside import beside_choice, beside_message, read_usage
 from g4fsdk._core.decoding.decoder import (
     Decoder,
     Kind,
@@ -22,7 +21,7 @@ from g4fsdk._core.decoding.plain_chunks import (
     read_thought,
 )
 from g4fsdk._core.decoding.refusals import dig, failure_in
-from g4fsdk._core.decoding.said import Said, Voice, joined_text, read_said
+from g4fsdk._core.decoding.said import Said, Voice, joined_text, read_said, text_of
 from g4fsdk._core.decoding.tool_calls import CallNumbers
 from g4fsdk._core.model.chat import Conversation
 from g4fsdk._core.model.errors import ProtocolError, ProviderError
@@ -34,9 +33,9 @@ from g4fsdk._core.model.events import (
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
-    Usage,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import split
 
 _REASONING_KEYS = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
@@ -156,6 +155,7 @@ class ChatChunkDecoder(Decoder):
             if isinstance(choice, dict):
                 number = self._number(choice, position)
                 self._choice(choice, number, out)
+                self._say_all(beside_choice(choice, number), out)
                 self._finish(_reason(choice), number, out)
         self._finish(_reason(value), 0, out)  # where Autonomous AI may put it
         self._usage(value, out)
@@ -169,6 +169,8 @@ class ChatChunkDecoder(Decoder):
         delta, message = _mapping(choice.get("delta")), _mapping(choice.get("message"))
         if delta:
             self._delta(delta, number, out)
+        if message and not delta:
+            self._say_all(beside_message(message, number), out)
         if message:
             self._message(message, number, bool(delta) or _reason(choice) is not None, out)
         elif not delta.get("content") and choice.get("text"):  # beside a delta it repeats the delta
@@ -179,7 +181,12 @@ class ChatChunkDecoder(Decoder):
         if any(type(event) is TextDelta for event in said):
             self._streamed.add(number)
         self._tell(said, out)
+        self._say_all(beside_message(delta, number), out)
         self._tool_calls(delta, number, out)
+
+    def _say_all(self, events: Iterable[Event], out: list[Event]) -> None:
+        for event in events:
+            self.say(event, out)
 
     def _message(self, message: dict[str, JSON], number: int, repeats: bool, out: list[Event]) -> None:
         """Say what the whole *message* adds to what was said: Perplexity and MiniMax repeat all of it.
@@ -230,12 +237,17 @@ class ChatChunkDecoder(Decoder):
             self.say(self._tool_call({"index": 0, "function": delta["function_call"]}, number), out)
 
     def _tool_call(self, call: dict[str, JSON], number: int) -> ToolCallDelta:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
-        call_id, name = _text(call.get("id")), _text(function.get("name"))
+        key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
+        named, extra = split(call, {"id": str, "type": str, key: dict})
+        function, beside = split(named.get(key, {}), {"name": str})
+        call_id, name = _text(named.get("id")), _text(function.get("name"))
         numbers = self._calls.setdefault(number, CallNumbers())
-        index = numbers.number_of(call.get("index"), call_id, name)
-        return ToolCallDelta(index, call_id, name, _arguments(function), number)
+        index = numbers.number_of(extra.pop("index", None), call_id, name)
+        arguments = text_of(beside.pop(text, ""))
+        kind = "custom" if key == "custom" else named.get("type") or "function"
+        return ToolCallDelta(
+            index, call_id, name, arguments, number, kind, extra | ({key: beside} if beside else {})
+        )
 
     def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
         parts = self.answer.choices.get(number)
@@ -245,21 +257,18 @@ class ChatChunkDecoder(Decoder):
 
     def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
         match value:
-            case {"usage": dict(usage)} | {"x_groq": {"usage": dict(usage)}} if usage.keys() & {*_USAGE_KEYS}:
-                prompt, completion, total = (_count(usage.get(key)) for key in _USAGE_KEYS)
-                self.say(Usage(prompt, completion, total or prompt + completion), out)
-
-
-_USAGE_KEYS = ("prompt_tokens", "completion_tokens", "total_tokens")
+            case {"usage": dict(found)} | {"x_groq": {"usage": dict(found)}}:
+                usage = read_usage(found)
+            case {"choices": [{"usage": dict(found)}, *_]}:  # Moonshot
+                usage = read_usage(found)
+            case _:
+                return
+        if usage is not None:
+            self.say(usage, out)
 
 
 def _text(value: JSON) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _count(value: JSON) -> int:
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if is_whole else 0
 
 
 def _mapping(value: JSON) -> dict[str, JSON]:
@@ -289,16 +298,6 @@ def _thoughts(message: dict[str, JSON], number: int) -> Iterator[Said]:
         if text not in found:
             found.add(text)
             yield from said
-
-
-def _arguments(function: dict[str, JSON]) -> str:
-    match function.get("arguments"):
-        case str(text):
-            return text
-        case dict() as value:  # Hugging Face sends the object itself
-            return msgspec.json.encode(value).decode()
-        case _:
-            return ""
 
 
 def _no_choices(value: JSON, data: bytes) -> ProviderError | ProtocolError:

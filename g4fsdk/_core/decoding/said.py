@@ -38,6 +38,11 @@ def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
     return joined
 
 
+def own_keys_of(kind: str) -> frozenset[str]:
+    """Return the keys that a part of that *kind* says its type and its texts under."""
+    return frozenset(("type", *_PARTS.get(kind, (None, ()))[1]))
+
+
 def text_of(value: JSON) -> str:
     """Return *value* as text: a text as it is, null as "", anything else as its JSON."""
     return value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()

@@ -123,11 +123,12 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """Return the message as it goes back to a service.
 
-        That is all but annotations; of what was spoken, its id. Reasoning goes back with tool calls only:
-        there some services insist on it, elsewhere some refuse it.
+        That is all but annotations and parts of another kind; of what was spoken, its id. Reasoning goes back
+        with tool calls only: there some services insist on it, elsewhere some refuse it.
         """
         named = self.whole()
-        named.pop("annotations", None)
+        for key in ("annotations", "content_parts"):
+            named.pop(key, None)
         if not self.tool_calls:
             named.pop(self.reasoning_key, None)
         elif self.content is None:

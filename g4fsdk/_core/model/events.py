@@ -76,9 +76,10 @@ class Image(msgspec.Struct, frozen=True, gc=False):
 
     def to_dict(self) -> dict[str, JSON]:
         """Return the image as it stood in a message or in an image answer."""
-        if "image_url" in self.extra or self.extra.get("type") == "image_url":
-            return nested({"image_url": {"url": self.url}}, self.extra)
-        return given(url=self.url, b64_json=self.b64_json, revised_prompt=self.revised_prompt) | self.extra
+        inner = self.extra.get("image_url", {} if self.extra.get("type") == "image_url" else None)
+        is_nested = isinstance(inner, dict) and "url" not in inner and self.url is not None
+        address = {"image_url": {"url": self.url}} if is_nested else given(url=self.url)
+        return nested(address | given(b64_json=self.b64_json, revised_prompt=self.revised_prompt), self.extra)
 
 
 def read_image(item: JSON) -> Image | None:

@@ -1,0 +1,116 @@
+"""What an answer holds beside text and calls: sound, images, notes, probabilities, and what has no name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from g4fsdk._core.decoding.said import own_keys_of
+from g4fsdk._core.model.events import (
+    Annotation,
+    AudioDelta,
+    Event,
+    Extra,
+    ImageEvent,
+    Logprobs,
+    Usage,
+    read_image,
+)
+from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import split
+
+# What is said as text, thoughts, calls or the end.
+_OF_MESSAGE = frozenset(
+    "role content refusal reasoning reasoning_content reasoning_text thinking tool_calls function_call"
+    "".split()
+)
+_THOUGHTS = ("reasoning_details", "thinking_blocks")
+_SIGNED = frozenset("signature data id format".split())
+_OF_CHOICE = frozenset("index delta message text finish_reason usage".split())
+# What a prompt, an answer and both together count under: OpenAI's names, and those of its newer interface.
+_COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
+_DETAILS = tuple((f"{old}_details", f"{new}_details") for old, new in _COUNTS[:2])
+_USAGE = frozenset(name for names in (*_COUNTS, *_DETAILS) for name in names)
+
+
+def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
+    """Give what a message, or a piece of one, says beside its texts and calls."""
+    named, rest = split(
+        _not_empty(message, _OF_MESSAGE), {"audio": dict, "images": list, "annotations": list}
+    )
+    if "audio" in named:
+        yield _audio(named["audio"], choice)
+    odd = [*_not_images(named.get("images", ()))]
+    images = [image for item in named.get("images", ()) if (image := read_image(item)) is not None]
+    parts = [*_odd_parts(message.get("content"))]
+    images += [image for part in parts if (image := read_image(part)) is not None]
+    if images:
+        yield ImageEvent(tuple(images), choice=choice)
+    for note in named.get("annotations", ()):
+        yield Annotation(note, choice)
+    more = {"images": odd, "content_parts": [*_not_images(parts)]}
+    for key in _THOUGHTS:
+        if key in rest and not _is_signed(rest[key]):  # it was read as text
+            del rest[key]
+    if data := rest | {key: items for key, items in more.items() if items}:
+        yield Extra(data, choice)
+
+
+def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
+    """Give what a choice says beside its message and its end."""
+    named, rest = split(_not_empty(value, _OF_CHOICE), {"logprobs": dict})
+    if "logprobs" in named:
+        yield Logprobs.from_dict(named["logprobs"], choice)
+    if rest:
+        yield Extra(rest, choice, "choice")
+
+
+def read_usage(value: JSON) -> Usage | None:
+    """Return the tokens counted in *value*, None where it counts none."""
+    if not isinstance(value, dict) or not any(name in value for names in _COUNTS for name in names):
+        return None
+    prompt, completion, total = (_count(_first(value, names)) for names in _COUNTS)
+    of_prompt, of_completion = (_details(_first(value, names)) for names in _DETAILS)
+    extra = _not_empty(value, _USAGE)
+    return Usage(prompt, completion, total or prompt + completion, 0, of_prompt, of_completion, extra)
+
+
+def _details(value: JSON) -> dict[str, JSON] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _first(value: Mapping[str, JSON], keys: tuple[str, ...]) -> JSON:
+    return next((value[key] for key in keys if value.get(key) is not None), None)
+
+
+def _count(value: JSON) -> int:
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole else 0
+
+
+def _not_empty(value: Mapping[str, JSON], told: frozenset[str]) -> dict[str, JSON]:
+    nothing: tuple[JSON, ...] = (None, "", [], {})
+    return {key: item for key, item in value.items() if key not in told and item not in nothing}
+
+
+def _audio(value: Mapping[str, JSON], choice: int) -> AudioDelta:
+    named, rest = split(value, {"data": str, "transcript": str, "id": str, "expires_at": int})
+    return AudioDelta(**named, choice=choice, extra=rest)
+
+
+def _is_signed(thoughts: JSON) -> bool:
+    """Whether *thoughts* hold more than text, and so have to go back as they came."""
+    items = thoughts if isinstance(thoughts, list) else [thoughts]
+    return any(isinstance(item, dict) and not _SIGNED.isdisjoint(item) for item in items)
+
+
+def _not_images(items: JSON) -> Iterator[JSON]:
+    return (item for item in items if read_image(item) is None)
+
+
+def _odd_parts(content: JSON) -> Iterator[JSON]:
+    """Give the parts of *content* that are no text; of one that is, what stands beside the text."""
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, dict) and isinstance(part.get("type"), str):
+            rest = _not_empty(part, own_keys_of(part["type"]))
+            if rest:
+                yield {"type": part["type"]} | rest
