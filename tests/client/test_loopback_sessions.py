@@ -7,10 +7,12 @@ import gzip
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import vcr
 
 from g4fsdk import (
     AsyncClient,
@@ -29,6 +31,7 @@ from g4fsdk import (
     TransportError,
     UsageError,
 )
+from tests.support.command_line import python
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import (
     CHALLENGE,
@@ -335,6 +338,35 @@ async def test_over_aiohttp_only_what_is_late_is_late(cause: Exception, kind: ty
             await client.chat.completions.create("Hello")
 
     assert (type(caught.value), caught.value.sent) == (kind, sent)
+
+
+@both
+def test_vcrpy_records_and_plays_what_a_client_asks(colour: Colour, tmp_path: Path) -> None:
+    with Server([answer("openai", "Hel", "lo")]) as server:
+        outcomes = []
+        for _ in range(2):
+            with vcr.use_cassette(str(tmp_path / "hello.yaml")):
+                outcomes.append(ask(colour, "openai", server.url))
+
+    assert [outcome.text for outcome in outcomes] == ["Hello", "Hello"]
+    assert len(server.requests) == 1
+
+
+INSIDE = """
+import sys, vcr
+with vcr.use_cassette(sys.argv[2]):
+    from g4fsdk import Client
+    print(Client("openai", base_url=sys.argv[1], model="m").chat.completions.create("Hello").text)
+print(Client("openai", base_url=sys.argv[1], model="m").chat.completions.create("Hello").text)
+"""
+
+
+def test_a_client_that_is_imported_while_vcrpy_plays_works_there_and_behind_it(tmp_path: Path) -> None:
+    with Server(document("openai", "Hello")) as server:
+        result = python(INSIDE, f"{server.url}/v1", tmp_path / "hello.yaml")
+
+    assert (result.stderr, result.stdout) == ("", "Hello\nHello\n")
+    assert len(server.requests) == 2
 
 
 def over_aiohttp(url: str, **settings: Any) -> Any:

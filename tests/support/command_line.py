@@ -118,9 +118,9 @@ for line in sys.stdin:
         self._process.communicate()
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
+def python(code: str, *words: object) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own."""
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
 
 

@@ -29,7 +29,7 @@ def _pieces(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
     whatever stands behind a chunk for its end. On other bodies its `stream` waits for the end of all.
     """
     raw.decode_content = False  # vcrpy's stand-in knows the attribute, and not the keyword of `read1`
-    if not raw.chunked:
+    if not getattr(raw, "chunked", False):  # vcrpy's has no such attribute
         return iter(partial(raw.read1, _READ_BYTES), b"")
     if type(raw) is urllib3.HTTPResponse and isinstance(raw._fp, HTTPResponse):
         return _chunked(raw, raw._fp)

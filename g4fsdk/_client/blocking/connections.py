@@ -18,15 +18,25 @@ from functools import partial
 from http.client import HTTPResponse, RemoteDisconnected, parse_headers
 from io import BufferedReader, RawIOBase
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family, create_connection
 
 from g4fsdk._client.clocks import Clocks
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+else:
+
+    def _original(kind: type) -> type:
+        """Return urllib3's own class: where vcrpy plays while we are imported, its own stands there."""
+        return next(one for one in kind.__mro__ if one.__module__.startswith("urllib3."))
+
+    HTTPConnection = _original(urllib3.connection.HTTPConnection)
+    HTTPSConnection = _original(urllib3.connection.HTTPSConnection)
 
 _READ_BYTES = 65536
 _SEND_BYTES = 65536
@@ -60,7 +70,8 @@ class _Pool(HTTPConnectionPool):
         while not isinstance(conn, self.ConnectionCls):  # made before somebody stood in for it, or after
             conn.close()
             conn = super()._get_conn(timeout)
-        conn.__class__ = _TIMED.get(type(conn), type(conn))
+        if type(conn) in _TIMED:  # vcrpy's would hand even its own class on to what it stands for
+            conn.__class__ = _TIMED[type(conn)]
         return conn
 
 
