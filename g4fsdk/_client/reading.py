@@ -14,7 +14,7 @@ from g4fsdk._core.model.chunks import Chunk, to_chunks
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, StatusError, TransportError, UsageError
 from g4fsdk._core.model.events import Event
-from g4fsdk._core.model.http import Response
+from g4fsdk._core.model.http import AnswerHead, Response
 
 T = TypeVar("T")
 #: What a stream gives its caller: made for an answer and the model asked for, takes events and returns the
@@ -51,6 +51,7 @@ class Reading(Generic[T]):
         self._stream = stream
         self._is_over = False
         self._error: G4FError | None = None
+        self.head = AnswerHead.of(head)
 
     @property
     def goes_on(self) -> bool:
@@ -86,4 +87,6 @@ class Reading(Generic[T]):
             raise self._error
         if not self._is_over:
             raise UsageError("the stream was closed before its end, so there is no complete answer")
-        return self.parser.answer.completion(self._task.provider.name, self._stream.model)
+        completion = self.parser.answer.completion(self._task.provider.name, self._stream.model)
+        completion.response = self.head
+        return completion

@@ -186,7 +186,8 @@ class ModelsTask(Task):
         provider = self.provider
         if provider.list_models() is not None:
             return None
-        return self._listed([*provider.models, *provider.image_models])
+        names = (*provider.models, *provider.image_models)
+        return [Model(id=name, owned_by=provider.name) for name in names]
 
     def request(self) -> Request:
         request = self.provider.list_models()
@@ -195,10 +196,10 @@ class ModelsTask(Task):
 
     def read(self, response: Response) -> ModelList:
         """Return the models in *response*. Raises G4FError when they are not there."""
-        return self._listed(self.provider.read_models(response))
-
-    def _listed(self, names: Sequence[str]) -> ModelList:
-        return [Model(id=name, owned_by=self.provider.name) for name in names]
+        models = self.provider.read_models(response)
+        for model in models:
+            model.owned_by = model.owned_by or self.provider.name
+        return models
 
 
 def failed(errors: Sequence[G4FError]) -> G4FError:

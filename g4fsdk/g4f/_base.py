@@ -18,6 +18,10 @@ class G4FProvider:
     label: str | None = None
     url: str
     working: bool = True
+    active_by_default: bool | None = None
+    needs_auth: bool = False
+    use_stream_timeout: bool = False  # ours has clocks of its own
+    live: int = 0
     supports_stream: bool = True
     supports_system_message: bool = True
     supports_message_history: bool = True
@@ -25,6 +29,15 @@ class G4FProvider:
     models: list[str]
     model_aliases: dict[str, str]
     _kind: ClassVar[type[providers.Provider]]
+
+    @classmethod
+    def get_dict(cls) -> dict[str, str | None]:
+        """Return what g4f's own client says of who answered."""
+        return {"name": cls.__name__, "url": cls.url, "label": cls.label}
+
+    @classmethod
+    def get_parent(cls) -> str:
+        return cls.__name__
 
     @classmethod
     def get_model(cls, model: str, **kwargs: Any) -> str:

@@ -56,7 +56,7 @@ def place(kind: type[P], address: str | None, kwargs: dict[str, Any]) -> P:
 
 def read_settings(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return the client's settings in *kwargs*, and log the names of the others: they have no effect."""
-    others = sorted({*kwargs} - {*_SETTINGS})
+    others = sorted({*kwargs} - {*_SETTINGS, "provider"})  # g4f's own client says who is asked
     if others:
         logger.warning("these keywords have no effect: %s", ", ".join(others))
     return {name: kwargs[name] for name in _SETTINGS if name in kwargs}

@@ -28,6 +28,9 @@ class FinishReason:
     def __str__(self) -> str:
         return ""
 
+    def __bool__(self) -> bool:
+        return False  # g4f's own client skips what is nothing, and takes the rest for text
+
 
 @dataclass(frozen=True, slots=True)
 class TitleGeneration:
@@ -37,6 +40,9 @@ class TitleGeneration:
 
     def __str__(self) -> str:
         return ""
+
+    def __bool__(self) -> bool:
+        return False  # g4f's own client skips what is nothing, and takes the rest for text
 
 
 class ImageResponse:

@@ -82,6 +82,13 @@ class CohereC4AI(Provider):
         "type".split()
     )
 
+    def get_model(self, model: str = "") -> str:
+        """Return the id of *model*, as for every provider; a server of one's own has models of its own."""
+        if self.base_url == self.url:
+            return super().get_model(model)
+        model = model or self.model
+        return self.aliases.get(model, model) or self.default_model
+
     def chat(self, chat: Chat) -> Flow:
         old = self.own(chat.conversation)
         _check_handle(old)

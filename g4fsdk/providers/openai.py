@@ -28,6 +28,7 @@ from g4fsdk._core.flow.provider import (
 from g4fsdk._core.framing.document import DocumentParser
 from g4fsdk._core.framing.sse import SSEParser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
+from g4fsdk._core.model.completions import Model
 from g4fsdk._core.model.errors import ProtocolError, UsageError
 from g4fsdk._core.model.http import Request, Response
 
@@ -119,11 +120,11 @@ class OpenAI(Provider):
     def list_models(self) -> Request:
         return get(self.at("/models"), self._headers())
 
-    def read_models(self, response: Response) -> list[str]:
-        """Return the ids in a model list. Raises ProtocolError for a body of another shape."""
+    def read_models(self, response: Response) -> list[Model]:
+        """Return the models in a model list. Raises ProtocolError for a body of another shape."""
         match read_json(self.check(response), "a list of models"):
             case {"data": list(items)} | list(items) if all(_has_id(item) for item in items):
-                return [item["id"] for item in items]
+                return [Model.from_dict(item) for item in items]
             case other:
                 said = f"expected a list of models, got {shown(other)}"
                 raise ProtocolError(said, excerpt=response.body)

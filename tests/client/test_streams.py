@@ -10,9 +10,11 @@ from g4fsdk import (
     Client,
     Event,
     Finish,
+    Response,
     TextDelta,
     UsageError,
 )
+from g4fsdk._core.model.http import AnswerHead
 from g4fsdk.testing import Replay
 
 QUESTION = Path(__file__).parents[2] / "cassettes" / "yqcloud" / "normal.yaml"
@@ -61,3 +63,38 @@ async def test_two_tasks_that_open_a_stream_send_one_request() -> None:
     assert Finish("stop") in events
     assert isinstance(refused, UsageError)
     player.assert_all_played()
+
+
+def test_the_http_side_of_an_answer_is_there_and_its_repr_says_no_header() -> None:
+    with Client("yqcloud", transport=Replay(QUESTION)) as client:
+        stream = client.chat.completions.stream("Question.")
+        before = stream.response
+        whole = stream.get_final_completion()
+    with (
+        Client("yqcloud", transport=Replay(QUESTION)) as client,
+        client.chat.completions.create("Question.", stream=True) as chunks,
+    ):
+        assert before is None
+        for head in (stream.response, whole.response, chunks.response):
+            assert head is not None
+            assert (head.status, head.request_id) == (200, None)
+            assert "content-type" in head.headers
+            assert "content-type" not in repr(head)
+
+
+async def test_the_http_side_of_an_answer_is_there_for_whoever_awaits_it() -> None:
+    async with AsyncClient("yqcloud", transport=Replay(QUESTION)) as client:
+        stream = client.chat.completions.stream("Question.")
+        before = stream.response
+        whole = await stream.get_final_completion()
+
+    assert before is None
+    assert stream.response is whole.response is not None
+
+
+def test_the_head_of_an_answer_holds_no_cookie_and_knows_its_request() -> None:
+    pairs = [("Set-Cookie", "a=b"), ("X-Request-Id", "r1"), ("via", "a"), ("Via", "b")]
+
+    head = AnswerHead.of(Response(200, pairs))
+
+    assert (head.headers, head.request_id) == ({"x-request-id": "r1", "via": "a, b"}, "r1")

@@ -348,3 +348,26 @@ def parameters(function: Any) -> str:
 )
 def test_signatures(function: Any, expected: str) -> None:
     assert parameters(function) == expected
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_g4f_s_own_client_finds_what_it_asks_a_class_for(kind: type[G4FProvider]) -> None:
+    assert kind.get_dict() == {"name": kind.__name__, "url": kind.url, "label": kind.label}
+    assert (kind.get_parent(), kind.needs_auth, kind.use_stream_timeout) == (kind.__name__, False, False)
+    assert (kind.active_by_default, kind.live) == (None, 0)
+
+
+def test_what_is_no_text_is_false_since_g4f_s_own_client_takes_the_rest_for_text() -> None:
+    assert not FinishReason("stop")
+    assert not TitleGeneration("A title")
+
+
+async def test_who_is_asked_may_be_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service(*turn("Yes"))
+
+    answer = CohereForAI_C4AI_Command().create_async_generator(
+        messages=QUESTION, transport=service, provider=CohereForAI_C4AI_Command
+    )
+
+    assert await printed(answer) == "Yes"
+    assert caplog.messages == []

@@ -514,3 +514,13 @@ def test_an_id_that_leads_elsewhere_is_refused(name: Any) -> None:
 def test_cookies_that_no_server_gave_are_refused(cookies: Any) -> None:
     with pytest.raises(UsageError, match="cookies"):
         turn("next", (), conversation=handle_of({"conversationId": "x", "cookies": cookies}))
+
+
+def test_a_server_of_one_s_own_has_models_of_its_own() -> None:
+    provider = g4f_providers.get("cohere-c4ai", base_url="http://chat.test")
+
+    assert provider.get_model("llama-9") == "llama-9"
+    assert provider.get_model("command-r7b") == "command-r7b-12-2024"
+    assert provider.get_model() == provider.default_model
+    with pytest.raises(UsageError, match="unknown model"):
+        g4f_providers.get("cohere-c4ai").get_model("llama-9")

@@ -12,6 +12,7 @@ from g4fsdk import (
     Finish,
     G4FError,
     IncompleteStreamError,
+    Model,
     NotFoundError,
     ProtocolError,
     ProviderError,
@@ -154,15 +155,18 @@ def test_openai_asks_for_the_models() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "ids"),
+    ("body", "models"),
     [
-        (b'{"object":"list","data":[{"id":"a"},{"id":"b","owned_by":"me"}]}', ["a", "b"]),
-        (b'[{"id":"a"}]', ["a"]),
+        (
+            b'{"object":"list","data":[{"id":"a","created":5,"context_length":8},{"id":"b","owned_by":"me"}]}',
+            [Model("a", created=5, extra={"context_length": 8}), Model("b", "me")],
+        ),
+        (b'[{"id":"a"}]', [Model("a")]),
         (b'{"data":[]}', []),
     ],
 )
-def test_a_list_of_models_is_read(body: bytes, ids: list[str]) -> None:
-    assert get("openai").read_models(Response(200, (), body)) == ids
+def test_a_list_of_models_is_read(body: bytes, models: list[Model]) -> None:
+    assert get("openai").read_models(Response(200, (), body)) == models
 
 
 @pytest.mark.parametrize(

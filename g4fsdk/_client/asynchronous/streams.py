@@ -12,6 +12,7 @@ from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.events import Event, TextDelta
+from g4fsdk._core.model.http import AnswerHead
 
 T = TypeVar("T")
 
@@ -21,6 +22,7 @@ class OpenStream(Generic[T]):
 
     def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
+        self.response = reading.head
         self.items = _read(reading, answer)
 
     async def begun(self) -> Self:
@@ -109,6 +111,11 @@ class AsyncChunkStream:
     def __init__(self, opened: OpenStream[Chunk]) -> None:
         self._opened = opened
 
+    @property
+    def response(self) -> AnswerHead:
+        """The HTTP side of the answer."""
+        return self._opened.response
+
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self._opened.items
 
@@ -151,6 +158,11 @@ class AsyncChatStream:
     def text_stream(self) -> AsyncIterator[str]:
         """The text of choice 0, piece by piece."""
         return _texts(self._opening.events())
+
+    @property
+    def response(self) -> AnswerHead | None:
+        """The HTTP side of the answer, once there is one."""
+        return self._opening.stream.response if self._opening.stream is not None else None
 
     async def get_final_completion(self) -> Completion:
         """Read to the end, and return the whole answer.

@@ -12,6 +12,7 @@ from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.events import Event, TextDelta
+from g4fsdk._core.model.http import AnswerHead
 
 T = TypeVar("T")
 
@@ -21,6 +22,7 @@ class OpenStream(Generic[T]):
 
     def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
+        self.response = reading.head
         self.items = _read(reading, answer)
         next(self.items, None)
 
@@ -93,6 +95,11 @@ class ChunkStream:
     def __init__(self, opened: OpenStream[Chunk]) -> None:
         self._opened = opened
 
+    @property
+    def response(self) -> AnswerHead:
+        """The HTTP side of the answer."""
+        return self._opened.response
+
     def __iter__(self) -> Iterator[Chunk]:
         return self._opened.items
 
@@ -140,6 +147,11 @@ class ChatStream:
         """The text of choice 0, piece by piece."""
         events = self._open().items
         return (event.text for event in events if type(event) is TextDelta and not event.choice)
+
+    @property
+    def response(self) -> AnswerHead | None:
+        """The HTTP side of the answer, once there is one."""
+        return self._opened.response if self._opened is not None else None
 
     def get_final_completion(self) -> Completion:
         """Read to the end, and return the whole answer.

@@ -13,6 +13,7 @@ from g4fsdk._core.decoding.refusals import status_error
 from g4fsdk._core.flow.addresses import below, checked_url, home_of
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
+from g4fsdk._core.model.completions import Model
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
 from g4fsdk._core.model.http import Request, Response
 from g4fsdk._core.model.redact import redact_url
@@ -222,8 +223,8 @@ class Provider:
         """Return the request for the list of models, or None where `models` is the list."""
         return None
 
-    def read_models(self, response: Response) -> list[str]:
-        """Return the model ids in the answer to `list_models`."""
+    def read_models(self, response: Response) -> list[Model]:
+        """Return the models in the answer to `list_models`."""
         raise NotImplementedError
 
     def refused(self, response: Response) -> StatusError:

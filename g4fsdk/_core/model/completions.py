@@ -10,7 +10,7 @@ import msgspec
 from g4fsdk._core.model.chat import Conversation
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.events import Image, Logprobs, Usage, read_image
-from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.http import JSON, AnswerHead
 from g4fsdk._core.model.shape import OpenAIShape, given, mappings, nested, split
 
 FACTS: Mapping[str, type] = {
@@ -231,7 +231,8 @@ class Completion(OpenAIShape, msgspec.Struct, kw_only=True, eq=False):
 
     *id*, *created* (Unix seconds), *model*, *system_fingerprint* and *service_tier* are as the service named
     them; where it named none, *model* is what was asked for, the others are "" or None. *extra* is what has
-    no name here. Two are equal when they say the same: *conversation* is not compared.
+    no name here. *response* is the HTTP side of the answer. Two are equal when they say the same: neither
+    *conversation* nor *response* is compared.
     """
 
     choices: list[Choice]
@@ -240,6 +241,7 @@ class Completion(OpenAIShape, msgspec.Struct, kw_only=True, eq=False):
     usage: Usage | None = None
     title: str | None = None
     conversation: Conversation | None = None
+    response: AnswerHead | None = None
     id: str = ""
     created: int | None = None
     system_fingerprint: str | None = None
@@ -310,11 +312,21 @@ class ImagesResponse(msgspec.Struct):
 
 
 class Model(msgspec.Struct):
-    """A model that can be asked."""
+    """A model that can be asked; *extra* is what the service says of it that has no name here."""
 
     id: str
     owned_by: str = ""
     object: str = "model"
+    created: int | None = None
+    extra: dict[str, JSON] = {}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Model:
+        """Read OpenAI's form. Raises UsageError when there is no id."""
+        named, rest = split(value, {"id": str, "owned_by": str, "object": str, "created": int})
+        if "id" not in named:
+            raise UsageError(f"not a model, which has an id: {value!r}"[:300])
+        return cls(**named, extra=rest)
 
 
 ModelList: TypeAlias = list[Model]

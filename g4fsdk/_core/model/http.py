@@ -67,3 +67,28 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {len(self.body)} bytes>"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """The HTTP side of an answer: its *status*, and *headers*, names in lower case and cookies left out."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's name for the request, or None."""
+        return self.headers.get("x-request-id") or self.headers.get("request-id")
+
+    @classmethod
+    def of(cls, response: Response) -> AnswerHead:
+        """Return the head of *response*; a header that came more than once has its values joined."""
+        headers: dict[str, str] = {}
+        for name, value in response.headers:
+            if "cookie" not in name:
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return cls(response.status, headers)
+
+    def __repr__(self) -> str:
+        return f"<AnswerHead {self.status}, {len(self.headers)} headers>"
