@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
 
@@ -27,6 +27,7 @@ from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.http import Request
+from g4fsdk._core.model.options import ChatOptions
 
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
@@ -222,7 +223,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion: ...
     @overload
     async def create(
@@ -235,7 +236,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> AsyncChunkStream: ...
     @overload
     async def create(
@@ -248,7 +249,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion | AsyncChunkStream: ...
     async def create(
         self,
@@ -260,7 +261,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion | AsyncChunkStream:
         """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
 
@@ -294,7 +295,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> AsyncChatStream:
         """Ask, and return the answer as typed events: ``async with ....stream(...) as stream``.
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
@@ -24,6 +24,7 @@ from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.http import Request
+from g4fsdk._core.model.options import ChatOptions
 
 if TYPE_CHECKING:
     import requests
@@ -217,7 +218,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion: ...
     @overload
     def create(
@@ -230,7 +231,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> ChunkStream: ...
     @overload
     def create(
@@ -243,7 +244,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion | ChunkStream: ...
     def create(
         self,
@@ -255,7 +256,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> Completion | ChunkStream:
         """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
 
@@ -289,7 +290,7 @@ class Completions:
         ignore_unsupported: bool = False,
         timeout: Timeouts | float | None = UNCHANGED,
         retries: Retries | int | None = None,
-        **options: Any,
+        **options: Unpack[ChatOptions],
     ) -> ChatStream:
         """Ask, and return the answer as typed events: ``with ....stream(...) as stream``.
 

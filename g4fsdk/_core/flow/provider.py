@@ -16,6 +16,7 @@ from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
 from g4fsdk._core.model.http import Request, Response
+from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
 
 MAX_ERROR_BODY = 1 << 20
@@ -285,16 +286,8 @@ class Provider:
         return conversation
 
 
-# The parameters of OpenAI's chat completions; `extra_body` carries what is newer than this list.
-KNOWN_OPTIONS = frozenset(
-    """
-    audio extra_body extra_headers extra_query frequency_penalty function_call functions logit_bias
-    logprobs max_completion_tokens max_tokens metadata min_p modalities n parallel_tool_calls prediction
-    presence_penalty prompt_cache_key reasoning_effort repetition_penalty response_format safety_identifier
-    seed service_tier stop store stream_options temperature tool_choice tools top_k top_logprobs top_p user
-    verbosity web_search web_search_options
-    """.split()
-)
+# The parameters of OpenAI's chat completions: what one provider alone knows is no part of them.
+KNOWN_OPTIONS = frozenset(ChatOptions.__annotations__) - {"chat_id"}
 
 
 def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
