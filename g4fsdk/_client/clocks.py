@@ -15,6 +15,8 @@ from g4fsdk._core.model.errors import Clock, DeadlineError, UsageError
 # clients wait for that, and how much they read of it.
 DRAIN_S = 0.05
 DRAIN_BYTES = 65536
+# A complete answer may still be followed by its usage, and a server may leave out the end marker.
+LINGER_S = 2.0
 
 _ADVICE = {
     "connect": "check the address, the network and any proxy",
@@ -95,6 +97,7 @@ class Clocks:
         self._total = _after(now(), timeouts.total)
         self._first_event: float | None = None
         self._connecting: float | None = None
+        self._lingering: float | None = None
         self._has_begun = False
         self._calls = calls
         self._stopped = threading.Event()
@@ -158,6 +161,10 @@ class Clocks:
         finally:
             self._first_event = _after(self._now() - since, self._first_event)
 
+    def linger(self) -> None:
+        """The answer is complete: wait LINGER_S from now for what may follow it, under the name "idle"."""
+        self._lingering = _after(self._now(), LINGER_S)
+
     def first_event_came(self) -> bool:
         """Stop the first_event clock; return whether this is the attempt's first event."""
         is_first, self._has_begun, self._first_event = not self._has_begun, True, None
@@ -187,6 +194,8 @@ class Clocks:
             limits.append((self._connecting - now, "connect"))
         elif silence is not None and (own := getattr(self.timeouts, silence)) is not None:
             limits.append((own, silence))
+        if self._lingering is not None:
+            limits.append((self._lingering - now, "idle"))
         if self._first_event is not None:
             limits.append((self._first_event - now, "first_event"))
         if self._total is not None:
@@ -206,6 +215,8 @@ class Clocks:
             raise self.expired("first_event")
         if self._connecting is not None and now >= self._connecting:
             raise self.expired("connect")
+        if self._lingering is not None and now >= self._lingering:
+            raise self.expired("idle")
 
     def expired(self, clock: Clock) -> DeadlineError:
         """Return the error for *clock*."""

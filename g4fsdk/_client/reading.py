@@ -55,8 +55,8 @@ class Reading(Generic[T]):
 
     @property
     def goes_on(self) -> bool:
-        """Whether more of the body is wanted."""
-        return not (self._is_over or self.parser.done)
+        """Whether more of the answer is wanted."""
+        return not (self._is_over or self.parser.is_complete)
 
     def end(self) -> list[Event]:
         """Say that the body is over; return what that completes. Raises G4FError when it is too early."""
@@ -66,11 +66,25 @@ class Reading(Generic[T]):
         self._is_over = True
         return events
 
-    def failed(self, error: G4FError, cause: Exception) -> G4FError:
-        """Return what ended the stream, with everything on it that is known of the stream.
+    def lingers(self, *, anew: bool) -> bool:
+        """Whether more may follow an answer that is complete; *anew*: its clock begins again."""
+        if self._is_over or self.parser.done or not self.parser.is_complete:
+            return False
+        if anew:
+            self.clocks.linger()
+        return True
 
-        *error* is what the parser raised, or, where a library raised *cause*, how the body broke off.
+    def failed(self, error: G4FError, cause: Exception) -> tuple[list[Event], G4FError | None]:
+        """Return the last events, and what ended the stream, with everything on it that is known of it.
+
+        *error* is what the parser raised, or, where a library raised *cause*, how the body broke off: no
+        failure, None, when the answer was complete before.
         """
+        if isinstance(error, TransportError) and self.parser.is_complete:
+            try:
+                return self.end(), None
+            except G4FError as early:
+                error = early
         cut = self.parser.cut(error.message)  # the error itself, where the parser raised it
         # A status that refused was the answer; else a clock or a bound says more than the break.
         if isinstance(cut, StatusError) or type(error) is TransportError:
@@ -79,7 +93,7 @@ class Reading(Generic[T]):
         self.parser.mark(error)
         self._task.blame(error, self._stream.request)
         self._error = error
-        return error
+        return [*error.events], error
 
     def completion(self) -> Completion:
         """Return the whole answer. Raises what the stream ended with, or UsageError when nobody read on."""

@@ -124,3 +124,18 @@ def test_connecting_has_a_limit_of_its_own(hands: Hands) -> None:
     assert clocks.left(None) == (5, "first_event")
     hands.now += 4
     assert clocks.left("connect") == (1, "first_event")
+
+
+def test_a_complete_answer_is_lingered_over_for_a_short_time(hands: Hands) -> None:
+    clocks = Clocks(Timeouts(idle=60, total=None), hands)
+    clocks.start_attempt()
+    clocks.first_event_came()
+    clocks.linger()
+    hands.now += 1.5
+
+    assert clocks.left() == (0.5, "idle")
+    clocks.linger()
+    assert clocks.left() == (2.0, "idle")
+    hands.now += 2
+    with pytest.raises(DeadlineError):
+        clocks.left()

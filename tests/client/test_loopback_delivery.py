@@ -6,10 +6,12 @@ import gzip as gzip_module
 import time
 import zlib
 from threading import Event
+from typing import Any
 
 import pytest
 
-from g4fsdk import IncompleteStreamError, TextDelta
+from g4fsdk import IncompleteStreamError, TextDelta, Timeouts, Usage
+from g4fsdk._client import clocks
 from tests.support.loopback import Framing, Piece, Reply, Server
 from tests.support.loopback_clients import (
     Colour,
@@ -183,3 +185,33 @@ def test_packed_body_grows_by_pieces() -> None:
 
     assert outcome.error is None
     assert outcome.text == "Hi"
+
+
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\n\n'
+BEATS: list[Piece] = [b": alive\n\n"] * 400
+
+
+@pytest.mark.parametrize(
+    ("behind", "how"),
+    [
+        pytest.param([], {"end": "hold"}, id="hangs"),
+        pytest.param([], {"end": "rst"}, id="is reset"),
+        pytest.param([], {"end": "fin"}, id="is cut"),
+        pytest.param([b'data: {"cho'], {"end": "fin"}, id="is cut in an event"),
+        pytest.param([b"data: {]\n\n"], {"end": "hold"}, id="is nonsense"),
+        pytest.param(BEATS, {"end": "hold", "pause_s": 0.005}, id="beats for ever"),
+    ],
+)
+@pytest.mark.parametrize("total", [None, 20.0])
+def test_what_comes_behind_a_finish_reason_takes_nothing_away(
+    behind: list[Piece], how: Any, total: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "LINGER_S", 0.05)
+    stop = ending("openai")[0]
+    reply = Reply([*tokens("openai", "Hel", "lo"), stop, USAGE, *behind], headers=media("openai"), **how)
+
+    outcome = both_outcomes("openai", lambda: reply, timeout=Timeouts(idle=20, total=total))
+
+    assert outcome.error is None
+    assert outcome.text == "Hello"
+    assert Usage(1, 2, 3) in outcome.events

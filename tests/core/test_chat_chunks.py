@@ -853,6 +853,156 @@ def test_a_failure_in_mid_stream_is_an_error(wire: bytes, code: Any) -> None:
     assert bytewise.summary == seen.summary
 
 
+@pytest.mark.parametrize(
+    ("bad", "words", "code"),
+    [
+        pytest.param(b'{"error":{"message":"queue full"}}\n\n', "queue full", None, id="JSON on a bare line"),
+        pytest.param(b'{"code":"x","message":"no"}\n', "no", "x", id="JSON on a line before an event"),
+        pytest.param(b'data: {"code":1302,"msg":"rate"}\n\n', "rate", 1302, id="code and msg"),
+        pytest.param(
+            b'data: {"choices":null,"base_resp":{"status_code":1004,"status_msg":"login"}}\n\n',
+            *("login", 1004),
+            id="MiniMax",
+        ),
+        pytest.param(b'data: {"error_code":336501,"error_msg":"rate"}\n\n', "rate", 336501, id="Baidu"),
+        pytest.param(b'data: {"text":"BUSY","error_code":50001}\n\n', "BUSY", 50001, id="FastChat"),
+        pytest.param(b'data: {"errors":[{"message":"full","code":3}]}\n\n', "full", 3, id="Cloudflare"),
+        pytest.param(
+            b"event: error\ndata: it crashed\n\n", "it crashed", None, id="words under the name error"
+        ),
+        pytest.param(
+            b'event: error\ndata: "it crashed"\n\n', "it crashed", None, id="a text under that name"
+        ),
+        pytest.param(b"event: error\ndata: {}\n\n", "error", None, id="nothing under that name"),
+        pytest.param(b"Error: it crashed\n\n", "it crashed", None, id="a line that begins with Error"),
+    ],
+)
+def test_a_failure_may_be_told_in_many_ways(bad: bytes, words: str, code: Any) -> None:
+    for end in (b"", b"data: [DONE]\n\n"):
+        seen = run(SSEParser(), [sse(hi(), done=False) + bad + end])
+
+        assert type(seen.error) is ProviderError
+        assert words in seen.error.message
+        assert (seen.text, seen.error.partial, seen.error.code) == ("Hi", "Hi", code)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(b"Internal Server Error\n\n", id="words"),
+        pytest.param(b"Internal Server Error\n", id="words before an event"),
+        pytest.param(b"upstream connect error. reset reason: overflow\n\n", id="words with a colon"),
+        pytest.param(b"Timeout\n\n", id="a word of its own"),
+        pytest.param("错误\n\n".encode(), id="words in other letters"),
+        pytest.param(b"data: upstream connect error\n\n", id="words as data"),
+        pytest.param(b'{"choices":[{"delta":\n\n', id="half an event on a bare line"),
+    ],
+)
+def test_words_in_place_of_an_event_are_nonsense(bad: bytes) -> None:
+    for end in (b"", b"data: [DONE]\n\n"):
+        wire = sse(hi(), done=False) + bad + end
+        seen = run(SSEParser(), [wire])
+
+        assert type(seen.error) is ProtocolError
+        assert seen.error.excerpt in wire
+        assert (seen.text, seen.error.partial) == ("Hi", "Hi")
+        assert run(SSEParser(), [wire[at : at + 1] for at in range(len(wire))]).summary == seen.summary
+
+
+def test_an_event_on_a_bare_line_is_read() -> None:
+    wire = (
+        sse(hi(), done=False) + json.dumps(hi()).encode() + b"\n" + json.dumps(STOP).encode() + b"\n[DONE]\n"
+    )
+
+    assert run(SSEParser(), [wire]).events == [TextDelta("Hi"), TextDelta("Hi"), Finish("stop")]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(b"event: status\ndata: searching the web\n\n", id="words"),
+        pytest.param(b'event: log\ndata: "step 1"\n\n', id="a text"),
+        pytest.param(b'event: citations\ndata: [{"url":"x"}]\n\n', id="a list"),
+        pytest.param(b'event: info\ndata: {"detail":"queue position 3"}\n\n', id="a detail"),
+        pytest.param(b'event: trace\ndata: {"statusCode":500,"code":3,"message":"x"}\n\n', id="a code"),
+        pytest.param(b"event: ping\ndata: {}\n\n", id="nothing"),
+        pytest.param(b'event: x\ndata: {"error":null}\n\n', id="no error"),
+    ],
+)
+def test_an_event_of_another_name_is_none_of_the_answer(event: bytes) -> None:
+    assert run(SSEParser(), [sse(hi(), done=False) + event + sse(STOP)]).events == HI
+
+
+def test_an_event_of_another_name_may_be_a_chunk_or_an_error_as_well() -> None:
+    named = b"event: completion\n" + sse(hi(), done=False)
+    failed = b'event: response.failed\ndata: {"error":{"message":"boom"}}\n\n'
+
+    seen = run(SSEParser(), [named + failed])
+
+    assert seen.text == "Hi"
+    assert type(seen.error) is ProviderError
+
+
+@pytest.mark.parametrize("make", [DocumentParser, SSEParser])
+def test_an_error_beside_a_whole_answer_is_an_error(make: Any) -> None:
+    value = whole({"content": "Half an ans"}, error=None) | {"error": {"message": "overloaded", "code": 502}}
+
+    seen = run(make(ChatChunkDecoder()), [json.dumps(value).encode()])
+
+    assert type(seen.error) is ProviderError
+    assert (seen.text, seen.error.partial, seen.error.code) == ("Half an ans", "Half an ans", 502)
+
+
+# --- Ends ---
+
+
+@pytest.mark.parametrize("word", ["null", "None", "", "NULL", " none "])
+def test_a_word_for_nothing_is_no_finish_reason(word: str) -> None:
+    wire = [chunk({"content": "Hi"}, word)]
+
+    assert said(*wire, STOP) == HI
+    assert type(stream(*wire, done=False).error) is IncompleteStreamError
+    assert document({"choices": [{"message": {"content": "Hi"}, "finish_reason": word}]}).events == [
+        TextDelta("Hi"),
+        Finish(None),
+    ]
+
+
+def test_a_body_that_ends_inside_an_event_is_incomplete() -> None:
+    first, second = sse(chunk({"content": "Hel"}), done=False), sse(chunk({"content": "lo"}), done=False)
+    for at in range(1, len(second) - 2):
+        seen = run(SSEParser(), [first + second[:at]])
+
+        assert type(seen.error) is IncompleteStreamError
+        assert seen.text == seen.error.partial == "Hel"
+
+
+@pytest.mark.parametrize(
+    "behind", [b"data: ", b"data: [DO", b"data: {]\n\n", b"Bad Gateway\n\n", b"\xff\n\n"]
+)
+def test_nonsense_behind_a_finish_reason_takes_nothing_away(behind: bytes) -> None:
+    parser = SSEParser()
+    wire = sse(hi(), STOP, done=False) + behind
+
+    assert run(parser, [wire]).events == HI
+    assert parser.is_complete
+    assert run(SSEParser(), [wire[at : at + 1] for at in range(len(wire))]).events == HI
+
+
+def test_a_failure_behind_a_finish_reason_is_one() -> None:
+    assert type(stream(hi(), STOP, {"error": {"message": "boom"}}).error) is ProviderError
+
+
+def test_an_answer_is_complete_once_every_choice_has_its_end() -> None:
+    parser = SSEParser(ChatChunkDecoder(n=2))
+    seen = []
+    for event in (of(0, "a"), of(0, None, "stop"), of(1, "b"), of(1, None, "stop")):
+        parser.feed(sse(event, done=False))
+        seen.append(parser.is_complete)
+
+    assert seen == [False, False, False, True]
+
+
 def test_a_failure_behind_the_end_does_not_undo_the_answer() -> None:
     seen = run(SSEParser(), [sse(hi(), STOP), b'{"error":{"message":"billing failed"}}'])
 

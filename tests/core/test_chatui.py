@@ -222,7 +222,7 @@ def test_an_answer_that_failed_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "line", [b"7\n", b"[]\n", b'"text"\n', b"null\n", b"{\n", b"data: {}\n", b'{"type":"stream","tok']
+    "line", [b"7\n", b"[]\n", b'"text"\n', b"null\n", b"{\n", b"data: {}\n", b'{"type":"stream","tok\n']
 )
 def test_a_line_that_is_no_update_is_nonsense(line: bytes) -> None:
     found = run(JSONLinesParser(), [updates(token("so far")) + line])

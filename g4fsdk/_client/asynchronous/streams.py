@@ -71,21 +71,27 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
             async for data in answer.pieces():
                 for item in items_of(feed(data)):
                     yield item
-                if parser.done:
+                if parser.is_complete:
                     break
+        heard = True
+        while reading.lingers(anew=heard) and (piece := await answer.piece()) is not None:
+            heard = bool(events := feed(piece))
+            for item in items_of(events):
+                yield item
         for item in items_of(reading.end()):
             yield item
     except failures as cause:
         if clocks.is_stopped:
             return
-        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
-        if error.events and clocks.first_event_came():
+        last, error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
+        if last and clocks.first_event_came():
             yield _BEGUN
-        for item in items_of([*error.events]):
+        for item in items_of(last):
             yield item
         if error is cause:
             raise
-        raise error from cause
+        if error is not None:
+            raise error from cause
     finally:
         try:
             if parser.done:

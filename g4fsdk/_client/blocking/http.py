@@ -191,6 +191,8 @@ class Answer:
     def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
         _, self._clock = self._clocks.left()
+        if self._wire is not None:
+            self._wire.clocks = self._clocks
         return next(self._pieces, None)
 
     def pieces(self) -> Iterator[bytes]:

@@ -57,19 +57,24 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
         if reading.goes_on:
             for data in answer.pieces():
                 yield from items_of(feed(data))
-                if parser.done:
+                if parser.is_complete:
                     break
+        heard = True
+        while reading.lingers(anew=heard) and (piece := answer.piece()) is not None:
+            heard = bool(events := feed(piece))
+            yield from items_of(events)
         yield from items_of(reading.end())
     except failures as cause:
         if clocks.is_stopped:
             return
-        error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
-        if error.events and clocks.first_event_came():
+        last, error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
+        if last and clocks.first_event_came():
             yield _BEGUN
-        yield from items_of([*error.events])
+        yield from items_of(last)
         if error is cause:
             raise
-        raise error from cause
+        if error is not None:
+            raise error from cause
     finally:
         try:
             if parser.done:

@@ -45,7 +45,8 @@ _VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
 #: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
 _NO_REASON = frozenset({"", "null", "none"})
 #: The names of events that are chunks; other events are none of the answer.
-_OF_ANSWER = frozenset({b"", b"message", b"error"})
+_ERROR = b"error"
+_OF_ANSWER = frozenset({b"", b"message", _ERROR})
 
 # Padding that hides how long a text is, and ids of single chunks, of which the first counts.
 _IDLE_KEYS = frozenset({b"obfuscation", b"p", b"id"})
@@ -95,13 +96,26 @@ class ChatChunkDecoder(Decoder):
         elif name not in _OF_ANSWER:
             self._decode_other(data, out)
         elif bare:  # some send nothing to keep the connection alive
-            value = self.load(data)
+            value = self.load(data) if name != _ERROR else self._error_in(data)
             if not isinstance(value, dict):
                 raise ValueError("not an object")
             self._read(value, out)
-            failure = failure_in(value if name != b"error" else {"error": value.get("error") or value})
-            if failure is not None:
-                raise failure
+            self._check(value)
+
+    def _error_in(self, data: bytes) -> dict[str, JSON]:
+        """Return the failure that an event of that name tells, in the usual shape."""
+        try:
+            value = self.load(data)
+        except ValueError:
+            value = data.decode("utf-8", "replace")
+        error = value.get("error") if isinstance(value, dict) else None
+        return {**(value if isinstance(value, dict) else {}), "error": error or value or "an error"}
+
+    def _check(self, value: JSON) -> None:
+        """Raise the failure that *value* reports, if it does."""
+        failure = failure_in(value)
+        if failure is not None:
+            raise failure
 
     def _decode_other(self, data: bytes, out: list[Event]) -> None:
         """Read an event with a name of its own: it says nothing, unless it is a chunk or an error as well."""
@@ -112,8 +126,7 @@ class ChatChunkDecoder(Decoder):
         match value:
             case {"choices": [_, *_]} | {"error": _}:
                 self._read(value, out)
-                if (failure := failure_in(value)) is not None:
-                    raise failure
+                self._check(value)
 
     def document(self, data: bytes, out: list[Event]) -> None:
         value = self._unwrap(self.load(data))
@@ -121,9 +134,7 @@ class ChatChunkDecoder(Decoder):
         if not isinstance(choices, list) or not choices:
             raise failure_in(value) or _no_choices(value, data)
         self._read(value, out)
-        failure = failure_in(value)
-        if failure is not None:
-            raise failure
+        self._check(value)
         self._done(out)
 
     def _unwrap(self, value: JSON) -> JSON:
@@ -134,15 +145,13 @@ class ChatChunkDecoder(Decoder):
         self.flush(out)
         if not any(parts.finished for parts in self.answer.choices.values()) and self._said_anything():
             self.say(Finish(None), out)
-        self.done = True
+        self.done = self.is_complete = True
 
     def _said_anything(self) -> bool:
         return bool(self.answer.images) or not all(parts.is_empty for parts in self.answer.choices.values())
 
     def is_over(self) -> bool:
-        if self.done:
-            return True
-        return sum(parts.finished for parts in self.answer.choices.values()) >= self._n or self._ends_at_eof
+        return self.is_complete or self._ends_at_eof
 
     def finish(self, out: list[Event]) -> None:
         if not any(parts.finished for parts in self.answer.choices.values()):
@@ -254,6 +263,7 @@ class ChatChunkDecoder(Decoder):
         if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
             self.flush(out, number)
             self.say(Finish(reason, number), out)
+            self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
 
     def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
         match value:

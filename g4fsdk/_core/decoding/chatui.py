@@ -87,6 +87,7 @@ class UpdateDecoder(Decoder):
         if text and self.texts.is_empty:
             self.say_text(text, out)
         self.say(FinalText(text), out)
+        self.is_complete = True
 
     def is_over(self) -> bool:
         return self.answer.choices[0].final is not None

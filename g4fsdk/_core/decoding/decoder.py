@@ -48,6 +48,17 @@ def _load_any(data: bytes) -> JSON:
         raise ValueError("nested too deeply") from error
 
 
+def is_cut(data: bytes) -> bool:
+    """Whether *data* is JSON that lacks its end."""
+    try:
+        msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        return str(error) == "Input data was truncated"
+    except (UnicodeDecodeError, RecursionError):
+        return False
+    return False
+
+
 def _number(digits: str) -> float:
     """Return an integer however long it is: msgspec skips it where nobody asks, and so must this."""
     return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
@@ -110,6 +121,8 @@ class Decoder:
         self.texts, self.thoughts = TextBuffer(), TextBuffer()
         self.answer = self.new_answer()
         self.done = False
+        #: Whether every answer asked for has ended: what follows may add to it, and takes nothing away.
+        self.is_complete = False
         self.conversation = handle
         self._history = history
         self._announced = handle if announce else None

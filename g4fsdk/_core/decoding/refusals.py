@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from g4fsdk._core.decoding.failures import reports_failure
 from g4fsdk._core.model.errors import (
     AuthError,
     BlockedError,
@@ -56,8 +57,11 @@ _CHALLENGE = re.compile(
     rb"|_cf_chl_opt|/cdn-cgi/challenge-platform/",
     re.IGNORECASE,
 )
-_MESSAGE_KEYS = ("message", "detail", "msg", "reason", "error_description", "title")
-_CODE_KEYS = ("code", "error_code", "type")
+_MESSAGE_KEYS = (
+    *("message", "detail", "msg", "error_msg", "error_message", "status_msg", "reason"),
+    *("error_description", "title", "errors", "base_resp", "text"),
+)
+_CODE_KEYS = ("code", "error_code", "status_code", "type")
 _PAY = HTTPStatus.PAYMENT_REQUIRED
 _MAX_MESSAGE = 500
 _MAX_DEPTH = 16  # of a message or a code; bodies seen have four levels
@@ -147,16 +151,10 @@ def document_error(body: bytes) -> ProviderError | None:
 
 
 def failure_in(value: JSON) -> ProviderError | None:
-    """Return the failure that a JSON value with a truthy `error`, or an error's shape, reports."""
-    match value:
-        case {"error": error} if error:
-            message, code = _dig_value(value)
-        case {"choices": _} | {"data": _}:
-            return None
-        case {"object": "error"} | {"type": "error"} | {"detail": _} | {"statusCode": _} | {"errorId": _}:
-            message, code = _dig_value(value)
-        case _:
-            return None
+    """Return the failure that a JSON value under a success status reports, or None if it reports none."""
+    if not reports_failure(value):
+        return None
+    message, code = _dig_value(value)
     said = repr(message[:_MAX_MESSAGE]) if message else shown(value)
     return ProviderError(f"the service failed inside its answer: {said}", code=code)
 
@@ -204,9 +202,15 @@ def _message_keys(value: dict[str, JSON]) -> tuple[str, ...]:
 def _code(value: JSON, depth: int) -> str | int | None:
     if not isinstance(value, dict) or not depth:
         return None
-    inner = _code(value.get("error"), depth - 1)
+    inner = (_code(nested, depth - 1) for nested in _nested(value))
+    found = next((code for code in inner if code is not None), None)
     own = (value[key] for key in _CODE_KEYS if isinstance(value.get(key), str | int) and value[key])
-    return next(own, None) if inner is None else inner
+    return next(own, None) if found is None else found
+
+
+def _nested(value: dict[str, JSON]) -> tuple[JSON, ...]:
+    errors = value.get("errors")
+    return value.get("error"), value.get("base_resp"), *(errors[:1] if isinstance(errors, list) else ())
 
 
 def retry_after(response: Response) -> float | None:

@@ -49,6 +49,7 @@ class JSONLinesParser(FastLines):
         self._learn_if_text(line, out[said:])
 
     def _end_stream(self, out: list[Event]) -> None:
+        self._ends_inside = True
         self._take_line(self._with_line(b""), out)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from g4fsdk._core.decoding.answer import Answer
-from g4fsdk._core.decoding.decoder import Decoder
+from g4fsdk._core.decoding.decoder import Decoder, is_cut
 from g4fsdk._core.decoding.refusals import is_challenge, page_error
 from g4fsdk._core.model.errors import (
     EmptyAnswerError,
@@ -38,17 +38,8 @@ class Parser:
 
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
-        *(
-            "_error",
-            "_fast_until",
-            "_head",
-            "_is_empty",
-            "_line",
-            "_line_size",
-            "_seen",
-            "_weigh_at",
-            "_whole",
-        ),
+        *("_ends_inside", "_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size"),
+        *("_seen", "_weigh_at", "_whole"),
         *("content_type", "decoder", "headers", "max_bytes", "status"),
     )
 
@@ -68,6 +59,7 @@ class Parser:
         self._line: list[bytes] = []  # pieces of the unfinished line
         self._line_size = 0
         self._is_empty = True
+        self._ends_inside = False  # the body is over, and what is read now lacks its end
         # The fast paths may take what ends before this byte: nothing but between two units of plain text.
         self._fast_until = -1
 
@@ -89,6 +81,15 @@ class Parser:
         """Whether the end marker has come and nothing after it counts."""
         return self.decoder.done
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing: what follows may add to the answer, and takes nothing away.
+
+        So it is once every answer asked for has its finish reason; what breaks, is cut or hangs behind it is
+        no failure. Where the body goes on, wait a little for the usage or the title; where it broke, close.
+        """
+        return self.decoder.is_complete
+
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes off the wire; return the events they complete.
 
@@ -106,9 +107,12 @@ class Parser:
             if self._seen > self._weigh_at:
                 self._weigh()
         except G4FError as error:
-            self._fail(error)
-            if not out:
-                raise
+            if self._takes_nothing_away(error):
+                self.decoder.done = True
+            else:
+                self._fail(error)
+                if not out:
+                    raise
         return out
 
     def close(self) -> list[Event]:
@@ -146,6 +150,10 @@ class Parser:
     def mark(self, error: G4FError) -> None:
         """Put on *error* the text so far and the handle to go on with."""
         error.of_stream(self.answer.partial, self.decoder.conversation)
+
+    def _takes_nothing_away(self, error: G4FError) -> bool:
+        """Whether *error* is nonsense behind a complete answer."""
+        return self.decoder.is_complete and isinstance(error, ProtocolError)
 
     def _fail(self, error: G4FError) -> None:
         self.mark(error)
@@ -209,7 +217,11 @@ class Parser:
         if self._whole is not None:
             self._end_whole(bytes(self._whole), out)
         elif not self.done:
-            self._end_stream(out)
+            try:
+                self._end_stream(out)
+            except ProtocolError as error:
+                if not self._takes_nothing_away(error):
+                    raise
         self.decoder.end(out)
 
     def _end_whole(self, body: bytes, out: list[Event]) -> None:
@@ -218,6 +230,7 @@ class Parser:
         try:
             self.decoder.document(body, out)
         except ValueError as error:
+            self._ends_inside = is_cut(body)
             raise self._unreadable("a JSON document", error, self._seen, body) from error
 
     def _decode(self, unit: bytes, name: bytes, what: str, at: int, out: list[Event]) -> None:
@@ -253,6 +266,9 @@ class Parser:
         )
 
     def _unreadable(self, what: str, cause: Exception, offset: int, data: bytes) -> ProtocolError:
-        return ProtocolError(
-            f"expected {what}, got {data[:200]!r} at byte {offset} ({cause})", offset=offset, excerpt=data
-        )
+        words = f"expected {what}, got {data[:200]!r} at byte {offset}"
+        if self._ends_inside:
+            return IncompleteStreamError(
+                f"{words}, where the answer ended; ask again", offset=offset, excerpt=data
+            )
+        return ProtocolError(f"{words} ({cause})", offset=offset, excerpt=data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
@@ -12,19 +13,29 @@ from g4fsdk._core.framing.templates import JOINT
 from g4fsdk._core.model.events import Event
 
 _WHAT = "a JSON event"
+_FIELD = re.compile(rb"[A-Za-z][\w.-]*")
 
 
 class SSEParser(FastEvents):
     """A server-sent event stream, one JSON document an event.
 
     Lines end in LF, CR or CRLF; one space after the colon is dropped; comments and unknown fields are
-    skipped; an `error:` line counts as an event of that name, as llama.cpp means it; the last event may
-    lack its blank line.
+    skipped; an `error:` line counts as an event of that name, as llama.cpp means it; a line of JSON counts as
+    an event, and other words that are no field as nonsense; the last event may lack its blank line.
 
     Source: WHATWG HTML, "Interpreting an event stream".
     """
 
-    __slots__ = ("_after_cr", "_data", "_data_size", "_event_at", "_has_event", "_name", "_stray")
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_data_size",
+        "_event_at",
+        "_has_event",
+        "_name",
+        "_stray",
+        "_stray_at",
+    )
 
     def __init__(self, decoder: Decoder | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         """*decoder* says what the events mean; without one they are OpenAI chat completion chunks."""
@@ -34,7 +45,7 @@ class SSEParser(FastEvents):
         self._data_size = 0
         self._name = b""
         self._event_at = 0
-        self._stray = b""  # the first line that is no field at all
+        self._stray, self._stray_at = b"", 0  # of this event, the first line that is but a word
         self._has_event = False
 
     def _stream(self, data: bytes, out: list[Event]) -> None:
@@ -138,14 +149,14 @@ class SSEParser(FastEvents):
     def _take_lines_at(self, lines: list[bytes], at: int, out: list[Event]) -> None:
         for line in lines:
             if line:
-                self._take_line(line, at)
+                self._take_line(line, at, out)
             else:
                 self._dispatch(out)
-                if self.decoder.done:
-                    return
+            if self.decoder.done:
+                return
             at += len(line) + 1
 
-    def _take_line(self, line: bytes, at: int) -> None:
+    def _take_line(self, line: bytes, at: int, out: list[Event]) -> None:
         self._check_size(len(line), at, line)
         if not self._data and not self._name:
             self._event_at = at
@@ -154,11 +165,26 @@ class SSEParser(FastEvents):
             self._add_data(value.removeprefix(b" "))
         elif field == b"event":
             self._name = value.removeprefix(b" ")
-        elif field == b"error" and colon:
+        elif colon and field.lower() == b"error":
             self._name = b"error"
             self._add_data(value)
-        elif not colon and not self._stray:
-            self._stray = line[:200]
+        elif field and (not colon or not _FIELD.fullmatch(field)):
+            self._take_stray(line, at, out)
+
+    def _take_stray(self, line: bytes, at: int, out: list[Event]) -> None:
+        """Take a *line* that is no field with a value: an event without `data:`, or words in place of one."""
+        if line[0] in b"{[":
+            self._dispatch(out)
+            if not self.decoder.done:
+                self._has_event = True
+                self._decode(line, b"", _WHAT, at, out)
+        elif _FIELD.fullmatch(line):
+            self._stray = self._stray or line[:200]
+            self._stray_at = at
+        elif line.strip():
+            self._dispatch(out)
+            if not self.decoder.done:
+                raise self._unreadable("an event", ValueError("a line that is no field"), at, line)
 
     def _add_data(self, value: bytes) -> None:
         self._data.append(value)
@@ -168,8 +194,13 @@ class SSEParser(FastEvents):
             raise self._too_long(self._event_at, b"\n".join(self._data)[: self.max_bytes])
 
     def _dispatch(self, out: list[Event]) -> None:
+        stray, self._stray = self._stray, b""
         if not self._data:
             self._name = b""
+            if stray:
+                raise self._unreadable(
+                    "an event", ValueError("a line that is no field"), self._stray_at, stray
+                )
             return
         payload = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         name = self._name
@@ -179,8 +210,15 @@ class SSEParser(FastEvents):
             self._decode(payload, name, _WHAT, self._event_at, out)
 
     def _end_stream(self, out: list[Event]) -> None:
-        if self._line:
-            self._take_line(self._with_line(b""), self._seen)
-        self._dispatch(out)
-        if self._stray and not self._has_event:
-            raise self._unreadable("an event stream", ValueError("no event in it"), 0, self._stray)
+        rest = self._with_line(b"")
+        # Words alone are no stream, whole or not.
+        self._ends_inside = self._has_event or bool(self._data) or _is_begun(rest)
+        if rest:
+            self._take_line(rest, self._seen, out)
+        if not self.decoder.done:
+            self._dispatch(out)
+
+
+def _is_begun(line: bytes) -> bool:
+    """Whether *line* is the beginning of a data line."""
+    return line.startswith(b"data:"[: len(line)])

@@ -187,18 +187,19 @@ def _read(reading: Reading[Event], answer: RecordedResponse) -> Iterator[Event]:
             if events := reading.parser.feed(chunk):
                 reading.clocks.first_event_came()
                 yield from events
-            if not reading.goes_on:
+            if reading.parser.done:
                 break
-        if reading.goes_on and answer.end != "complete":
+        if not reading.parser.done and answer.end != "complete":
             raise _BrokenOffError
         yield from reading.end()
     except (G4FError, _BrokenOffError) as cause:
         ours = cause if isinstance(cause, G4FError) else _broken(answer.end, reading.clocks)
-        error = reading.failed(ours, cause)
-        yield from error.events
+        last, error = reading.failed(ours, cause)
+        yield from last
         if error is cause:
             raise
-        raise error from cause
+        if error is not None:
+            raise error from cause
 
 
 def _broken(end: End, clocks: Clocks) -> TransportError:
