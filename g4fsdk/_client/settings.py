@@ -18,11 +18,22 @@ from g4fsdk._core.flow.provider import Provider, checked_headers
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.options import PlainOptions
 
 NO_DEFAULTS = OpenAIDefaults()
 ProviderLike: TypeAlias = str | Provider
 #: A conversation, or what its `to_dict` returned.
 ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
+
+
+class ParseOptions(PlainOptions, total=False):
+    """What `parse` takes beside messages and type: the arguments and options of `create`."""
+
+    model: str | None
+    conversation: ConversationLike | None
+    ignore_unsupported: bool
+    timeout: Timeouts | float | None
+    retries: Retries | int | None
 
 
 def read_conversation(conversation: object) -> Conversation | None:

@@ -18,9 +18,10 @@ from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import AsyncRetrying, Retries
-from g4fsdk._client.settings import ConversationLike, ProviderLike, Settings
+from g4fsdk._client.settings import ConversationLike, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
+from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
 from g4fsdk._core.flow.provider import Flow, Stream, advance
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
@@ -285,6 +286,21 @@ class Completions:
         if stream:
             return AsyncChunkStream(await client._open(tasks, as_chunks, clocks))
         return await (await client._open(tasks, as_events, clocks)).completion()
+
+    async def parse(
+        self, messages: Messages, *, response_format: type[T], **options: Unpack[ParseOptions]
+    ) -> ParsedCompletion[T]:
+        """Ask for an answer of a type of yours, and return it with `parsed`, which is one.
+
+        *response_format* is a msgspec Struct, a dataclass or a pydantic model; its JSON Schema goes out.
+        The other arguments are those of `create`.
+
+        Raises:
+            ProtocolError: The text does not fit; it stands in `error.partial`.
+            G4FError: As for `create`.
+        """
+        asked = format_of(response_format)
+        return parsed_as(response_format, await self.create(messages, response_format=asked, **options))
 
     def stream(
         self,

@@ -8,7 +8,7 @@ from typing import TypedDict
 from g4fsdk._core.model.http import JSON
 
 
-class ChatOptions(TypedDict, total=False):
+class PlainOptions(TypedDict, total=False):
     """What `create`, `stream` and `parse` take beside their own arguments; None is sent as null.
 
     `extra_body` carries what is newer than this list. Which of them a provider can honour, it says itself.
@@ -36,7 +36,6 @@ class ChatOptions(TypedDict, total=False):
     prompt_cache_key: str | None
     reasoning_effort: str | None
     repetition_penalty: float | None
-    response_format: Mapping[str, JSON] | None
     safety_identifier: str | None
     seed: int | None
     service_tier: str | None
@@ -53,3 +52,9 @@ class ChatOptions(TypedDict, total=False):
     verbosity: str | None
     web_search: bool | None
     web_search_options: Mapping[str, JSON] | None
+
+
+class ChatOptions(PlainOptions, total=False):
+    """What `create` and `stream` take; `parse` makes this one itself."""
+
+    response_format: Mapping[str, JSON] | None
