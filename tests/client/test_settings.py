@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -443,6 +444,16 @@ def test_words_that_are_no_secrets_stay() -> None:
 )
 def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None:
     assert redact_text(text, ["abcd/efghij"]) == redacted
+
+
+@pytest.mark.parametrize("piece", ["sk-proj-", "\\\\u0041%41", "word "])
+def test_a_text_made_to_be_slow_is_searched_at_once(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    began = time.process_time()
+
+    redact_text(text, ["sk-proj-abcdefghijklmnop", "Bearer sk-proj-abcdefghijklmnop", "cookie-123456"])
+
+    assert time.process_time() - began < 1.0
 
 
 def test_secrets_that_begin_alike_are_all_hidden() -> None:

@@ -68,7 +68,8 @@ def redact_text(text: str, secrets: Iterable[str]) -> str:
     while found := heads.search(plain, at):
         start = found.start()
         shown += (text[place_of(at) : place_of(start)], MASK)
-        at = start + max(_same(plain[start : start + len(form)], form) for form in forms)
+        begun = (form for form in forms if plain.startswith(form[:_HEAD], start))
+        at = max(_end_of(plain, start, form) for form in begun)
     return "".join(shown) + text[place_of(at) :]
 
 
@@ -104,7 +105,11 @@ def _unescaped(text: str) -> tuple[str, Callable[[int], int]]:
     return "".join([*parts, text[origins[-1] :]]), place_of
 
 
-def _same(text: str, other: str) -> int:
-    """Return how many letters the two have in common from the beginning."""
-    pairs = enumerate(zip(text, other, strict=False))
-    return next((at for at, pair in pairs if pair[0] != pair[1]), min(len(text), len(other)))
+def _end_of(text: str, start: int, form: str) -> int:
+    """Return where *text* is no longer as *form*, whose head begins at *start*."""
+    at = start + len(form[:_HEAD])
+    for letter in form[_HEAD:]:
+        if text[at : at + 1] != letter:
+            break
+        at += 1
+    return at
