@@ -225,6 +225,10 @@ def broken(**changes: object) -> str:
         pytest.param("[1", "not YAML", id="no YAML"),
         pytest.param("a: !!python/object:os.system {}", "not YAML", id="Python object"),
         pytest.param("{", "not JSON", id="no JSON"),
+        pytest.param('{"a":' + "[" * 30_000, "not JSON: maximum recursion", id="JSON nested too deeply"),
+        pytest.param("a: !!int ''", "not YAML", id="a tag for a number, and no number"),
+        pytest.param("a: !!bool x", "not YAML", id="a tag for a truth value, and none"),
+        pytest.param("a: !!timestamp x", "not YAML", id="a tag for a time, and no time"),
         pytest.param("interactions: [3]", "interactions[0]: expected a mapping, found 3", id="number"),
         pytest.param(
             "interactions: [{request: {}, response: {}}]",
@@ -243,6 +247,11 @@ def broken(**changes: object) -> str:
             with_response(status=200), "response.status: expected a mapping, found 200", id="status"
         ),
         pytest.param(with_response(headers=[1]), "response.headers: expected a mapping", id="headers"),
+        pytest.param(
+            with_response(body=0).replace('"body": 0', '"body": ' + "[" * 900 + "]" * 900),
+            "nested too deeply",
+            id="a body nested too deeply",
+        ),
         pytest.param(
             with_response(headers={"A": 1}),
             "response.headers: expected text or a list of texts for A",

@@ -147,6 +147,17 @@ def test_a_request_that_the_browser_lost_has_no_response() -> None:
         pytest.param(har(entry()), "amigos", "unknown provider 'amigos'", id="unknown provider"),
         pytest.param(har(entry(content={"size": 7})), None, "did not save the body", id="no content"),
         pytest.param({"log": {"entries": [{}]}}, None, "not a HAR file", id="no request"),
+        pytest.param(har(entry(method=7)), None, r"yqcloud: .*request\.method", id="method"),  # type: ignore[arg-type]
+        pytest.param(har(entry(status="200")), None, r"response\.status", id="status"),  # type: ignore[arg-type]
+        pytest.param(har(entry(post={"text": 7})), None, r"request\.postData\.text", id="text sent"),
+        pytest.param(har(entry(content=[7])), None, r"response\.content", id="content"),  # type: ignore[arg-type]
+        pytest.param(har(entry(content={"text": {}})), None, r"content\.text", id="text"),
+        pytest.param(
+            har(entry() | {"response": {"status": 200, "headers": [{"name": 1, "value": "x"}]}}),
+            None,
+            r"response\.headers\[0\]\.name",
+            id="header",
+        ),
     ],
 )
 def test_an_unusable_har_is_refused(document: dict[str, Any], provider: str | None, message: str) -> None:
@@ -170,7 +181,10 @@ def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:
     assert import_file(tmp_path / "c.yaml") == saved
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "just text", '{"log": {}}', '{"interactions": [7]}', "{"])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{}", "just text", '{"log": {}}', '{"interactions": [7]}', "{", '{"log":' + "[" * 30_000],
+)
 def test_a_file_that_is_nothing_known_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "a.json"
     file.write_text(content)

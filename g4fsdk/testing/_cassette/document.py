@@ -138,6 +138,8 @@ def from_document(document: Any, name: str) -> tuple[list[Interaction], dict[str
         read = msgspec.convert(document, _Document, dec_hook=_read)
     except msgspec.ValidationError as error:
         raise CassetteError(f"{name}: {_explained(str(error), document)}") from error
+    except RecursionError as error:
+        raise CassetteError(f"{name}: nested too deeply") from error
     interactions = [
         Interaction(_request(one.request), _response(one.response, f"{name}: interactions[{i}].response"))
         for i, one in enumerate(read.interactions)

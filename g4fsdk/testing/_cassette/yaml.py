@@ -30,6 +30,11 @@ _PLAIN_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*"
 _NO_FOLDING = 1_000_000  # columns
 
 
+# What reading raises beside YAMLError: PyYAML's constructors take a scalar with a tag (`!!int ''`) for one
+# of that type, and JSON may be nested too deeply.
+_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+
+
 class FlowMapping(dict[str, Any]):
     """A mapping that is written on one line."""
 
@@ -111,13 +116,12 @@ def load_yaml(text: str, name: str) -> Any:
     Raises:
         CassetteError: It is neither; the message names *name*, the line and the column.
     """
+    is_json = text.lstrip()[:1] == "{"
     try:
         # JSON has its own reader because YAML 1.1 knows no surrogate escapes ("\ud83d\ude00").
-        return json.loads(text) if text.lstrip()[:1] == "{" else yaml.load(text, Loader=_Loader)
-    except json.JSONDecodeError as error:
-        raise CassetteError(f"{name}: not JSON: {error}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise CassetteError(f"{name}: not YAML: {_first_line(error)}") from error
+        return json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
+    except _UNREADABLE as error:
+        raise CassetteError(f"{name}: not {'JSON' if is_json else 'YAML'}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.document import CODING_HEADERS
@@ -29,6 +31,53 @@ PROVENANCE = "captured in a browser (HAR); chunk boundaries and times unknown"
 BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 
 
+class _Pair(msgspec.Struct):
+    name: str
+    value: str
+
+
+class _Param(msgspec.Struct, rename="camel"):
+    name: str
+    value: str = ""
+    file_name: str | None = None
+    content_type: str | None = None
+
+
+class _Posted(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    encoding: str | None = None
+    params: list[_Param] | None = None
+    mime_type: str | None = None
+
+
+class _Content(msgspec.Struct):
+    text: str | None = None
+    encoding: str | None = None
+    size: float | None = None
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    method: str
+    url: str
+    headers: list[_Pair]
+    post_data: _Posted | None = None
+
+
+class _Came(msgspec.Struct, rename="camel"):
+    status: int
+    headers: list[_Pair]
+    status_text: str | None = None
+    http_version: str | None = None
+    content: _Content | None = None
+
+
+class _Entry(msgspec.Struct):
+    """What is read of an entry; nothing is asked of those that are not kept."""
+
+    request: _Sent
+    response: _Came
+
+
 def import_file(path: str | Path, provider: str | None = None) -> Cassette:
     """Return the cassette in the file at *path*: HAR, or a cassette, told by what it holds.
 
@@ -40,7 +89,7 @@ def import_file(path: str | Path, provider: str | None = None) -> Cassette:
     """
     try:
         document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except ValueError:  # no JSON: a cassette is YAML
+    except (ValueError, RecursionError):  # no JSON: a cassette is YAML
         return Cassette.load(path)
     match document:
         case {"log": dict()}:
@@ -65,7 +114,9 @@ def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_co
         entries = [each for each in entries if url_contains in each["request"]["url"]]
         provider = provider or _only_provider([each["request"]["url"] for each in entries])
         wanted = [each for each in entries if PROVIDERS[provider].is_asked_at(each["request"]["url"])]
-        interactions = [Interaction(_request(each["request"]), _response(each)) for each in wanted]
+        interactions = [_interaction(msgspec.convert(each, _Entry)) for each in wanted]
+    except msgspec.ValidationError as error:
+        raise CassetteError(f"not a HAR file: in an entry of {provider}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, CassetteError):
             raise
@@ -86,68 +137,72 @@ def _only_provider(urls: list[str]) -> str:
     return found[0]
 
 
-def _request(sent: Mapping[str, Any]) -> RecordedRequest:
-    headers = _headers(sent["headers"])
-    url = sent["url"].partition("#")[0]
-    return RecordedRequest(sent["method"], url, headers, _posted(sent.get("postData") or {}, headers))
+def _interaction(entry: _Entry) -> Interaction:
+    return Interaction(_request(entry.request), _response(entry))
 
 
-def _headers(pairs: list[Mapping[str, str]]) -> Headers:
+def _request(sent: _Sent) -> RecordedRequest:
+    headers = _headers(sent.headers)
+    body = _posted(sent.post_data or _Posted(), headers)
+    return RecordedRequest(sent.method, sent.url.partition("#")[0], headers, body)
+
+
+def _headers(pairs: list[_Pair]) -> Headers:
     # HTTP/2 pseudo headers are no headers; Chrome writes several Set-Cookie as the lines of one value.
     return [
-        (pair["name"], line)
+        (pair.name, line)
         for pair in pairs
-        if not pair["name"].startswith(":")
-        for line in pair["value"].split("\n")
+        if not pair.name.startswith(":")
+        for line in pair.value.split("\n")
     ]
 
 
-def _posted(data: Mapping[str, Any], headers: Headers) -> bytes:
+def _posted(data: _Posted, headers: Headers) -> bytes:
     """Return the body: as text, or made again from the parameters, which is all that some versions keep."""
-    if data.get("text"):
-        return _text_bytes(data["text"], data.get("encoding"))
-    params = data.get("params") or []
-    boundary = BOUNDARY.search(data.get("mimeType", ""))
+    if data.text:
+        return _text_bytes(data.text, data.encoding)
+    params = data.params or []
+    boundary = BOUNDARY.search(data.mime_type or "")
     if boundary:
         return _multipart(params, boundary[1])
-    return urlencode([(each["name"], each.get("value", "")) for each in params]).encode()
+    return urlencode([(each.name, each.value) for each in params]).encode()
 
 
-def _multipart(params: list[Mapping[str, str]], boundary: str) -> bytes:
+def _multipart(params: list[_Param], boundary: str) -> bytes:
     parts = "".join(f"--{boundary}\r\n{_part(each)}\r\n" for each in params)
     return f"{parts}--{boundary}--\r\n".encode() if params else b""
 
 
-def _part(param: Mapping[str, str]) -> str:
-    file = f'; filename="{param["fileName"]}"' if param.get("fileName") else ""
-    kind = f"Content-Type: {param['contentType']}\r\n" if param.get("contentType") else ""
-    head = f'Content-Disposition: form-data; name="{param["name"]}"{file}\r\n{kind}'
-    return f"{head}\r\n{param.get('value', '')}"
+def _part(param: _Param) -> str:
+    file = f'; filename="{param.file_name}"' if param.file_name else ""
+    kind = f"Content-Type: {param.content_type}\r\n" if param.content_type else ""
+    head = f'Content-Disposition: form-data; name="{param.name}"{file}\r\n{kind}'
+    return f"{head}\r\n{param.value}"
 
 
-def _response(entry: Mapping[str, Any]) -> RecordedResponse:
-    came = entry["response"]
-    if came["status"] == 0:  # blocked, aborted, or no connection: browsers do not say more
+def _response(entry: _Entry) -> RecordedResponse:
+    came = entry.response
+    if came.status == 0:  # blocked, aborted, or no connection: browsers do not say more
         return RecordedResponse(status=0, end="reset")
     body = _content(entry)
     return RecordedResponse(
-        status=came["status"],
-        reason=came.get("statusText", ""),
-        headers=[pair for pair in _headers(came["headers"]) if pair[0].lower() not in CODING_HEADERS],
+        status=came.status,
+        reason=came.status_text or "",
+        headers=[pair for pair in _headers(came.headers) if pair[0].lower() not in CODING_HEADERS],
         chunks=[body] if body else [],
         at_ms=[0.0] if body else [],
-        http_version=_version(came.get("httpVersion", "")),
+        http_version=_version(came.http_version or ""),
     )
 
 
-def _content(entry: Mapping[str, Any]) -> bytes:
-    content = entry["response"].get("content") or {}
-    if not content.get("text") and content.get("size", 0) > 0:
+def _content(entry: _Entry) -> bytes:
+    content = entry.response.content or _Content()
+    if not content.text and (content.size or 0) > 0:
         raise CassetteError(
-            f"{entry['request']['url'].partition('?')[0]}: the browser did not save the body of the answer; "
+            f"{entry.request.url.partition('?')[0]}: the browser did not save the body of the answer; "
             "save the HAR with content, while the developer tools are still open"
         )
-    return _text_bytes(content.get("text", ""), content.get("encoding"))
+    return _text_bytes(content.text or "", content.encoding)
 
 
 def _text_bytes(text: str, encoding: str | None) -> bytes:
