@@ -392,6 +392,7 @@ DATE = "Thu, 20 Nov 2025 12:00:00 GMT"
             {"Retry-After": DATE, "Date": DATE[:-3] + "-" + "9" * 20}, None, id="no such zone in Date"
         ),
         pytest.param({"Retry-After": "9" * 5000}, math.inf, id="5,000 digits"),
+        pytest.param({"Retry-After": "\x1f7"}, None, id="a control character"),
         pytest.param({"Retry-After": "-5"}, None, id="negative"),
         pytest.param({"Retry-After": ""}, None, id="empty"),
         pytest.param({"Retry-After": "1e9"}, None, id="exponent"),

@@ -45,7 +45,7 @@ def _cut(body: bytes, sizes: bytes) -> list[bytes]:
             break
         pieces.append(body[at : at + size])
         at += size
-    return pieces
+    return pieces or [body]
 
 
 Seeds = Callable[[], list[bytes]]

@@ -76,7 +76,7 @@ def _check_answer(make: Callable[[], Stream], head: Response, given: Input) -> S
     """Whole and in pieces, a body gives the same events and the same error."""
     cut = "reset" if given.is_cut else ""
     whole = run(make().accept(head), [given.body], cut=cut)
-    pieces = run(make().accept(head), given.pieces or [b""], cut=cut)
+    pieces = run(make().accept(head), given.pieces, cut=cut)
     assert _outcome(pieces) == _outcome(whole)
     return whole
 

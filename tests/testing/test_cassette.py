@@ -225,7 +225,7 @@ def broken(**changes: object) -> str:
         pytest.param("[1", "not YAML", id="no YAML"),
         pytest.param("a: !!python/object:os.system {}", "not YAML", id="Python object"),
         pytest.param("{", "not JSON", id="no JSON"),
-        pytest.param('{"a":' + "[" * 30_000, "not JSON: maximum recursion", id="JSON nested too deeply"),
+        pytest.param('{"a":' + "[" * 30_000, "nested too deeply", id="JSON nested too deeply"),
         pytest.param("a: !!int ''", "not YAML", id="a tag for a number, and no number"),
         pytest.param("a: !!bool x", "not YAML", id="a tag for a truth value, and none"),
         pytest.param("a: !!timestamp x", "not YAML", id="a tag for a time, and no time"),

@@ -63,6 +63,7 @@ _MESSAGE_KEYS = (
 )
 _CODE_KEYS = ("code", "error_code", "status_code", "type")
 _PAY = HTTPStatus.PAYMENT_REQUIRED
+_NUMBER = re.compile(r"[ \t]*[0-9]+(\.[0-9]+)?[ \t]*")
 _MAX_MESSAGE = 500
 _MAX_DEPTH = 16  # of a message or a code; bodies seen have four levels
 
@@ -228,7 +229,7 @@ def retry_after(response: Response) -> float | None:
 
 
 def _number(value: str | None) -> float | None:
-    return float(value) if value and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value) else None
+    return float(value) if value and _NUMBER.fullmatch(value) else None
 
 
 def _until(value: str | None, response: Response) -> float | None:

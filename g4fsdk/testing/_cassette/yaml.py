@@ -31,8 +31,8 @@ _NO_FOLDING = 1_000_000  # columns
 
 
 # What reading raises beside YAMLError: PyYAML's constructors take a scalar with a tag (`!!int ''`) for one
-# of that type, and JSON may be nested too deeply.
-_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+# of that type.
+_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)
 
 
 class FlowMapping(dict[str, Any]):
@@ -120,6 +120,8 @@ def load_yaml(text: str, name: str) -> Any:
     try:
         # JSON has its own reader because YAML 1.1 knows no surrogate escapes ("\ud83d\ude00").
         return json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
+    except RecursionError as error:
+        raise CassetteError(f"{name}: nested too deeply") from error
     except _UNREADABLE as error:
         raise CassetteError(f"{name}: not {'JSON' if is_json else 'YAML'}: {_first_line(error)}") from error
 
