@@ -89,6 +89,7 @@ class OpenAI(Provider):
             handle=conversation,
             n=_answers(options),
             ends_at_eof=self._ends_at_eof,
+            ids=chat.ids,
         )
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
         return one_request(Stream(self._post("/chat/completions", body, options), parser, self, model))

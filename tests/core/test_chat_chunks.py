@@ -16,6 +16,7 @@ from g4fsdk import (
     FinalText,
     Finish,
     G4FError,
+    Ids,
     Image,
     ImageEvent,
     IncompleteStreamError,
@@ -602,6 +603,85 @@ def test_tool_calls_are_an_answer_whatever_the_finish_reason() -> None:
         assert calls_of(stream(chunk({"tool_calls": [call(0, id="a", name="add")]}), chunk({}, reason))) == [
             ("a", "add", "")
         ]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "expected"),
+    [
+        pytest.param(
+            [[call(0, name="add", arguments="{}")], [call(0, name="add", arguments="{}")]], 2, id="whole"
+        ),
+        pytest.param(
+            [[call(0, name="add", arguments='{"x"')], [call(0, name="add", arguments=":1}")]], 1, id="named"
+        ),
+        pytest.param(
+            [[call(0, name="add", arguments="{}")], [call(0, name="sub", arguments="{}")]], 2, id="names"
+        ),
+        pytest.param([[call(0, name="add", arguments="")] * 2], 2, id="in one chunk"),
+        pytest.param(
+            [
+                [call(0, id="a", name="add", arguments="{")],
+                [call(0, id="b", name="add", arguments="{")],
+                [call(0, id="a", arguments="}")],
+                [call(0, id="b", arguments="}")],
+            ],
+            2,
+            id="pieces by id",
+        ),
+        pytest.param(
+            [[call(i, id="c", name="add", arguments="{}")] for i in (0, 1)], 2, id="one id, own index"
+        ),
+        pytest.param(
+            [
+                *([call(i, name="add", arguments="{")] for i in ("0", "1")),
+                *([call(i, arguments="}")] for i in ("0", 1.0)),
+            ],
+            2,
+            id="index as text and as a fraction",
+        ),
+        pytest.param([[call(id=i, arguments=a)] for i, a in (("a", "{"), ("b", "}"))], 1, id="an id a piece"),
+        pytest.param([[call(id=i, name="f", arguments="{}")] for i in ("a", "b")], 2, id="no index"),
+    ],
+)
+def test_pieces_go_to_the_call_they_belong_to(deltas: list[Any], expected: int) -> None:
+    seen = stream(*(chunk({"tool_calls": calls}) for calls in deltas), chunk({}, "tool_calls"))
+    found = [arguments for _, _, arguments in calls_of(seen)]
+
+    assert len(found) == expected
+    assert len({*found} - {"{}", '{"x":1}', ""}) == 0
+
+
+def test_each_item_of_a_whole_message_is_a_call_whatever_its_id_and_index() -> None:
+    for item in (call(id="a", name="f", arguments="{}"), call(0, id="", name="f", arguments="{}")):
+        for seen in (
+            document(whole({"tool_calls": [item, item]})),
+            stream(whole({"tool_calls": [item, item]})),
+        ):
+            assert [found[1:] for found in calls_of(seen)] == [("f", "{}"), ("f", "{}")]
+
+
+def test_calls_that_a_whole_message_repeats_are_not_made_again() -> None:
+    item = call(0, id="a", name="f", arguments="{}")
+
+    seen = stream(chunk({"tool_calls": [item]}), whole({"tool_calls": [item, call(1, id="b", name="g")]}))
+
+    assert calls_of(seen) == [("a", "f", "{}"), ("b", "g", "")]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_call_without_an_id_is_given_one(done: bool) -> None:
+    wire = sse(chunk({"tool_calls": [call(0, name="f", arguments="{}")]}), chunk({}, "tool_calls"), done=done)
+
+    (found,) = calls_of(run(SSEParser(ChatChunkDecoder(ids=Ids.seeded(7))), [wire]))
+
+    assert found[0].startswith("call_")
+    assert found[1:] == ("f", "{}")
+
+
+def test_tool_calls_may_be_one_object_and_arguments_any_json() -> None:
+    seen = stream(chunk({"tool_calls": call(0, id="a", name="f", arguments=[1, 2])}), STOP)
+
+    assert calls_of(seen) == [("a", "f", "[1,2]")]
 
 
 def test_the_old_function_call_is_a_tool_call() -> None:

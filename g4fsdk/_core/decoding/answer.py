@@ -71,7 +71,7 @@ class _ChoiceParts:
         self.text = text or TextBuffer()
         self.reasoning = reasoning or TextBuffer()
         self.refusal: list[str] = []
-        self.calls: dict[int, _CallParts] = {}
+        self.calls: dict[int, CallParts] = {}
         self.audio: list[AudioDelta] = []
         self.images: list[Image] = []
         self.annotations: list[JSON] = []
@@ -120,7 +120,7 @@ class _ChoiceParts:
         return found
 
 
-class _CallParts:
+class CallParts:
     """What one tool call has said so far."""
 
     __slots__ = ("arguments", "extra", "id", "name", "type")
@@ -191,7 +191,7 @@ class Answer:
             case RefusalDelta():
                 parts.refusal.append(event.text)
             case ToolCallDelta():
-                parts.calls.setdefault(event.index, _CallParts()).add(event)
+                parts.calls.setdefault(event.index, CallParts()).add(event)
             case FinalText():
                 parts.final = event.text
             case Finish():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from g4fsdk._core.decoding.answer import CallParts
 from g4fsdk._core.decoding.beside import beside_choice, beside_message, read_usage
 from g4fsdk._core.decoding.decoder import (
     Decoder,
@@ -23,10 +24,11 @@ from g4fsdk._core.decoding.plain_chunks import (
 from g4fsdk._core.decoding.refusals import dig, failure_in
 from g4fsdk._core.decoding.said import Said, Voice, joined_text, read_said, text_of
 from g4fsdk._core.decoding.tool_calls import CallNumbers
-from g4fsdk._core.model.chat import Conversation
+from g4fsdk._core.model.chat import Conversation, Ids
 from g4fsdk._core.model.errors import ProtocolError, ProviderError
 from g4fsdk._core.model.events import (
     Event,
+    Extra,
     FinalText,
     Finish,
     ReasoningDelta,
@@ -68,13 +70,16 @@ class ChatChunkDecoder(Decoder):
         handle: Conversation | None = None,
         n: int = 1,
         ends_at_eof: bool = False,
+        ids: Ids | None = None,
     ) -> None:
         """*n* answers were asked for: with one, the indexes a server counts mean nothing. *ends_at_eof*:
-        this server is known to send no end marker, so the end of a complete body is the end.
+        this server is known to send no end marker, so the end of a complete body is the end. *ids* names the
+        tool calls that the service leaves without an id, so that they can go back.
         """
         super().__init__(history, notices=notices, handle=handle)
         self._n = n
         self._ends_at_eof = ends_at_eof
+        self._ids = ids
         self._calls: dict[int, CallNumbers] = {}
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
@@ -143,6 +148,8 @@ class ChatChunkDecoder(Decoder):
 
     def _done(self, out: list[Event]) -> None:
         self.flush(out)
+        for number in [*self._calls]:
+            self._name_calls(number, out)
         if not any(parts.finished for parts in self.answer.choices.values()) and self._said_anything():
             self.say(Finish(None), out)
         self.done = self.is_complete = True
@@ -154,6 +161,8 @@ class ChatChunkDecoder(Decoder):
         return self.is_complete or self._ends_at_eof
 
     def finish(self, out: list[Event]) -> None:
+        for number in [*self._calls]:
+            self._name_calls(number, out)
         if not any(parts.finished for parts in self.answer.choices.values()):
             self.say(Finish(None), out)
 
@@ -205,8 +214,7 @@ class ChatChunkDecoder(Decoder):
         said = _said_in(message, number)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
-        if number not in self._calls:
-            self._tool_calls(message, number, out)
+        self._tool_calls(message, number, out, whole=True)
 
     def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
         before = self._said_so_far(voice, number)
@@ -236,32 +244,69 @@ class ChatChunkDecoder(Decoder):
             else:
                 self.say(event, out)
 
-    def _tool_calls(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            for call in calls:
-                if isinstance(call, dict):
-                    self.say(self._tool_call(call, number), out)
-        elif isinstance(delta.get("function_call"), dict):  # OpenAI's older name, still sent
-            self.say(self._tool_call({"index": 0, "function": delta["function_call"]}, number), out)
+    def _tool_calls(
+        self, delta: dict[str, JSON], number: int, out: list[Event], *, whole: bool = False
+    ) -> None:
+        """Say the calls in *delta*. In a *whole* message each item is one, and none is said again."""
+        calls = _calls_in(delta)
+        if not calls:
+            return
+        numbers = self._numbers(number)
+        numbers.begin_chunk()
+        repeats = whole and bool(self._said_calls(number))
+        for call in calls:
+            if not isinstance(call, dict):
+                self.say(Extra({"tool_calls": [call]}, number), out)
+            elif not (repeats and self._was_said(call, number)):
+                self.say(self._tool_call(call, number, whole), out)
 
-    def _tool_call(self, call: dict[str, JSON], number: int) -> ToolCallDelta:
+    def _numbers(self, choice: int) -> CallNumbers:
+        if choice not in self._calls:
+            self._calls[choice] = CallNumbers(
+                lambda index: "".join(self._said_calls(choice)[index].arguments)
+            )
+        return self._calls[choice]
+
+    def _said_calls(self, choice: int) -> dict[int, CallParts]:
+        parts = self.answer.choices.get(choice)
+        return {} if parts is None else parts.calls
+
+    def _was_said(self, call: dict[str, JSON], choice: int) -> bool:
+        call_id = _text(call.get("id"))
+        if call_id is not None:
+            return self._numbers(choice).knows(call_id)
+        function = call.get("function")
+        said = [(parts.name, "".join(parts.arguments)) for parts in self._said_calls(choice).values()]
+        return (
+            isinstance(function, dict) and (function.get("name"), text_of(function.get("arguments"))) in said
+        )
+
+    def _tool_call(self, call: dict[str, JSON], number: int, whole: bool) -> ToolCallDelta:
         key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
         named, extra = split(call, {"id": str, "type": str, key: dict})
         function, beside = split(named.get(key, {}), {"name": str})
         call_id, name = _text(named.get("id")), _text(function.get("name"))
-        numbers = self._calls.setdefault(number, CallNumbers())
-        index = numbers.number_of(extra.pop("index", None), call_id, name)
+        numbers = self._numbers(number)
+        find = numbers.new_number if whole else numbers.number_of
+        index = find(extra.pop("index", None), call_id, name)
         arguments = text_of(beside.pop(text, ""))
         kind = "custom" if key == "custom" else named.get("type") or "function"
         return ToolCallDelta(
             index, call_id, name, arguments, number, kind, extra | ({key: beside} if beside else {})
         )
 
+    def _name_calls(self, choice: int, out: list[Event]) -> None:
+        """Give an id to each call that has none: without one, the answer could not be sent back."""
+        for index, call in [*self._said_calls(choice).items()]:
+            if call.id is None and self._ids is not None:
+                made = self._ids.uuid(f"tool call {choice} {index}").replace("-", "")
+                self.say(ToolCallDelta(index, f"call_{made}", choice=choice), out)
+
     def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
         parts = self.answer.choices.get(number)
         if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
             self.flush(out, number)
+            self._name_calls(number, out)
             self.say(Finish(reason, number), out)
             self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
 
@@ -275,6 +320,18 @@ class ChatChunkDecoder(Decoder):
                 return
         if usage is not None:
             self.say(usage, out)
+
+
+def _calls_in(delta: dict[str, JSON]) -> list[JSON]:
+    match delta:
+        case {"tool_calls": list(calls)} if calls:
+            return calls
+        case {"tool_calls": dict(call)} if call:
+            return [call]
+        case {"function_call": dict(function)}:  # OpenAI's older name, still sent
+            return [{"index": 0, "function": function}]
+        case _:
+            return []
 
 
 def _text(value: JSON) -> str | None:
