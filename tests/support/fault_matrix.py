@@ -23,8 +23,8 @@ from tests.support.players import FOLDER
 
 Wire: TypeAlias = Literal["events", "lines", "text"]
 Breaks: TypeAlias = Literal["ends well", "breaks", "falls silent"]
-#: Where what says that the answer is whole is not its end: a title may follow.
-ENDED_BY_THE_BODY: tuple[Wire, ...] = ("lines", "text")
+#: Where what makes an answer whole is not its end: a title may follow.
+GOES_ON: Wire = "lines"
 TRIES = 3
 IDLE_S = 0.5
 
@@ -126,7 +126,7 @@ def units_of(wire: Wire, body: bytes) -> Iterator[Unit]:
             return
         text, is_over = text + said, is_over or ends
         yield Unit(found.start(), found.end(), text, is_over)
-        if is_over and wire not in ENDED_BY_THE_BODY:
+        if is_over and wire != GOES_ON:
             return
 
 
@@ -213,8 +213,7 @@ def _came(service: Service, body: bytes, how: Breaks) -> Expected:
     error = {"breaks": "IncompleteStreamError", "falls silent": "DeadlineError", "ends well": ""}[how]
     if said.is_bad:
         return Expected("ProtocolError", said.text, requests)
-    is_whole = said.is_over and service.wire not in ENDED_BY_THE_BODY
-    return Expected("" if is_whole else error, said.text, requests)
+    return Expected("" if said.is_over else error, said.text, requests)
 
 
 def _places(service: Service) -> dict[str, int]:
