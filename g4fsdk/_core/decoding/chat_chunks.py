@@ -359,8 +359,8 @@ def _said_in(message: dict[str, JSON], number: int) -> list[Said]:
 def _thoughts(message: dict[str, JSON], number: int) -> Iterator[Said]:
     """Give what the model thinks, once: OpenRouter and Vercel say the same under several keys."""
     found = set()
-    for key in _REASONING_KEYS:
-        said = read_said(message.get(key), ReasoningDelta, number)
+    for key in [key for key in _REASONING_KEYS if message.get(key) not in (None, "")]:
+        said = read_said(message[key], ReasoningDelta, number)
         text = joined_text(said, ReasoningDelta)
         if text not in found:
             found.add(text)
