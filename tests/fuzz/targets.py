@@ -143,8 +143,8 @@ def check_created(given: Input) -> None:
 
 def check_models(given: Input) -> None:
     response = Response(200, {"content-type": given.content_type}, given.body)
-    names = _ours(lambda: providers.get("openai").read_models(response))
-    assert names is None or all(isinstance(name, str) for name in names)
+    models = _ours(lambda: providers.get("openai").read_models(response))
+    assert models is None or all(isinstance(model.id, str) for model in models)
 
 
 def model_seeds() -> list[bytes]:
