@@ -58,7 +58,8 @@ def ask(client: Client, call: dict[str, Any], style: Style, *, stream: bool) -> 
 def show_completion(completion: Completion, style: Style) -> None:
     """Show a whole answer."""
     if style.as_json:
-        write_document({"text": completion.text, **plain(completion)})
+        said = {"text": completion.text, **completion.to_dict()}
+        write_document({**said, "conversation": completion.conversation})
         return
     with TextPrinter(style) as printer:
         reasoning = completion.choices[0].message.reasoning

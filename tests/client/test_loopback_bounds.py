@@ -129,7 +129,7 @@ def test_a_status_counts_more_than_the_coding_of_its_body() -> None:
 def test_a_packed_body_that_is_cut_is_no_answer() -> None:
     body = packed(answer("openai", "Hel", "lo").body)
 
-    outcome = both_outcomes("openai", lambda: coded(body[:-12], "gzip"))
+    outcome = both_outcomes("openai", lambda: coded(body[: len(body) // 2], "gzip"))
 
     assert type(outcome.error) is IncompleteStreamError
 
