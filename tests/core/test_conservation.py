@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,116 +16,105 @@ from hypothesis import strategies as st
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk.parsers import DocumentParser, SSEParser
 from g4fsdk.testing import Cassette
+from tests.support.conservation import lost_in_document, lost_in_stream
 from tests.support.players import CASSETTES, name_of
-from tests.support.wire import Seen, run, sse
+from tests.support.wire import run, sse
 
 CAPTURES = sorted((Path(__file__).parents[2].parent / "shared" / "captures").glob("*/**/*.json"))
 
-#: What is dropped on purpose, by the last key of its path.
-NOISE = {
-    "index": "with one answer asked for it counts the tokens on old servers; of a call it is its place",
-    "type": "the kind of a part that was read as text: the event says it by its own kind",
-}
-#: Words for nothing in place of a finish reason.
-_HALF = re.compile("[\ud800-\udfff]")
-NOTHING = frozenset({"", "null", "none"})
-
-
-def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the strings, numbers and booleans in *value*, each with the key under which it stands."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from leaves(item, name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from leaves(item, key)
-    elif value is not None:
-        yield key, value
-
-
-def lost(chunks: list[Any], seen: Seen) -> list[tuple[str, Any]]:
-    """Return the leaves inside the choices of *chunks* that are nowhere in what was *seen*."""
-    whole = seen.answer.completion("p", "m").to_dict()
-    told = _text(msgspec.to_builtins(seen.events)) + _text(whole)
-    return [
-        (key, leaf)
-        for chunk in chunks
-        for key, leaf in leaves(chunk.get("choices") if isinstance(chunk, dict) else None)
-        if key not in NOISE and not _is_nothing(key, leaf) and _text(leaf) not in told
-    ]
-
-
-def _text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text[1:-1] if isinstance(value, str) else text
-
-
-def _is_nothing(key: str, leaf: Any) -> bool:
-    if isinstance(leaf, str) and _HALF.search(leaf):
-        return True  # of a character whose other half came in another piece: both are joined
-    return leaf == "" or (key == "finish_reason" and str(leaf).strip().lower() in NOTHING)
-
+OPENAI_SHAPED = [path for path in CASSETTES if path.parent.name in {"openai", "amigo", "autonomous"}]
 
 numbers = count(1_000_003)
 words = st.builds(lambda: f"w{next(numbers)}")
-scalars = st.one_of(words, st.builds(lambda: next(numbers)), st.builds(lambda: next(numbers) + 0.5))
+scalars = st.one_of(
+    words, st.builds(lambda: next(numbers)), st.builds(lambda: next(numbers) + 0.5), st.booleans(), st.just(0)
+)
 anything = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=5,
 )
+pictures = st.fixed_dictionaries(
+    {}, optional={"url": words, "b64_json": words, "nobody_knows": anything}
+) | st.fixed_dictionaries(
+    {"image_url": st.fixed_dictionaries({"url": words}, optional={"detail": scalars}) | words},
+    optional={"type": st.just("image_url"), "index": scalars},
+)
 parts = st.one_of(
     words,
-    st.fixed_dictionaries({"type": st.sampled_from(["text", "output_text"]), "text": words}),
-    st.fixed_dictionaries({"text": words}),
-    st.fixed_dictionaries({"type": st.just("thinking"), "thinking": words}, optional={"signature": words}),
-    st.fixed_dictionaries({"type": st.just("image_url"), "image_url": st.fixed_dictionaries({"url": words})}),
-    st.fixed_dictionaries({"type": words, "data": words}),
-)
-functions = st.fixed_dictionaries(
-    {"name": words, "arguments": words | anything}, optional={"signed": anything}
-)
-calls = st.lists(
     st.fixed_dictionaries(
-        {"id": words, "function": functions},
-        optional={"extra_content": anything, "type": st.just("function")},
+        {"text": words | st.fixed_dictionaries({"value": words, "annotations": anything})},
+        optional={
+            "type": st.sampled_from(["text", "output_text", "reasoning.text"]),
+            "nobody_knows": anything,
+        },
     ),
-    max_size=2,
+    st.fixed_dictionaries(
+        {"type": st.just("thinking"), "thinking": words | st.lists(words)}, optional={"signature": words}
+    ),
+    st.fixed_dictionaries({"type": words, "data": words}, optional={"text": words, "nobody_knows": anything}),
+    pictures,
 )
-deltas = st.fixed_dictionaries(
+said = words | st.lists(parts, max_size=3) | parts
+functions = st.fixed_dictionaries(
+    {}, optional={"name": scalars, "arguments": words | anything, "signed": anything}
+)
+calls = st.fixed_dictionaries(
     {},
     optional={
-        "role": st.just("assistant"),
-        "content": words | st.lists(parts, max_size=3) | scalars,
-        "reasoning_content": words,
-        "reasoning": words,
-        "thinking": words,
-        "refusal": words,
-        "tool_calls": calls,
-        "audio": st.fixed_dictionaries({"data": words}, optional={"transcript": words, "id": words}),
-        "images": st.lists(
-            st.fixed_dictionaries({"image_url": st.fixed_dictionaries({"url": words})}), max_size=2
+        "id": words,
+        "type": st.just("function"),
+        "function": functions,
+        "extra_content": anything,
+    },
+)
+messages = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.sampled_from(["assistant", "tool"]) | scalars,
+        "content": said,
+        "refusal": said,
+        **dict.fromkeys(("reasoning_content", "reasoning", "reasoning_text", "thinking"), said),
+        **dict.fromkeys(("reasoning_details", "thinking_blocks"), st.lists(parts, max_size=3)),
+        "tool_calls": st.lists(calls, max_size=3),
+        "audio": st.fixed_dictionaries(
+            {"data": words}, optional={"transcript": words, "id": words, "nobody_knows": anything}
         ),
-        "annotations": st.lists(anything, max_size=2),
+        "images": st.lists(pictures, max_size=2) | anything,
+        "annotations": anything,
         "nobody_knows": anything,
     },
 )
-said = st.sampled_from(["delta", "message"]).flatmap(lambda key: st.fixed_dictionaries({key: deltas}))
-choices = st.builds(
-    lambda inner, beside: inner | beside,
-    said,
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "index": st.just(0),
-            "finish_reason": st.sampled_from([None, "null", "stop"]),
-            "logprobs": st.fixed_dictionaries({"content": st.lists(anything, max_size=2)}),
-            "nobody_knows": anything,
-            "stop_reason": st.none() | words,
-        },
+usages = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("prompt_tokens", "input_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"),
+        anything,
     ),
 )
-chunks = st.lists(st.fixed_dictionaries({"choices": st.tuples(choices).map(list)}), min_size=1, max_size=5)
+beside = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": st.integers(0, 2),
+        "finish_reason": st.sampled_from([None, "null", "stop"]),
+        "logprobs": st.fixed_dictionaries({"content": st.lists(anything, max_size=2)}) | anything,
+        "usage": usages | anything,
+        "nobody_knows": anything,
+        "stop_reason": scalars,
+    },
+)
+choices = st.builds(
+    lambda told, beside: told | beside,
+    st.sampled_from(["delta", "message"]).flatmap(
+        lambda key: st.fixed_dictionaries({key: messages}) | st.fixed_dictionaries({"text": words})
+    ),
+    beside,
+)
+chunks = st.lists(
+    st.fixed_dictionaries({"choices": st.lists(choices, min_size=1, max_size=2)}),
+    min_size=1,
+    max_size=4,
+)
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -135,7 +122,7 @@ chunks = st.lists(st.fixed_dictionaries({"choices": st.tuples(choices).map(list)
 def test_nothing_in_a_stream_is_lost(made: list[Any]) -> None:
     seen = run(SSEParser(), [sse(*made)])
 
-    assert lost(made, seen) == []
+    assert lost_in_stream(made, seen) == []
 
 
 @settings(max_examples=60, deadline=None, database=None)
@@ -143,7 +130,7 @@ def test_nothing_in_a_stream_is_lost(made: list[Any]) -> None:
 def test_nothing_in_a_document_is_lost(made: Any) -> None:
     seen = run(DocumentParser(ChatChunkDecoder()), [json.dumps(made).encode()])
 
-    assert lost([made], seen) == []
+    assert lost_in_document(made, seen) == []
 
 
 def documents(body: bytes) -> list[Any]:
@@ -164,12 +151,12 @@ def documents(body: bytes) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("path", [path for path in CASSETTES if path.parent.name == "openai"], ids=name_of)
+@pytest.mark.parametrize("path", OPENAI_SHAPED, ids=name_of)
 def test_nothing_in_a_recorded_answer_is_lost(path: Path) -> None:
     for interaction in Cassette.load(path).interactions:
         body = b"".join(interaction.response.chunks)
         found = documents(body)
-        assert lost(found, run(SSEParser(), [body])) == []
+        assert lost_in_stream(found, run(SSEParser(), [body])) == []
 
 
 @pytest.mark.skipif(not CAPTURES, reason="there are no captures beside this project")
@@ -181,4 +168,4 @@ def test_nothing_in_a_captured_answer_is_lost() -> None:
             body = b"".join(map(b64decode, pieces))
             found = documents(body) if b'"choices"' in body else []
             if found:
-                assert lost(found, run(SSEParser(), [body])) == [], path.name
+                assert lost_in_stream(found, run(SSEParser(), [body])) == [], path.name

@@ -98,6 +98,22 @@ class _ChoiceParts:
         audio = sum(len(piece.data) + len(piece.transcript) for piece in self.audio)
         return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls + audio
 
+    def holds(self, event: Event) -> bool:
+        """Whether *event*, of what stands beside the text, says nothing that was not said before."""
+        match event:
+            case Annotation():
+                return event.data in self.annotations
+            case ImageEvent():
+                return all(image in self.images for image in event.images)
+            case Extra():
+                unnamed = self.unnamed(event.of)
+                return all(key in unnamed and unnamed[key] == item for key, item in event.data.items())
+            case AudioDelta():
+                audio = joined_audio(self.audio)
+                return audio is not None and audio == joined_audio([event])
+            case _:
+                return False
+
     def message(self, reasoning_key: str = "reasoning_content") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
         has_text = bool(text) or not (self.calls or self.refusal or self.audio)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from g4fsdk._core.decoding.said import own_keys_of
+from g4fsdk._core.decoding.said import odd_parts
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -24,8 +24,9 @@ _OF_MESSAGE = frozenset(
     "".split()
 )
 _THOUGHTS = ("reasoning_details", "thinking_blocks")
-_SIGNED = frozenset("signature data id format".split())
-_OF_CHOICE = frozenset("index delta message text finish_reason usage".split())
+_PLAIN = frozenset({"type", "index"})  # what a thought that is only text has beside it
+_SPOKEN = ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
+_OF_CHOICE = frozenset("index delta message text finish_reason".split())
 # What a prompt, an answer and both together count under: OpenAI's names, and those of its newer interface.
 _COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
 _DETAILS = tuple((f"{old}_details", f"{new}_details") for old, new in _COUNTS[:2])
@@ -41,13 +42,13 @@ def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
         yield _audio(named["audio"], choice)
     odd = [*_not_images(named.get("images", ()))]
     images = [image for item in named.get("images", ()) if (image := read_image(item)) is not None]
-    parts = [*_odd_parts(message.get("content"))]
-    images += [image for part in parts if (image := read_image(part)) is not None]
+    parts = {f"{key}_parts": [*odd_parts(message[key])] for key in _SPOKEN if key in message}
+    images += [image for found in parts.values() for part in found if (image := read_image(part)) is not None]
     if images:
         yield ImageEvent(tuple(images), choice=choice)
     for note in named.get("annotations", ()):
         yield Annotation(note, choice)
-    more = {"images": odd, "content_parts": [*_not_images(parts)]}
+    more = {"images": odd} | {key: [*_not_images(found)] for key, found in parts.items()}
     for key in _THOUGHTS:
         if key in rest and not _is_signed(rest[key]):  # it was read as text
             del rest[key]
@@ -58,6 +59,8 @@ def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
 def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     """Give what a choice says beside its message and its end."""
     named, rest = split(_not_empty(value, _OF_CHOICE), {"logprobs": dict})
+    if parts := [*odd_parts(value.get("text"))]:
+        rest["text_parts"] = parts
     if "logprobs" in named:
         yield Logprobs.from_dict(named["logprobs"], choice)
     if rest:
@@ -99,18 +102,8 @@ def _audio(value: Mapping[str, JSON], choice: int) -> AudioDelta:
 
 def _is_signed(thoughts: JSON) -> bool:
     """Whether *thoughts* hold more than text, and so have to go back as they came."""
-    items = thoughts if isinstance(thoughts, list) else [thoughts]
-    return any(isinstance(item, dict) and not _SIGNED.isdisjoint(item) for item in items)
+    return any(not isinstance(part, dict) or part.keys() - _PLAIN for part in odd_parts(thoughts))
 
 
 def _not_images(items: JSON) -> Iterator[JSON]:
     return (item for item in items if read_image(item) is None)
-
-
-def _odd_parts(content: JSON) -> Iterator[JSON]:
-    """Give the parts of *content* that are no text; of one that is, what stands beside the text."""
-    for part in content if isinstance(content, list) else [content]:
-        if isinstance(part, dict) and isinstance(part.get("type"), str):
-            rest = _not_empty(part, own_keys_of(part["type"]))
-            if rest:
-                yield {"type": part["type"]} | rest

@@ -184,15 +184,16 @@ class ChatChunkDecoder(Decoder):
         return index if self._n > 1 and isinstance(index, int) else position
 
     def _choice(self, choice: dict[str, JSON], number: int, out: list[Event]) -> None:
-        delta, message = _mapping(choice.get("delta")), _mapping(choice.get("message"))
+        delta, message = _mapping(choice, "delta"), _mapping(choice, "message")
         if delta:
             self._delta(delta, number, out)
-        if message and not delta:
-            self._say_all(beside_message(message, number), out)
         if message:
             self._message(message, number, bool(delta) or _reason(choice) is not None, out)
-        elif not delta.get("content") and choice.get("text"):  # beside a delta it repeats the delta
-            self._tell(read_said(choice["text"], TextDelta, number), out)
+        text = choice.get("text")
+        if text and not (message or delta.get("content")):
+            self._tell(read_said(text, TextDelta, number), out)
+        elif text and text not in (delta.get("content"), message.get("content")):  # else it repeats them
+            self.say(Extra({"text": text}, number, "choice"), out)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
         said = _said_in(delta, number)
@@ -211,10 +212,17 @@ class ChatChunkDecoder(Decoder):
 
         *repeats*: there is a delta beside it, or it is the last; else it may be just the next piece.
         """
+        beside = beside_message(message, number)
+        self._say_all(self._not_told(beside, number) if repeats else beside, out)
         said = _said_in(message, number)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
         self._tool_calls(message, number, out, whole=True)
+
+    def _not_told(self, events: Iterable[Event], number: int) -> list[Event]:
+        """Return those of *events* that say something which was not said beside the answer so far."""
+        parts = self.answer.choices.get(number)
+        return [*events] if parts is None else [event for event in events if not parts.holds(event)]
 
     def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
         before = self._said_so_far(voice, number)
@@ -326,9 +334,9 @@ def _calls_in(delta: dict[str, JSON]) -> list[JSON]:
     match delta:
         case {"tool_calls": list(calls)} if calls:
             return calls
-        case {"tool_calls": dict(call)} if call:
+        case {"tool_calls": call} if call not in (None, "", {}, []):
             return [call]
-        case {"function_call": dict(function)}:  # OpenAI's older name, still sent
+        case {"function_call": function} if function is not None:  # OpenAI's older name, still sent
             return [{"index": 0, "function": function}]
         case _:
             return []
@@ -338,9 +346,12 @@ def _text(value: JSON) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _mapping(value: JSON) -> dict[str, JSON]:
-    """Return *value*, a delta or a message; a bare text is its content, and anything else says nothing."""
-    return value if isinstance(value, dict) else {"content": value} if isinstance(value, str) else {}
+def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:
+    """Return the delta or message under *key*: a bare text, or parts, are its content."""
+    value = choice.get(key)
+    if value is None or isinstance(value, dict):
+        return value or {}
+    return {"content": value} if isinstance(value, str | list) else {}
 
 
 def _reason(value: dict[str, JSON]) -> str | None:

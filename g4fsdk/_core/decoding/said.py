@@ -14,6 +14,7 @@ Said: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta
 #: What the texts of a value are: the answer, what the model thinks, or a refusal.
 Voice: TypeAlias = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
+_NOTHING: tuple[JSON, ...] = (None, "", [], {})
 _THOUGHT = ("thinking", "summary", "reasoning", "text", "content")
 #: By the type of a part: whose voice it is, None for that of what it is a part of; and where its texts are.
 _PARTS: Mapping[str, tuple[Voice | None, tuple[str, ...]]] = {
@@ -38,9 +39,35 @@ def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
     return joined
 
 
-def own_keys_of(kind: str) -> frozenset[str]:
-    """Return the keys that a part of that *kind* says its type and its texts under."""
-    return frozenset(("type", *_PARTS.get(kind, (None, ()))[1]))
+def odd_parts(value: JSON) -> Iterator[JSON]:
+    """Give the parts in *value* that are no text; of one that is, its type and what is beside the text."""
+    if isinstance(value, list):
+        for part in value:
+            yield from odd_parts(part)
+    elif isinstance(value, dict) and _is_part(value):
+        yield from _beside_texts(value)
+
+
+def _beside_texts(part: Mapping[str, JSON]) -> Iterator[JSON]:
+    kind = part.get("type")
+    is_typed = isinstance(kind, str)
+    keys = _PARTS.get(kind, (None, ()))[1] if isinstance(kind, str) else ("text",)
+    rest = _beside(part, {*keys, "type"} if is_typed else {*keys})
+    texts = [part[key] for key in keys if key in part]
+    if found := [more for text in texts if _is_valued(text) and (more := _beside(text, {"value"}))]:
+        rest["text"] = found[0] if len(found) == 1 else found
+    if rest:
+        yield ({"type": kind} if is_typed else {}) | rest
+    for text in texts:
+        yield from odd_parts(text)
+
+
+def _is_valued(text: JSON) -> bool:
+    return isinstance(text, dict) and "value" in text
+
+
+def _beside(value: Mapping[str, JSON], told: set[str]) -> dict[str, JSON]:
+    return {key: item for key, item in value.items() if key not in told and item not in _NOTHING}
 
 
 def text_of(value: JSON) -> str:

@@ -102,6 +102,13 @@ class Audio(msgspec.Struct):
         return cls(**named, extra=rest)
 
 
+# What stood beside the text in parts of a message: an answer's own, and nothing that a service takes back.
+_PARTS_BESIDE = tuple(
+    f"{key}_parts"
+    for key in ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
+)
+
+
 class AssistantMessage(msgspec.Struct, kw_only=True):
     """The assistant's answer. It can be put back into a message list as it is.
 
@@ -127,7 +134,7 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
         with tool calls only: there some services insist on it, elsewhere some refuse it.
         """
         named = self.whole()
-        for key in ("annotations", "content_parts"):
+        for key in ("annotations", *_PARTS_BESIDE):
             named.pop(key, None)
         if not self.tool_calls:
             named.pop(self.reasoning_key, None)
@@ -140,7 +147,7 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
     def whole(self) -> dict[str, Any]:
         """Return the message as it stands in an answer."""
         calls = [_call(call, position) for position, call in enumerate(self.tool_calls or ())]
-        return {
+        known: dict[str, JSON] = {
             "role": self.role,
             "content": self.content,
             **given(refusal=self.refusal, annotations=self.annotations),
@@ -148,8 +155,8 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
             **({"tool_calls": calls} if calls else {}),
             **({"audio": self.audio.to_dict()} if self.audio is not None else {}),
             **({"images": [image.to_dict() for image in self.images]} if self.images else {}),
-            **self.extra,
         }
+        return nested(known, self.extra)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, JSON]) -> AssistantMessage:

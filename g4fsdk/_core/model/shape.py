@@ -25,12 +25,16 @@ def given(**fields: JSON) -> dict[str, JSON]:
 
 
 def nested(known: dict[str, JSON], extra: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return *known* with what stood beside it, or inside one of its mappings."""
-    merged = dict(known)
-    for key, value in extra.items():
-        both = isinstance(value, dict) and isinstance(known.get(key), dict)
-        merged[key] = nested(known[key], value) if both else value
-    return merged
+    """Return *known* with what stood beside it, or inside one of its mappings or lists."""
+    return dict(known) | {key: _both(known.get(key), value) for key, value in extra.items()}
+
+
+def _both(known: JSON, extra: JSON) -> JSON:
+    if isinstance(known, dict) and isinstance(extra, dict):
+        return nested(known, extra)
+    if isinstance(known, list):
+        return [*known, *(extra if isinstance(extra, list) else [extra])]
+    return extra
 
 
 def mappings(items: Iterable[JSON]) -> list[dict[str, JSON]]:
