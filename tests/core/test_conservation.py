@@ -57,16 +57,10 @@ parts = st.one_of(
 )
 said = words | st.lists(parts, max_size=3) | parts
 functions = st.fixed_dictionaries(
-    {}, optional={"name": scalars, "arguments": words | anything, "signed": anything}
+    {"name": words}, optional={"arguments": words | anything, "signed": anything}
 )
 calls = st.fixed_dictionaries(
-    {},
-    optional={
-        "id": words,
-        "type": st.just("function"),
-        "function": functions,
-        "extra_content": anything,
-    },
+    {"id": words, "function": functions}, optional={"type": st.just("function"), "extra_content": anything}
 )
 messages = st.fixed_dictionaries(
     {},
@@ -169,3 +163,30 @@ def test_nothing_in_a_captured_answer_is_lost() -> None:
             found = documents(body) if b'"choices"' in body else []
             if found:
                 assert lost_in_stream(found, run(SSEParser(), [body])) == [], path.name
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param(
+            {"delta": {"content": "a"}, "message": {"content": "a", "notes": {"kept": "x1"}}},
+            id="a key of the message alone",
+        ),
+        pytest.param(
+            {"message": {"images": [{"url": "u1"}, {"odd": "x2"}], "annotations": ["x3"]}},
+            id="an image and what is none",
+        ),
+        pytest.param(
+            {"delta": {"reasoning": [{"type": "thinking", "thinking": "t", "signature": "x4"}]}},
+            id="a signature beside a thought",
+        ),
+        pytest.param({"delta": {"content": "a"}, "text": "another"}, id="a text that is not the delta's"),
+        pytest.param({"delta": {"content": "a"}, "usage": {"spent": 1.5}}, id="what a choice alone has used"),
+    ],
+)
+def test_nothing_that_stands_beside_a_text_is_lost(choice: Any) -> None:
+    made = {"choices": [{**choice, "finish_reason": "stop"}]}
+
+    assert lost_in_stream([made], run(SSEParser(), [sse(made)])) == []
+    document = run(DocumentParser(ChatChunkDecoder()), [json.dumps(made).encode()])
+    assert lost_in_document(made, document) == []
