@@ -44,7 +44,7 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 # Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
 NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 # httpx's own limits come first, and say what was waited for; this one ends what drips.
-_GRACE_S = 1.0
+_GRACE_S = 0.2
 
 # httpx's classes by name, since a client of its fork httpx2 brings classes of its own.
 _USAGE = ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
