@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from g4fsdk._core.decoding.said import odd_parts
+from g4fsdk._core.decoding.said import beside, odd_parts
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -35,9 +35,7 @@ _USAGE = frozenset(name for names in (*_COUNTS, *_DETAILS) for name in names)
 
 def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     """Give what a message, or a piece of one, says beside its texts and calls."""
-    named, rest = split(
-        _not_empty(message, _OF_MESSAGE), {"audio": dict, "images": list, "annotations": list}
-    )
+    named, rest = split(beside(message, _OF_MESSAGE), {"audio": dict, "images": list, "annotations": list})
     if "audio" in named:
         yield _audio(named["audio"], choice)
     odd = [*_not_images(named.get("images", ()))]
@@ -58,7 +56,7 @@ def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
 
 def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     """Give what a choice says beside its message and its end."""
-    named, rest = split(_not_empty(value, _OF_CHOICE), {"logprobs": dict})
+    named, rest = split(beside(value, _OF_CHOICE), {"logprobs": dict})
     if parts := [*odd_parts(value.get("text"))]:
         rest["text_parts"] = parts
     if "logprobs" in named:
@@ -73,7 +71,7 @@ def read_usage(value: JSON) -> Usage | None:
         return None
     prompt, completion, total = (_count(_first(value, names)) for names in _COUNTS)
     of_prompt, of_completion = (_details(_first(value, names)) for names in _DETAILS)
-    extra = _not_empty(value, _USAGE)
+    extra = beside(value, _USAGE)
     return Usage(prompt, completion, total or prompt + completion, 0, of_prompt, of_completion, extra)
 
 
@@ -88,11 +86,6 @@ def _first(value: Mapping[str, JSON], keys: tuple[str, ...]) -> JSON:
 def _count(value: JSON) -> int:
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     return int(value) if is_whole else 0
-
-
-def _not_empty(value: Mapping[str, JSON], told: frozenset[str]) -> dict[str, JSON]:
-    nothing: tuple[JSON, ...] = (None, "", [], {})
-    return {key: item for key, item in value.items() if key not in told and item not in nothing}
 
 
 def _audio(value: Mapping[str, JSON], choice: int) -> AudioDelta:

@@ -148,10 +148,8 @@ class ChatChunkDecoder(Decoder):
 
     def _done(self, out: list[Event]) -> None:
         self.flush(out)
-        for number in [*self._calls]:
-            self._name_calls(number, out)
-        if not any(parts.finished for parts in self.answer.choices.values()) and self._said_anything():
-            self.say(Finish(None), out)
+        if self._said_anything():
+            self.finish(out)
         self.done = self.is_complete = True
 
     def _said_anything(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import TypeAlias
 
 import msgspec
@@ -52,9 +52,9 @@ def _beside_texts(part: Mapping[str, JSON]) -> Iterator[JSON]:
     kind = part.get("type")
     is_typed = isinstance(kind, str)
     keys = _PARTS.get(kind, (None, ()))[1] if isinstance(kind, str) else ("text",)
-    rest = _beside(part, {*keys, "type"} if is_typed else {*keys})
+    rest = beside(part, {*keys, "type"} if is_typed else {*keys})
     texts = [part[key] for key in keys if key in part]
-    if found := [more for text in texts if _is_valued(text) and (more := _beside(text, {"value"}))]:
+    if found := [more for text in texts if _is_valued(text) and (more := beside(text, {"value"}))]:
         rest["text"] = found[0] if len(found) == 1 else found
     if rest:
         yield ({"type": kind} if is_typed else {}) | rest
@@ -66,7 +66,8 @@ def _is_valued(text: JSON) -> bool:
     return isinstance(text, dict) and "value" in text
 
 
-def _beside(value: Mapping[str, JSON], told: set[str]) -> dict[str, JSON]:
+def beside(value: Mapping[str, JSON], told: Set[str]) -> dict[str, JSON]:
+    """Return what *value* says under other keys than those *told*."""
     return {key: item for key, item in value.items() if key not in told and item not in _NOTHING}
 
 

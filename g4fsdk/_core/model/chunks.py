@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.completions import FACTS, OURS, Audio, Facts, Function, ToolCall, message_images
+from g4fsdk._core.model.completions import FACTS, OURS, Audio, Facts, Function, ToolCall, read_beside_text
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.events import (
     Annotation,
@@ -60,12 +60,7 @@ class Delta(msgspec.Struct, gc=False):
         """Read OpenAI's form. Raises UsageError for calls that are none."""
         kinds = dict.fromkeys(_TEXTS, str) | {"tool_calls": list, "audio": dict, "images": list}
         named, rest = split(value, {**kinds, "annotations": list})
-        calls = [
-            ToolCall.from_dict(call, at) for at, call in enumerate(mappings(named.get("tool_calls", ())))
-        ]
-        audio = Audio.from_dict(named["audio"]) if "audio" in named else None
-        more = {"tool_calls": calls or None, "audio": audio, "images": message_images(named, rest)}
-        return cls(**named | more, extra=rest)
+        return cls(**named | read_beside_text(named, rest), extra=rest)
 
 
 _TEXTS = ("role", "content", "reasoning_content", "refusal")

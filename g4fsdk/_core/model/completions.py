@@ -162,14 +162,9 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
     def from_dict(cls, value: Mapping[str, JSON]) -> AssistantMessage:
         """Read OpenAI's form. Raises UsageError for calls that are none."""
         named, rest = split(value, _MESSAGE)
-        calls = [
-            ToolCall.from_dict(call, at) for at, call in enumerate(mappings(named.get("tool_calls", ())))
-        ]
         key = next((key for key in _REASONING_KEYS if isinstance(rest.get(key), str)), _REASONING_KEYS[0])
         reasoning = rest.pop(key) if isinstance(rest.get(key), str) else None
-        audio = Audio.from_dict(named["audio"]) if "audio" in named else None
-        images = message_images(named, rest)
-        more = {"tool_calls": calls or None, "audio": audio, "images": images}
+        more = read_beside_text(named, rest)
         return cls(**named | more, reasoning=reasoning, reasoning_key=key, extra=rest)
 
 
@@ -189,7 +184,14 @@ def _call(call: ToolCall, position: int) -> dict[str, JSON]:
     return index | call.to_dict()
 
 
-def message_images(named: Mapping[str, JSON], rest: dict[str, JSON]) -> list[Image] | None:
+def read_beside_text(named: Mapping[str, JSON], rest: dict[str, JSON]) -> dict[str, Any]:
+    """Return the calls, sound and images in *named*; what is no image goes into *rest*."""
+    calls = [ToolCall.from_dict(call, at) for at, call in enumerate(mappings(named.get("tool_calls", ())))]
+    audio = Audio.from_dict(named["audio"]) if "audio" in named else None
+    return {"tool_calls": calls or None, "audio": audio, "images": _images(named, rest)}
+
+
+def _images(named: Mapping[str, JSON], rest: dict[str, JSON]) -> list[Image] | None:
     """Return the images in *named*, or put into *rest* what is none."""
     items = named.get("images", [])
     images = [image for image in map(read_image, items) if image is not None]
