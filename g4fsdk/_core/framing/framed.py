@@ -48,7 +48,7 @@ class FastParser(Parser):
 
     __slots__ = (
         *("_behind", "_counted", "_event", "_framed", "_kind", "_kinds", "_learned_at", "_lessons"),
-        *("_prefix", "_read", "_read_unit", "_reads_any", "_suffix", "_template", "_texts"),
+        *("_prefix", "_read", "_read_unit", "_reads_quickly", "_suffix", "_template", "_texts"),
     )
 
     #: What frames a unit on the wire, in front and behind.
@@ -72,10 +72,12 @@ class FastParser(Parser):
         self._texts = self._kind.texts.new
         self._prefix, self._suffix = template.prefix, template.suffix
         self._read: Callable[[bytes], str | None] = template.read
-        self._reads_any = template is NO_TEMPLATE and not self._lessons
-        if self._reads_any:
+        reads_any = template is NO_TEMPLATE and not self._lessons
+        if reads_any:
             self._prefix, self._suffix, self._read = self.before, self._behind, self._kind.read_quickly
-        self._read_unit: Callable[[bytes], str | None] = self._kind.read if self._reads_any else template.text
+        self._read_unit: Callable[[bytes], str | None] = self._kind.read if reads_any else template.text
+        # Of many units, that is cheaper than to fill a hole; and than the other, as long as it fits.
+        self._reads_quickly = reads_any or template.has_hole
 
     def _allow(self, is_between: bool) -> None:
         """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to."""
@@ -109,8 +111,7 @@ class FastParser(Parser):
 
     def _reader(self) -> Callable[[bytes], str | None]:
         """Return what reads the text of one unit of many."""
-        # A hole costs more than it saves there.
-        return self._kind.read_quickly if self._template.has_hole else self._read_unit
+        return self._kind.read_quickly if self._reads_quickly else self._read_unit
 
     def _learn_if_text(self, unit: bytes, said: list[Event]) -> None:
         """Learn from *unit*, which no template fitted, when the last it *said* is text; not often in vain."""
@@ -119,6 +120,7 @@ class FastParser(Parser):
             return
         if not self._lessons:
             self._use(NO_TEMPLATE, kind)
+            self._reads_quickly = kind.read(unit) is None
             return
         if self._seen - self._learned_at < _UNITS_THAT_PAY * len(unit):
             self._lessons -= 1
