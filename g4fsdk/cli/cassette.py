@@ -31,7 +31,6 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 
-_OF_VCR = "recorded with vcrpy; chunk boundaries and times unknown"
 CassetteFile = Annotated[
     Path, typer.Argument(metavar="CASSETTE", exists=True, dir_okay=False, help="The recording.")
 ]
@@ -147,15 +146,22 @@ def update(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit code 1 if a recording would change.")
     ] = False,
+    provenance: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What answered, for recordings of vcrpy, which don't say it."),
+    ] = None,
     as_json: options.AsJSON = False,
 ) -> None:
-    """Bring recordings up to date from themselves, when a provider's requests change.
+    """Bring recordings up to date from themselves, when a provider's requests change; make vcrpy's ours.
 
     The recorded call is made again, its recorded answers are played, and the requests sent now are kept.
-    Answers, times and what is said of the recording stay. All are read before any is written.
+    Answers, times and what is said of the recording stay. All are read before any is written. A recording of
+    vcrpy, of which nothing is said, loses its secrets and gets what can be known: provider, day, call, and
+    that its chunks are not known.
     """
     loaded = {file: load_for_use(file) for file in files}
-    changed = {file: now for file, old in loaded.items() if (now := _updated(file, old)) != old}
+    updated = {file: _updated(file, old, provenance) for file, old in loaded.items()}
+    changed = {file: now for file, now in updated.items() if now != loaded[file] or not _is_current(file)}
     if not check:
         for file, now in changed.items():
             now.save(file)
@@ -168,10 +174,21 @@ def update(
         raise typer.Exit(1)
 
 
-def _updated(file: Path, cassette: Cassette) -> Cassette:
+def _is_current(file: Path) -> bool:
+    from g4fsdk.testing._cassette.document import is_current
+    from g4fsdk.testing._cassette.yaml import load_file
+
+    return is_current(load_file(file))
+
+
+def _updated(file: Path, cassette: Cassette, provenance: str | None) -> Cassette:
+    from g4fsdk.testing._imports.vcr import adopted, with_call
     from g4fsdk.testing._record.update import updated
+    from g4fsdk.testing._secrets.scrub import Scrubber
 
     try:
+        if not cassette.metadata:
+            return Scrubber().scrub_cassette(with_call(adopted(cassette, provenance=provenance)))
         return updated(cassette)
     except CassetteError as error:
         raise CassetteError(f"{file}: {error}") from error
@@ -204,8 +221,6 @@ def import_(
     from g4fsdk.testing._secrets.scrub import Scrubber
 
     found = import_file(file, provider)
-    said = {"provider": provider, "provenance": _OF_VCR, **found.metadata}
-    found.metadata = {name: value for name, value in said.items() if value is not None}
     Scrubber().scrub_cassette(found).save(output)
     count = len(found.interactions)
     if as_json:

@@ -74,7 +74,7 @@ class ReplayedCall:
         """
         recorded = self.cassette.metadata.get("call") or {}
         if not isinstance(recorded, Mapping):
-            raise CassetteError(f"{self.name}: metadata.g4fsdk.call: expected a mapping, found {recorded!r}")
+            raise CassetteError(f"{self.name}: g4fsdk.call: expected a mapping, found {recorded!r}")
         if not recorded and prompt is None:
             raise UsageError(f"{self.name} does not say what was asked: give the prompt")
         way = {"stream": False} if recorded and "prompt" not in recorded else {}  # what `create` does unasked

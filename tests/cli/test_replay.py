@@ -74,7 +74,7 @@ def test_a_recording_of_an_image_prints_its_address() -> None:
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ({"provider": "openai", "call": ["Hi"]}, "metadata.g4fsdk.call: expected a mapping"),
+        ({"provider": "openai", "call": ["Hi"]}, "g4fsdk.call: expected a mapping"),
         ({"call": {"messages": "Hi"}}, "does not say which provider it is of: add -p"),
         ({"provider": "openai"}, "does not say what was asked: give the prompt"),
     ],

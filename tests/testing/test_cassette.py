@@ -17,6 +17,7 @@ import requests
 import vcr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
 from g4fsdk.testing import Cassette, CassetteError, Interaction, RecordedRequest, RecordedResponse
@@ -127,6 +128,23 @@ def test_plain_vcrpy_plays_it_with_httpx(tmp_path: Path) -> None:
         assert client.post(URL, content=b"{}").content == b"one two"
 
 
+def test_plain_vcrpy_finds_requests_and_responses_in_it_and_no_metadata_of_its_own(tmp_path: Path) -> None:
+    # pytest-recording unpacks two; vcrpy 9.4 gives a third for the key `metadata`.
+    cassette_of(b"one ", b"two").save(tmp_path / "one.yaml")
+
+    asked, answers = deserialize((tmp_path / "one.yaml").read_text(), yamlserializer)
+
+    assert [
+        (request.uri, answer["body"]["string"]) for request, answer in zip(asked, answers, strict=True)
+    ] == [(URL, b"one two")]
+
+
+def test_what_is_said_of_a_recording_is_read_from_where_older_files_have_it(tmp_path: Path) -> None:
+    older = saved(tmp_path / "one.yaml", "metadata: {g4fsdk: {provider: p}, other: 1}\ninteractions: []\n")
+
+    assert Cassette.load(older).metadata == {"provider": "p"}
+
+
 PLAIN = {
     "version": 1,
     "interactions": [
@@ -235,6 +253,7 @@ def broken(**changes: object) -> str:
             "request: expected the key `method`, found {}",
             id="no method",
         ),
+        pytest.param("interactions: []\ng4fsdk: 3", "bad.yaml: g4fsdk: expected a mapping", id="ours"),
         pytest.param(
             "interactions: []\nmetadata: {g4fsdk: 3}", "metadata.g4fsdk: expected a mapping", id="metadata"
         ),

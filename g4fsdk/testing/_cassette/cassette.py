@@ -1,8 +1,8 @@
 """Cassettes: recorded sessions in vcrpy's format 1, with the wire kept beside them.
 
 A cassette is a YAML file that plain vcrpy plays. Two additions, which vcrpy ignores, make it true to
-the wire: ``metadata.g4fsdk`` says what was recorded and what answered, and each response's ``wire``
-block says where the body was cut into chunks, when each chunk came, and how the body ended.
+the wire: ``g4fsdk`` says what was recorded and what answered, and each response's ``wire`` block says
+where the body was cut into chunks, when each chunk came, and how the body ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from g4fsdk.testing._cassette.values import Interaction
 
 @dataclass(slots=True)
 class Cassette:
-    """A recorded session. *metadata* is the ``metadata.g4fsdk`` block."""
+    """A recorded session. *metadata* is the file's ``g4fsdk`` block."""
 
     interactions: list[Interaction] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -34,15 +34,9 @@ class Cassette:
             OSError: The file can't be read.
         """
         from g4fsdk.testing._cassette.document import from_document
-        from g4fsdk.testing._cassette.errors import CassetteError
-        from g4fsdk.testing._cassette.yaml import load_yaml
+        from g4fsdk.testing._cassette.yaml import load_file
 
-        name = os.fspath(path)
-        try:
-            text = Path(path).read_bytes().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise CassetteError(f"{name}: not UTF-8 text: {error}") from error
-        return cls(*from_document(load_yaml(text, name), name))
+        return cls(*from_document(load_file(path), os.fspath(path)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the cassette to *path*, whole or not at all; missing folders are made.

@@ -36,7 +36,7 @@ CODING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-enco
 
 def to_document(cassette: Session) -> dict[str, Any]:
     """Return *cassette* as plain data in the layout of vcrpy's format 1."""
-    document: dict[str, Any] = {"metadata": {"g4fsdk": cassette.metadata}} if cassette.metadata else {}
+    document: dict[str, Any] = {"g4fsdk": cassette.metadata} if cassette.metadata else {}
     document["interactions"] = [
         {"request": _write_request(one.request), "response": _write_response(one.response)}
         for one in cassette.interactions
@@ -125,7 +125,8 @@ class _Document(msgspec.Struct):
     """What a file holds; keys that are not named here are nothing to us."""
 
     interactions: list[_Interaction]
-    metadata: Any = None  # ours under a key of it, and anything that other programs put there
+    g4fsdk: Any = None
+    metadata: Any = None  # vcrpy's, for any program; in older files ours is under a key of it
 
 
 def from_document(document: Any, name: str) -> tuple[list[Interaction], dict[str, Any]]:
@@ -144,7 +145,14 @@ def from_document(document: Any, name: str) -> tuple[list[Interaction], dict[str
         Interaction(_request(one.request), _response(one.response, f"{name}: interactions[{i}].response"))
         for i, one in enumerate(read.interactions)
     ]
-    return interactions, _metadata(read.metadata, name)
+    return interactions, _metadata(read, name)
+
+
+def is_current(document: Any) -> bool:
+    """Tell whether *document*, which can be read, has the layout that `to_document` writes."""
+    metadata = document.get("metadata")
+    is_old = isinstance(metadata, dict) and "g4fsdk" in metadata
+    return not is_old and all("wire" in each["response"] for each in document["interactions"])
 
 
 def _explained(message: str, document: Any) -> str:
@@ -162,12 +170,13 @@ def _explained(message: str, document: Any) -> str:
     return f"{place}: {words}" if place else words
 
 
-def _metadata(metadata: Any, name: str) -> dict[str, Any]:
-    match metadata:
-        case {"g4fsdk": dict(ours)}:
-            return ours
-        case {"g4fsdk": other} if other is not None:
-            raise CassetteError(f"{name}: metadata.g4fsdk: expected a mapping, found {repr(other)[:80]}")
+def _metadata(read: _Document, name: str) -> dict[str, Any]:
+    older = read.metadata.get("g4fsdk") if isinstance(read.metadata, dict) else None
+    for place, said in (("g4fsdk", read.g4fsdk), ("metadata.g4fsdk", older)):
+        if isinstance(said, dict):
+            return said
+        if said is not None:
+            raise CassetteError(f"{name}: {place}: expected a mapping, found {repr(said)[:80]}")
     return {}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk.testing._cassette.errors import CassetteError
@@ -108,6 +110,21 @@ def dump_yaml(document: Mapping[str, Any]) -> str:
         default_flow_style=False,
         width=_NO_FOLDING,
     )
+
+
+def load_file(path: str | os.PathLike[str]) -> Any:
+    """Return the document in the file at *path*; see `load_yaml`.
+
+    Raises:
+        CassetteError: It is none.
+        OSError: The file can't be read.
+    """
+    name = os.fspath(path)
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CassetteError(f"{name}: not UTF-8 text: {error}") from error
+    return load_yaml(text, name)
 
 
 def load_yaml(text: str, name: str) -> Any:

@@ -106,17 +106,17 @@ def _timing(cassette: Cassette) -> Iterator[str]:
 def _provenance(cassette: Cassette) -> Iterator[str]:
     said = cassette.metadata.get("provenance")
     if not said:
-        yield "metadata.g4fsdk.provenance is missing: say what answered"
+        yield "g4fsdk.provenance is missing: say what answered"
     elif not str(said).startswith(PROVENANCES):
         known = ", ".join(map(repr, PROVENANCES))
-        yield f"metadata.g4fsdk.provenance is {str(said)[:80]!r}; it has to begin with one of {known}"
+        yield f"g4fsdk.provenance is {str(said)[:80]!r}; it has to begin with one of {known}"
 
 
 def _age(cassette: Cassette, oldest: datetime) -> Iterator[str]:
     said = cassette.metadata.get("recorded_at")
     recorded_at = _moment(said)
     if recorded_at is None:
-        yield f"metadata.g4fsdk.recorded_at is {said!r}, which is no ISO date or time: its age is unknown"
+        yield f"g4fsdk.recorded_at is {said!r}, which is no ISO date or time: its age is unknown"
     elif recorded_at < _in_utc(oldest):
         yield f"recorded at {said}, which is before {oldest:%Y-%m-%d}: record it again"
 

@@ -26,6 +26,7 @@ from g4fsdk.testing._cassette.values import (
     RecordedRequest,
     RecordedResponse,
 )
+from g4fsdk.testing._imports.vcr import adopted
 
 PROVENANCE = "captured in a browser (HAR); chunk boundaries and times unknown"
 BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
@@ -81,7 +82,7 @@ class _Entry(msgspec.Struct):
 def import_file(path: str | Path, provider: str | None = None) -> Cassette:
     """Return the cassette in the file at *path*: HAR, or a cassette, told by what it holds.
 
-    *provider* says whose entries of a HAR file are meant; see `from_har`.
+    *provider* says whose entries of a HAR file are meant, see `from_har`, or whose a cassette of vcrpy is.
 
     Raises:
         CassetteError: The file is neither, or not usable.
@@ -90,11 +91,12 @@ def import_file(path: str | Path, provider: str | None = None) -> Cassette:
     try:
         document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError):  # no JSON: a cassette is YAML
-        return Cassette.load(path)
+        document = None
     match document:
         case {"log": dict()}:
             return from_har(document, provider)
-    return Cassette.load(path)
+    cassette = Cassette.load(path)
+    return cassette if cassette.metadata else adopted(cassette, provider=provider)
 
 
 def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_contains: str = "") -> Cassette:

@@ -223,7 +223,7 @@ def recorded_call(cassette: Cassette) -> Task:
     """
     provider, call = cassette.metadata.get("provider"), cassette.metadata.get("call")
     if not (isinstance(provider, str) and isinstance(call, dict) and call.keys() & {"messages", "prompt"}):
-        raise CassetteError("the recording doesn't say what was asked of whom: metadata.g4fsdk has no call")
+        raise CassetteError("the recording doesn't say what was asked of whom: its g4fsdk block has no call")
     ask: Callable[..., Task] = _images if "prompt" in call else _chat
     return ask(_settings(cassette, provider), **call)
 
