@@ -77,6 +77,7 @@ class Amigo(Provider):
     aliases = ALIASES
     options = frozenset({*_DEFAULTS, "chat_id"})
     addresses = r"amigochat\.io(?::\d+)?/v1/"
+    made_by_ids = ("$.chatId",)
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

@@ -30,7 +30,7 @@ from g4fsdk._core.framing.sse import SSEParser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
 from g4fsdk._core.model.errors import ProtocolError, UsageError
-from g4fsdk._core.model.http import Request, Response
+from g4fsdk._core.model.http import JSON, Request, Response
 
 _IMAGE_OPTIONS = frozenset(
     {
@@ -47,6 +47,17 @@ _IMAGE_OPTIONS = frozenset(
     }
 )
 
+# Certain of every server: what a server may set by itself (temperature, top_p, penalties) is not among them.
+_DEFAULTS: Mapping[str, JSON] = {
+    "$.*": None,
+    "$.stream": False,
+    "$.n": 1,
+    "$.logprobs": False,
+    "$.response_format": {"type": "text"},
+    "$.messages[*].*": None,
+    "$.tools[*].function.*": None,
+    "$.tools[*].function.strict": False,
+}
 _ENDPOINTS = ("/chat/completions", "/images/generations", "/models")
 
 
@@ -58,6 +69,7 @@ class OpenAI(Provider):
     has_home = False
     options = KNOWN_OPTIONS - {"web_search"}
     addresses = r"/(?:chat/completions|completions|images/generations|models)(?:[?#]|$)"
+    defaults = _DEFAULTS
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ class Yqcloud(Provider):
     default_model = "gpt-4"
     models = ("gpt-4",)
     addresses = r"/api/generateStream(?:[?#]|$)"
+    made_by_ids = ("$.userId",)
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from g4fsdk.testing import (
     RecordedRequest,
     RecordedResponse,
     Replay,
+    ReplayServer,
     UnplayedError,
 )
 from g4fsdk.testing._cassette.values import End
@@ -346,6 +349,64 @@ def test_what_lies_before_a_lasting_failure_is_unplayed() -> None:
 
     with pytest.raises(UnplayedError, match="1 of "):
         Replay(session(first, second), faults=[Fault.status(500, times=None)]).assert_all_played()
+
+
+def asked(replay: Replay, *bodies: str) -> list[str]:
+    """Return the bodies that were answered, marked with the status where that is another than 200."""
+    answers = [(body, send(replay, body=body.encode()).status_code) for body in bodies]
+    return [body if status == 200 else f"{body}:{status}" for body, status in answers]
+
+
+def several(*bodies: str) -> Cassette:
+    return session(*(recorded(SSE, body=body.encode()) for body in bodies))
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_program_may_begin_again_behind_an_injected_failure(at: int, times: int) -> None:
+    replay = Replay(several("1", "2", "3"), faults=[Fault.status(503, times, interaction=at)])
+
+    for _ in range(times):
+        assert asked(replay, *"123"[: at + 1])[-1] == f"{at + 1}:503"
+
+    assert asked(replay, "1", "2", "3") == ["1", "2", "3"]
+    replay.assert_all_played()
+    assert replay.played == 3
+
+
+def test_a_program_may_begin_again_behind_a_lasting_failure() -> None:
+    replay = Replay(several("1", "2"), faults=[Fault.status(503, times=None)])
+
+    assert asked(replay, *"121212") == ["1", "2:503"] * 3
+
+
+def test_what_was_asked_before_a_failure_is_not_asked_again_once_that_is_over() -> None:
+    """The next chat begins with the same request as the first one, which was recorded for each."""
+    replay = Replay(several("1", "2", "1", "3"), faults=[Fault.status(503, interaction=1)])
+
+    assert asked(replay, "1", "2", "2", "1", "3") == ["1", "2:503", "2", "1", "3"]
+    replay.assert_all_played()
+    with pytest.raises(MismatchError):
+        send(replay, body=b"1")
+
+
+def test_a_failed_request_that_was_recorded_before_takes_its_own_answer() -> None:
+    replay = Replay(several("1", "1"), faults=[Fault.status(503)])
+
+    assert asked(replay, "1", "1", "1") == ["1", "1:503", "1"]
+    replay.assert_all_played()
+
+
+def test_a_fault_of_another_session_lends_nothing(tmp_path: Path) -> None:
+    several("1").save(tmp_path / "a.yaml")
+    several("2", "3").save(tmp_path / "b.yaml")
+    statuses = []
+
+    with suppress(MismatchError), ReplayServer(tmp_path, faults=[Fault.status(503)]) as server:
+        for body in ("1", "1", "2", "3", "1"):
+            statuses.append(requests.post(server.url + "/api", data=body, timeout=5).status_code)  # noqa: PERF401  # in turn
+
+    assert statuses == [503, 200, 200, 503, 501]
 
 
 def test_a_fault_changes_nothing_about_matching() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
-from g4fsdk.testing import RecordedRequest
+from g4fsdk import Request, UsageError
+from g4fsdk.testing import Cassette, Interaction, MismatchError, Player, RecordedRequest, RecordedResponse
 from g4fsdk.testing._cassette.match import match_key
+from g4fsdk.testing._replay.matching import Matching
 from g4fsdk.testing._replay.nearest import explain_mismatch
 
 URL = "https://chat.test/api"
@@ -88,9 +91,11 @@ def test_another_meaning_is_another_key(one: RecordedRequest, other: RecordedReq
 
 
 def test_the_origin_can_be_left_out() -> None:
-    here = post(b"x", url="http://127.0.0.1:9/api?a=1")
+    elsewhere = Matching.read(with_origin=False)
+    here, there = post(b"x", url="http://127.0.0.1:9/api?a=1"), post(b"x", url=URL + "?a=1")
 
-    assert match_key(here, with_origin=False) == match_key(post(b"x", url=URL + "?a=1"), with_origin=False)
+    assert elsewhere.key(here, frozenset()) == elsewhere.key(there, frozenset())
+    assert elsewhere.same_bytes(here) == elsewhere.same_bytes(there)
 
 
 def body_of(content: str, **more: object) -> bytes:
@@ -129,3 +134,207 @@ def test_long_values_and_many_differences_are_shortened() -> None:
 
     assert "... and" in text
     assert len(text) < 2500
+
+
+def is_answered(recorded: RecordedRequest, sent: RecordedRequest, *, provider: str = "", **how: Any) -> bool:
+    """Tell whether a recording of *recorded* answers *sent*."""
+    one = Interaction(recorded, RecordedResponse(200, "OK", chunks=[b"."], at_ms=[0.0]))
+    player = Player(Cassette([one], {"provider": provider}), **how)
+    try:
+        player.answer(Request(sent.method, sent.url, dict(sent.headers), sent.body))
+    except MismatchError:
+        return False
+    return True
+
+
+def chat(**body: object) -> RecordedRequest:
+    said = {"messages": [{"role": "user", "content": "hi"}], "model": "m", **body}
+    return post(json.dumps(said).encode(), url="http://localhost:8000/v1/chat/completions")
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"default": None}}}
+
+
+def called(**message: object) -> RecordedRequest:
+    return chat(messages=[{"role": "assistant", "tool_calls": [CALL], **message}])
+
+
+@pytest.mark.parametrize(("given", "left_out"), [
+    pytest.param(chat(stream=False), chat(), id="stream"),
+    pytest.param(chat(n=1, logprobs=False), chat(), id="n, logprobs"),
+    pytest.param(chat(tools=None, stop=None, seed=None), chat(), id="null"),
+    pytest.param(chat(response_format={"type": "text"}), chat(), id="a format that is the default"),
+    pytest.param(called(content=None, refusal=None), called(), id="a message's null"),
+    pytest.param(chat(tools=[{**TOOL, "function": {**TOOL["function"], "strict": False}}]),  # type: ignore[dict-item]  # a dict
+                 chat(tools=[TOOL]), id="a tool's"),
+])  # fmt: skip
+def test_a_default_left_out_equals_the_default_given(
+    given: RecordedRequest, left_out: RecordedRequest
+) -> None:
+    assert is_answered(given, left_out)
+    assert is_answered(left_out, given)
+
+
+@pytest.mark.parametrize("more", [
+    {"stream": True}, {"stream": 0}, {"n": 2}, {"n": True}, {"temperature": 1}, {"top_p": 1},
+    {"logprobs": True},
+    {"metadata": {"a": None}}, {"messages": [{"role": "user", "content": "ho"}]}, {"response_format": {}},
+])  # fmt: skip
+def test_what_is_no_certain_default_makes_a_difference(more: dict[str, object]) -> None:
+    assert not is_answered(chat(**more), chat())
+    assert not is_answered(chat(), chat(**more))
+
+
+def test_a_schema_keeps_its_nulls() -> None:
+    bare = {"type": "function", "function": {"name": "f", "parameters": {}}}
+
+    assert not is_answered(chat(tools=[TOOL]), chat(tools=[bare]))
+
+
+def test_defaults_are_those_of_the_provider() -> None:
+    other = "https://other.test/api"
+    left_out, given = post(b"{}", url=other), post(b'{"stream": false}', url=other)
+
+    assert not is_answered(left_out, given)
+    assert is_answered(left_out, given, provider="openai")
+
+
+@pytest.mark.parametrize(("provider", "url", "name"), [
+    ("yqcloud", "http://127.0.0.1:9/api/generateStream", "userId"),
+    ("amigo", "http://127.0.0.1:9/v1/chat/completions", "chatId"),
+])  # fmt: skip
+def test_what_ids_make_makes_no_difference(provider: str, url: str, name: str) -> None:
+    one, other, another = (
+        post(json.dumps({name: own, "prompt": said}).encode(), url=url)
+        for own, said in (("1", "hi"), ("2", "hi"), ("1", "ho"))
+    )
+
+    assert is_answered(one, other, provider=provider)
+    assert not is_answered(one, another, provider=provider)
+
+
+TIMED = [
+    post(json.dumps({"a": [{"id": n, "b": 1}, {"id": n}], "m": {"time": n}, "x y": n}).encode())
+    for n in (1, 2)
+]
+EVERYTHING = ("$.a[*].id", "$.m.time", "$['x y']")
+
+
+@pytest.mark.parametrize("ignore", [
+    EVERYTHING,
+    ["$.a[0].id", "$.a[-1]['id']", "$.m.*", '$["x y"]'],
+    ("$.a", "$.m[*]", "$['x y']"),
+    ("$.a[*]", "$.m", "$['x y']", "$.nothing[7].here", "$.m[0]", "$[0]"),
+    "$",
+], ids=str)  # fmt: skip
+def test_places_in_the_body_can_be_ignored(ignore: Any) -> None:
+    assert is_answered(*TIMED, ignore=ignore)
+    assert not is_answered(*TIMED)
+
+
+@pytest.mark.parametrize(
+    "ignore", [EVERYTHING[:2], ("$.a[0].id", "$.m", "$['x y']"), ("$.a.id", *EVERYTHING[1:])]
+)
+def test_what_is_not_ignored_makes_a_difference(ignore: Any) -> None:
+    assert not is_answered(*TIMED, ignore=ignore)
+
+
+def test_an_ignored_place_may_be_missing_and_keeps_the_others_apart() -> None:
+    assert is_answered(post(b'{"a": 1}'), post(b"{}"), ignore=["$.a"])
+    assert not is_answered(post(b'{"a": [1, 2]}'), post(b'{"a": [2]}'), ignore=["$.a[0]"])
+
+
+def test_parts_forms_and_base64_have_places_too() -> None:
+    form = "application/x-www-form-urlencoded"
+    one, other = (post(b"a=%d&b=1" % n, kind=form) for n in (1, 2))
+    packed, repacked = (
+        post(json.dumps({"messages": base64_of([{"id": n, "content": "hi"}])}).encode()) for n in (1, 2)
+    )
+
+    assert is_answered(one, other, ignore="$.a")
+    assert not is_answered(one, other, ignore="$.b")
+    assert is_answered(multipart("x"), multipart("x", '{"a": 2}'), ignore="$.data.a")
+    assert is_answered(multipart("x"), multipart("x", '{"a": 2}'), ignore="$.data")
+    assert not is_answered(multipart("x"), multipart("x", '{"a": 2}'), ignore="$.files")
+    assert is_answered(packed, repacked, ignore="$.messages[0].id")
+
+
+@pytest.mark.parametrize(("place", "excerpt"), [
+    ("$.a..b", "'$.a..b' is no path into a JSON body at '..b'"), ("$.", "at '.'"), ("$a", "at 'a'"),
+    ("$.a[", "at '['"), ("$.a[x]", "at '[x]'"), ("$.a[?(@.b)]", "at '[?"), ("$['a]", "at"),
+    ("a.b", "expected a path"), ("", "expected"), ("header:", "header:Name"), ("query: ", "query:name"),
+    ("cookie:a", "expected"), (7, "ignore=7"),
+])  # fmt: skip
+def test_a_place_that_cannot_be_read_is_said(place: Any, excerpt: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Matching.read(ignore=[place])
+
+    assert excerpt in str(caught.value)
+
+
+def with_header(**headers: str) -> RecordedRequest:
+    return RecordedRequest("POST", URL, [*headers.items()], b"{}")
+
+
+def test_headers_and_query_can_be_ignored() -> None:
+    said: dict[str, Any] = {"match_on": ("method", "url", "query", "headers", "body")}
+    timed = [with_header(A="1", Time=str(n)) for n in (1, 2)]
+    asked = [post(b"", url=f"{URL}?q=1&t={n}&t=") for n in (1, 2)]
+
+    assert is_answered(*timed)
+    assert not is_answered(*timed, **said)
+    assert is_answered(*timed, **said, ignore=["header:TIME"])
+    assert not is_answered(*timed, **said, ignore=["header:A"])
+    assert is_answered(*asked, ignore=["query:t"])
+    assert not is_answered(*asked, ignore=["query:q"])
+
+
+def test_headers_of_libraries_and_secrets_never_count() -> None:
+    one = with_header(Authorization="Bearer sk-aaaaaaaaaaaaaaaaaaaaaaaa", Host="a", **{"User-Agent": "x/1"})
+    other = with_header(authorization="Bearer sk-bbbbbbbbbbbbbbbbbbbbbbbb", host="b", Connection="close")
+
+    assert is_answered(one, other, match_on=("method", "url", "headers", "body"))
+
+
+@pytest.mark.parametrize(("match_on", "sent", "answered"), [
+    (("method", "url"), post(b"other", url=URL + "?a=1"), True),
+    (("method", "url"), RecordedRequest("PUT", URL, [], b"x"), False),
+    (("method", "url", "query"), post(b"x", url=URL + "?a=1"), False),
+    (("body",), RecordedRequest("PUT", "http://elsewhere.test/b", [], b"x"), True),
+    ("body", post(b"y"), False),
+    (["query", "body"], post(b"x", url="https://elsewhere.test"), True),
+    (lambda sent, recorded: sent.body[:1] == recorded.body[:1], post(b"xyz", url="http://other.test"), True),
+    (lambda sent, recorded: sent.body != recorded.body, post(b"x"), False),
+])  # fmt: skip
+def test_what_is_compared_can_be_chosen(match_on: Any, sent: RecordedRequest, answered: bool) -> None:
+    assert is_answered(post(b"x"), sent, match_on=match_on) == answered
+
+
+@pytest.mark.parametrize("how", [
+    {"match_on": ("uri",)}, {"match_on": ()}, {"match_on": "path"},
+    {"match_on": lambda a, b: True, "ignore": "$.a"},
+])  # fmt: skip
+def test_what_cannot_be_compared_is_said(how: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"match_on="):
+        Player(Cassette(), **how)
+
+
+def test_a_callable_that_fails_is_a_mismatch_with_its_cause() -> None:
+    player = Player(Cassette([Interaction(post(b"x"), RecordedResponse(200))]), match_on=lambda a, b: 1 / 0)  # type: ignore[arg-type]  # never returns
+
+    with pytest.raises(MismatchError, match="ZeroDivisionError") as caught:
+        player.answer(Request("POST", URL, {}, b"x"))
+
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_mismatch_shows_only_what_is_compared() -> None:
+    one = Interaction(post(body_of("Hello", time=1)), RecordedResponse(200))
+    player = Player(Cassette([one]), ignore="$.time")
+
+    with pytest.raises(MismatchError) as caught:
+        player.answer(Request("POST", URL, {}, body_of("Hi", time=2)))
+
+    assert str(caught.value).splitlines()[-1].startswith("  body.json.messages[0].content: sent 'Hi'")
+    assert "body.json.time" not in str(caught.value)

@@ -15,7 +15,7 @@ from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
-from g4fsdk._core.model.http import Request, Response
+from g4fsdk._core.model.http import JSON, Request, Response
 from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
 
@@ -140,6 +140,11 @@ class Provider:
     options: ClassVar[frozenset[str]] = frozenset()
     #: A regular expression for the URLs of its requests, on whatever host; "" stands for its own host.
     addresses: ClassVar[str] = ""
+    #: What `Ids` make in the bodies of its requests, by JSON path: it differs from client to client, and asks
+    #: the same.
+    made_by_ids: ClassVar[tuple[str, ...]] = ()
+    #: What the documents of the service say of a request that leaves it out, by JSON path of the body.
+    defaults: ClassVar[Mapping[str, JSON]] = {}
     #: The last keys of what is read of its answers: without one of them, an answer is read wrongly.
     reads: ClassVar[frozenset[str]] = CHAT_KEYS
 

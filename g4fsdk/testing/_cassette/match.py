@@ -6,32 +6,29 @@ import base64
 import binascii
 import json
 import re
-from typing import TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from g4fsdk.testing._cassette.paths import JSON, UNFOLDED, Path, without
 from g4fsdk.testing._cassette.values import RecordedRequest
-
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
-Key: TypeAlias = tuple[str, str, str]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
+_OF_THE_CONNECTION = frozenset(
+    "accept-encoding connection content-length host keep-alive te transfer-encoding user-agent".split()
+)
 _PARAMETER = re.compile(r'(name|filename)="((?:[^"\\]|\\.)*)"')
 # base64 of a JSON object or array starts with "e" ("{") or "W" ("[").
 _BASE64_JSON = re.compile(r"[eW][A-Za-z0-9+/_-]{7,}={0,2}")
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 
 
-def match_key(request: RecordedRequest, *, with_origin: bool = True) -> Key:
-    """Return what two requests share when one answer fits both.
-
-    Without *with_origin* the scheme, host and port don't count, as for a recording that is served elsewhere.
-    """
-    meaning = json.dumps(body_meaning(request), sort_keys=True)
-    return request.method.upper(), json.dumps(url_meaning(request.url, with_origin=with_origin)), meaning
+def match_key(request: RecordedRequest) -> str:
+    """Return what two requests share when they mean the same."""
+    meaning: JSON = [request.method.upper(), url_meaning(request.url), body_meaning(request)]
+    return json.dumps(meaning, sort_keys=True)
 
 
-def url_meaning(url: str, *, with_origin: bool = True) -> JSON:
+def url_meaning(url: str, *, with_origin: bool = True) -> dict[str, JSON]:
     """Return *url* in one spelling: letter case, default port, percent-coding, order of the query."""
     parts = urlsplit(url)
     query: list[JSON] = [
@@ -49,6 +46,38 @@ def body_meaning(request: RecordedRequest) -> JSON:
     """Return what the body says, whatever its spelling, as a tree; None for no body."""
     headers = {name.lower(): value for name, value in request.headers}
     return _content_meaning(headers.get("content-type", ""), request.body)
+
+
+def header_meaning(request: RecordedRequest) -> list[JSON]:
+    """Return the headers that the program chose, in one spelling: not those of its connection and library."""
+    said = sorted((name.lower(), value) for name, value in request.headers)
+    return [
+        [name, _BOUNDARY.sub("boundary", value)] for name, value in said if name not in _OF_THE_CONNECTION
+    ]
+
+
+def body_without(meaning: JSON, path: Path) -> JSON:
+    """Return *meaning*, a body, without what *path* leads to; parts and fields of forms have names."""
+    match meaning:
+        case {"json": value} if path:
+            return {"json": without(value, path)}
+        case {"form": list(fields)} if path:
+            return {"form": [field for field in fields if path not in ((None,), (_name_in(field),))]}
+        case {"parts": list(parts)} if path:
+            named = [part for part in parts if isinstance(part, dict)]
+            return {"parts": [kept for part in named if (kept := _part_without(part, path)) is not None]}
+    return meaning if path else None
+
+
+def _name_in(field: JSON) -> JSON:
+    return field[0] if isinstance(field, list) else None
+
+
+def _part_without(part: dict[str, JSON], path: Path) -> dict[str, JSON] | None:
+    match part:
+        case {"name": name} if path[0] in (None, name):
+            return {**part, "content": body_without(part["content"], path[1:])} if path[1:] else None
+    return part
 
 
 def _content_meaning(content_type: str, body: bytes) -> JSON:
@@ -90,7 +119,7 @@ def _decode_base64_json(text: str) -> JSON:
         document: JSON = json.loads(base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True))
     except (binascii.Error, ValueError):
         return text
-    return {"(base64)": unfolded(document)} if isinstance(document, (dict, list)) else text
+    return {UNFOLDED: unfolded(document)} if isinstance(document, (dict, list)) else text
 
 
 def _parts(body: bytes, boundary: bytes) -> list[JSON]:

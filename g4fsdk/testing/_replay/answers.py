@@ -4,42 +4,54 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import TypeAlias
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
-from g4fsdk.testing._cassette.match import Key, match_key
 from g4fsdk.testing._cassette.values import RecordedRequest
+from g4fsdk.testing._replay.matching import Matching, Names
 from g4fsdk.testing._replay.nearest import explain_mismatch, request_line
 from g4fsdk.testing._replay.planned import PlannedAnswer
+from g4fsdk.testing._replay.queues import Queue, Rehearsals, next_of
 from g4fsdk.testing._secrets.scrub import Scrubber
 
 MAX_REMEMBERED = 1000  # requests; a server that runs for ever must not grow with each of them
+_Key: TypeAlias = tuple[Names, str]
 
 
 class RecordedAnswers:
     """Hands out answers, from any number of threads and tasks.
 
-    *sessions* are lists of answers; a lookup costs the same however many there are. Without *with_origin* a
-    request matches whatever its scheme, host and port. With *reuse* answers are played again and again, in
+    *sessions* are lists of answers; a lookup costs the same however many there are, unless *matching* is by a
+    callable, which is asked about one after another. With *reuse* answers are played again and again, in
     recorded order for equal requests.
     """
 
     def __init__(
-        self, sessions: Sequence[Sequence[PlannedAnswer]], *, with_origin: bool = True, reuse: bool = False
+        self,
+        sessions: Sequence[Sequence[PlannedAnswer]],
+        matching: Matching | None = None,
+        *,
+        reuse: bool = False,
     ) -> None:
         self._comparer = Comparer()
-        self._with_origin = with_origin
+        self._matching = matching or Matching()
         self._reuse = reuse
         #: Requests that nothing recorded answered, in the order they came.
         self.mismatches: deque[MismatchError] = deque(maxlen=MAX_REMEMBERED if reuse else None)
         self._lock = threading.Lock()
         self._planned = _number(sessions)
+        self._recorded = {answer.number: answer for answer in self._planned}
         self._expected = {answer.number for answer in self._planned if not answer.injected}
         self._excused = _excused(sessions)
         self._played: set[int] = set()
-        self._requests: dict[int, RecordedRequest] = {}
-        self._waiting: dict[Key, deque[PlannedAnswer]] = {}
+        self._rehearsals = Rehearsals()
+        self._kinds = {answer.providers for answer in self._planned}
+        self._queues: dict[_Key, Queue] = {}
+        self._same_bytes: dict[object, Queue] = {}
+        self._scrubbed: dict[_Key, list[Queue]] | None = None
 
     @property
     def played(self) -> int:
@@ -55,6 +67,7 @@ class RecordedAnswers:
         """Take *value* for a secret: it is removed from requests before they are compared or shown."""
         with self._lock:
             self._comparer.add_secret(value)
+            self._scrubbed = None
 
     def claim(self, request: RecordedRequest) -> PlannedAnswer:
         """Return what is to be played for *request*.
@@ -64,60 +77,101 @@ class RecordedAnswers:
         """
         with self._lock:
             self._index_once()
-            sent = self._comparer.comparable(request)
-            queue = self._find(sent)
-            if not queue:
-                [sent] = self._comparer.knowing([request])
-                queue = self._find(sent)
-            if not queue:
-                error = MismatchError(self._explain(sent))
+            self._comparer.remember(request)
+            try:
+                return self._take(self._find(request))
+            except MismatchError as error:
                 self.mismatches.append(error)
-                raise error
-            return self._next_of(queue)
+                raise
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names them, when recorded interactions are left."""
         with self._lock:
-            self._index_once()
             missing = self._missing()
+            requests = [self._comparer.comparable(self._recorded[number].request) for number in missing]
         if missing:
-            lines = [f"  interactions[{n}]: {request_line(self._requests[n])}" for n in missing]
+            lines = [
+                f"  interactions[{number}]: {request_line(request)}"
+                for number, request in zip(missing, requests, strict=True)
+            ]
             count = f"{len(missing)} of {len(self._expected)}"
             raise UnplayedError("\n".join([f"{count} recorded interactions were not played:", *lines]))
 
-    def _find(self, sent: RecordedRequest) -> deque[PlannedAnswer] | None:
-        return self._waiting.get(match_key(sent, with_origin=self._with_origin))
+    def _find(self, request: RecordedRequest) -> Queue:
+        for queues in self._candidates(request):
+            if queue := next_of(queues, reuse=self._reuse):
+                return queue
+        raise MismatchError(self._explain(request))
 
     def _missing(self) -> list[int]:
         return sorted(self._expected - self._played - self._excused)
 
     def _index_once(self) -> None:
-        if self._waiting:
+        if self._queues:
             return
-        waiting: defaultdict[Key, deque[PlannedAnswer]] = defaultdict(deque)
         for answer in self._planned:
-            request = self._requests[answer.number] = self._comparer.comparable(answer.request)
-            waiting[match_key(request, with_origin=self._with_origin)].append(answer)
-        self._waiting = dict(waiting)
+            queue = self._queues.setdefault(self._own_key(answer), Queue(answer.request))
+            queue.answers.append(answer)
+            if (same := self._matching.same_bytes(answer.request)) is not None:
+                self._same_bytes.setdefault(same, queue)
 
-    def _next_of(self, queue: deque[PlannedAnswer]) -> PlannedAnswer:
-        answer = queue[0]
+    def _own_key(self, answer: PlannedAnswer) -> _Key:
+        if self._matching.judge is not None:  # only it knows which are one
+            return answer.providers, str(answer.number)
+        return answer.providers, self._matching.key(answer.request, answer.providers)
+
+    def _candidates(self, request: RecordedRequest) -> Iterator[Iterable[Queue]]:
+        """Yield the queues that *request* may take from, found in ways that cost more and more.
+
+        A secret is taken out of requests only where something else than what was recorded is asked.
+        """
+        if self._matching.judge is not None:
+            yield self._judged(request)
+            return
+        if (same := self._same_bytes.get(self._matching.same_bytes(request))) is not None:
+            yield [same]
+        yield [self._queues[key] for key in self._keys(request) if key in self._queues]
+        yield self._comparable(self._comparer.comparable(request))
+        [known] = self._comparer.knowing([request])
+        yield self._comparable(known)
+
+    def _keys(self, request: RecordedRequest) -> Iterator[_Key]:
+        return ((kind, self._matching.key(request, kind)) for kind in self._kinds)
+
+    def _comparable(self, sent: RecordedRequest) -> list[Queue]:
+        if self._scrubbed is None:
+            found: defaultdict[_Key, list[Queue]] = defaultdict(list)
+            for (kind, _), queue in self._queues.items():
+                request = self._comparer.comparable(queue.request)
+                found[kind, self._matching.key(request, kind)].append(queue)
+            self._scrubbed = dict(found)
+        return [queue for key in self._keys(sent) for queue in self._scrubbed.get(key, ())]
+
+    def _judged(self, request: RecordedRequest) -> list[Queue]:
+        sent = self._comparer.comparable(request)
+        waiting = [queue for queue in self._queues.values() if queue.answers]
         if self._reuse:
-            queue.rotate(-1)
-        elif not answer.lasting:
-            queue.popleft()
+            waiting.sort(key=lambda queue: queue.rounds)
+        taken = (one for one in waiting if self._matching.takes(sent, self._comparer.comparable(one.request)))
+        return [*islice(taken, 1)]
+
+    def _take(self, queue: Queue) -> PlannedAnswer:
+        answer = queue.take(reuse=self._reuse)
+        if not self._reuse:
+            self._rehearsals.note(answer, queue)
         if not answer.injected:
             self._played.add(answer.number)
         return answer
 
-    def _explain(self, sent: RecordedRequest) -> str:
+    def _explain(self, request: RecordedRequest) -> str:
         numbers = sorted(self._expected)
-        recorded = list(zip(numbers, self._comparer.knowing(self._requests[n] for n in numbers), strict=True))
+        shown = self._comparer.knowing([request, *(self._recorded[number].request for number in numbers)])
+        recorded = list(zip(numbers, shown[1:], strict=True))
         return explain_mismatch(
-            sent,
+            shown[0],
             unplayed=[one for one in recorded if one[0] not in self._played],
             played=[one for one in recorded if one[0] in self._played],
-            with_origin=self._with_origin,
+            tree=lambda number, one: self._matching.tree(one, self._recorded[number].providers),
         )
 
 
@@ -126,7 +180,7 @@ def _number(sessions: Sequence[Sequence[PlannedAnswer]]) -> list[PlannedAnswer]:
     answers: list[PlannedAnswer] = []
     for session in sessions:
         offset = answers[-1].number + 1 if answers else 0
-        answers += [replace(answer, number=answer.number + offset) for answer in session]
+        answers += [replace(answer, number=answer.number + offset, first=offset) for answer in session]
     return answers
 
 
@@ -166,8 +220,11 @@ class Comparer:
         scrubber = Scrubber()
         for secret in self._secrets:
             scrubber.add_secret(secret)
-        self._seen.append(request)
         return scrubber.comparable(request)
+
+    def remember(self, request: RecordedRequest) -> None:
+        """Have the secrets of *request* known to `knowing`."""
+        self._seen.append(request)
 
     def knowing(self, requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
         """Return *requests* without those secrets either that other requests gave away."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from g4fsdk.testing._cassette.match import (
-    JSON,
-    body_meaning,
-    match_key,
-    url_meaning,
-)
+from g4fsdk.testing._cassette.match import url_meaning
+from g4fsdk.testing._cassette.paths import JSON
 from g4fsdk.testing._cassette.values import RecordedRequest
+from g4fsdk.testing._replay.matching import Matching, TreeOf
 
 MAX_SHOWN = 8  # differences in one message
 MAX_VALUE = 100  # characters of a value
@@ -20,69 +18,69 @@ MAX_COMPARED = 500  # recorded requests; a message is no reason to wait seconds
 _ABSENT = object()
 
 
+def _whole(number: int, request: RecordedRequest) -> dict[str, JSON]:
+    return Matching().tree(request, frozenset())
+
+
 def explain_mismatch(
     sent: RecordedRequest,
     unplayed: Sequence[tuple[int, RecordedRequest]],
     played: Iterable[tuple[int, RecordedRequest]],
     *,
-    with_origin: bool = True,
+    tree: TreeOf = _whole,
 ) -> str:
     """Return the text of a `MismatchError`.
 
     *unplayed* and *played* are the recorded requests with their places in the session; all requests,
-    *sent* too, have their secrets removed already.
+    *sent* too, have their secrets removed already. *tree* says what is compared of a request, as of the one
+    at a place.
     """
     lines = ["no recorded interaction answers this request:", f"  {request_line(sent)}"]
-    key = match_key(sent, with_origin=with_origin)
     used = [
-        f"interactions[{n}]"
-        for n, one in islice(played, MAX_COMPARED)
-        if match_key(one, with_origin=with_origin) == key
+        f"interactions[{n}]" for n, one in islice(played, MAX_COMPARED) if _same(tree(n, sent), tree(n, one))
     ]
     if used:
         lines.append(f"it was recorded, and played already, as {', '.join(used)}")
     if not unplayed:
         return "\n".join([*lines, "no recorded interaction is left"])
-    number, nearest, found = _nearest(sent, unplayed, with_origin)
+    number, nearest, found = _nearest(sent, unplayed, tree)
     lines += [
         f"the nearest recorded request, interactions[{number}]:",
         f"  {request_line(nearest)}",
-        "what differs:",
+        "what differs:" if found else "nothing differs, but match_on= says that it is another",
     ]
     lines += [f"  {difference}" for difference in found[:MAX_SHOWN]]
     return "\n".join(lines + ([f"  ... and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []))
 
 
+def _same(one: dict[str, JSON], other: dict[str, JSON]) -> bool:
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 def _nearest(
-    sent: RecordedRequest, unplayed: Sequence[tuple[int, RecordedRequest]], with_origin: bool
+    sent: RecordedRequest, unplayed: Sequence[tuple[int, RecordedRequest]], tree: TreeOf
 ) -> tuple[int, RecordedRequest, list[str]]:
-    compared = [(n, one, list(differences(sent, one, with_origin))) for n, one in unplayed[:MAX_COMPARED]]
+    compared = [
+        (n, one, list(differences(tree(n, sent), tree(n, one)))) for n, one in unplayed[:MAX_COMPARED]
+    ]
     return min(compared, key=lambda one: (_path(sent) != _path(one[1]), len(one[2])))
 
 
 def _path(request: RecordedRequest) -> JSON:
-    match url_meaning(request.url, with_origin=False):
-        case {"path": path}:
-            return [request.method, path]
-    return None
+    return [request.method, url_meaning(request.url, with_origin=False)["path"]]
 
 
-def differences(sent: RecordedRequest, recorded: RecordedRequest, with_origin: bool = True) -> Iterator[str]:
-    """Yield one line for each field in which the requests differ."""
-    ours, theirs = _fields(sent, with_origin), _fields(recorded, with_origin)
+def differences(sent: dict[str, JSON], recorded: dict[str, JSON]) -> Iterator[str]:
+    """Yield one line for each field in which requests, as trees, differ."""
+    ours, theirs = _fields(sent), _fields(recorded)
     for place in [*ours, *(place for place in theirs if place not in ours)]:
         was_sent, was_recorded = ours.get(place, _ABSENT), theirs.get(place, _ABSENT)
         if was_sent != was_recorded or type(was_sent) is not type(was_recorded):
             yield f"{place}: sent {_show(was_sent)}, recorded {_show(was_recorded)}"
 
 
-def _fields(request: RecordedRequest, with_origin: bool) -> dict[str, object]:
-    whole: JSON = {
-        "method": request.method.upper(),
-        "url": url_meaning(request.url, with_origin=with_origin),
-        "body": body_meaning(request),
-    }
-    return {place.removeprefix("."): value for place, value in _flatten("", whole)}
+def _fields(tree: JSON) -> dict[str, object]:
+    return {place.removeprefix("."): value for place, value in _flatten("", tree)}
 
 
 def _flatten(place: str, value: JSON) -> Iterator[tuple[str, object]]:

@@ -6,7 +6,7 @@ transport of one's own, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from g4fsdk._client.clocks import Clocks, Timeouts
@@ -35,6 +35,7 @@ from g4fsdk.testing._cassette.values import End, RecordedRequest, RecordedRespon
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
 from g4fsdk.testing._replay.faults import Fault
+from g4fsdk.testing._replay.matching import Matching, MatchOn
 
 _WORDS: dict[End, str] = {
     "truncated": "it was closed early",
@@ -48,8 +49,8 @@ class Player:
     """Plays a recording through the pure core: what a flow asks is looked up, what comes is parsed.
 
     *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session; *cuts* and
-    *faults* are those of `Replay`, and so is which recorded answer fits a request. There is no time here: a
-    wait that was recorded, or that a fault asks for, is none.
+    *faults*, *match_on* and *ignore* are those of `Replay`, and so is which recorded answer fits a request.
+    There is no time here: a wait that was recorded, or that a fault asks for, is none.
 
     Raises:
         CassetteError: A file is no cassette.
@@ -66,10 +67,12 @@ class Player:
         *,
         cuts: Cuts = "recorded",
         faults: Sequence[Fault] = (),
+        match_on: MatchOn | None = None,
+        ignore: str | Iterable[str] = (),
     ) -> None:
         sessions = load_sessions(source)
         self._session = sessions[0]
-        self._answers = RecordedAnswers(arrange(sessions, cuts, faults))
+        self._answers = RecordedAnswers(arrange(sessions, cuts, faults), Matching.read(match_on, ignore))
         self._clocks = Clocks(Timeouts(), now=lambda: 0.0)
 
     @property

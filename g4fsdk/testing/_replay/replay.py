@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.sources import Source, ids_of_client, load_sessions
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
+from g4fsdk.testing._replay.matching import Matching, MatchOn
 from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
@@ -31,10 +32,18 @@ class Replay(Transport):
     at the pace "instant" for 5 seconds at most.
 
     A request is answered by the recorded one with the same method, URL and meaning of the body; each is
-    played once, equal ones in recorded order. Give it as `transport` to `Client` or `AsyncClient`; threads
-    and tasks may share it.
+    played once, equal ones in recorded order. A default that is left out equals one that is given, and what
+    the client's `Ids` make doesn't count. *match_on* compares other parts: some of "method", "url" (without
+    its query), "query", "headers" (but those of the connection) and "body", or a callable that takes the
+    request that was sent and a recorded one, without their secrets, and says whether the answer fits.
+    *ignore* leaves places out: `"$.metadata.time"` and `"$.items[*].id"` in the body, `"header:Name"`,
+    `"query:name"`.
+
+    Give it as `transport` to `Client` or `AsyncClient`; threads and tasks may share it. It never asks the
+    network: what isn't recorded is a `MismatchError`, which is kept in `mismatches`, too.
 
     Raises:
+        UsageError: *match_on* or *ignore* can't be read.
         CassetteError: A file is no cassette.
         ValueError: An argument is none of the above, or a fault doesn't fit the recording.
         MismatchError: From the program's request, not from here: nothing recorded answers it.
@@ -47,12 +56,14 @@ class Replay(Transport):
         pace: Pace = "instant",
         cuts: Cuts = "recorded",
         faults: Sequence[Fault] = (),
+        match_on: MatchOn | None = None,
+        ignore: str | Iterable[str] = (),
         clock: MonotonicClock | None = None,
     ) -> None:
         self._factor = pace_factor(pace)
         self._clock = clock or MonotonicClock()
         sessions = load_sessions(source)
-        self._answers = RecordedAnswers(arrange(sessions, cuts, faults))
+        self._answers = RecordedAnswers(arrange(sessions, cuts, faults), Matching.read(match_on, ignore))
         self._seed = next((one.metadata.get("ids_seed") for one in sessions), None)
         self._clients = count()
 

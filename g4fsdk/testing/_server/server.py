@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from g4fsdk.testing._cassette.services import base_url_of
 from g4fsdk.testing._cassette.sources import Source, load_sessions
 from g4fsdk.testing._replay.answers import MAX_REMEMBERED, RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
+from g4fsdk.testing._replay.matching import Matching, MatchOn
 from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._server.connection import Connection, ServerState
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 class ReplayServer:
     """Serves a recording at a loopback address, from a thread, while its `with` block lasts.
 
-    *source* is a cassette, its path, a folder of them, or a list, which is one session. *pace*, *cuts* and
-    *faults* are those of `Replay`; in a folder the faults happen in each session. A request matches the
-    recorded one by method, path, query and meaning of the body. *port* 0 is any free one. With *reuse*
-    interactions are played again and again.
+    *source* is a cassette, its path, a folder of them, or a list, which is one session. *pace*, *cuts*,
+    *faults*, *match_on* and *ignore* are those of `Replay`; in a folder the faults happen in each session. A
+    request matches the recorded one by method, path, query and meaning of the body. *port* 0 is any free one.
+    With *reuse* interactions are played again and again.
 
     Bodies are sent in chunked coding, one HTTP chunk a piece, and end as they were recorded: properly, with
     a FIN inside the body, with an RST, or in silence until the client leaves (at most 300 s).
@@ -45,13 +46,16 @@ class ReplayServer:
         pace: Pace = "instant",
         cuts: Cuts = "recorded",
         faults: Sequence[Fault] = (),
+        match_on: MatchOn | None = None,
+        ignore: str | Iterable[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         reuse: bool = False,
     ) -> None:
         self._sessions = load_sessions(source)
         arranged = arrange(self._sessions, cuts, faults)
-        answers = RecordedAnswers(arranged, with_origin=False, reuse=reuse)
+        matching = Matching.read(match_on, ignore, with_origin=False)
+        answers = RecordedAnswers(arranged, matching, reuse=reuse)
         self._state = ServerState(answers, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}
