@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +103,7 @@ class Clocks:
         self._calls = calls
         self._stopped = threading.Event()
         self._cut: Callable[[], object] | None = None
+        self._leave: Callable[[], object] | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -122,9 +124,21 @@ class Clocks:
         self._stopped.set()
         return self._cut() if self._cut is not None else None
 
+    @property
+    def has_place(self) -> bool:
+        """Whether the call is one of those that go on."""
+        return self._leave is not None
+
+    def take_place(self, leave: Callable[[], object]) -> None:
+        """Let the call go on; *leave* is called when it has ended."""
+        self._leave = leave
+
     def over(self) -> None:
         """Say that the call has ended."""
         self._cut = None
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
         if self._calls is not None:
             self._calls.end(self)
 
@@ -236,6 +250,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._open: set[Clocks] = set()
+        self._process = os.getpid()
         self._is_closed = False
 
     def begin(self, timeouts: Timeouts, *, is_streamed: bool) -> Clocks:
@@ -243,7 +258,7 @@ class Calls:
         if self._is_closed:
             raise UsageError("this client is closed; make a new one")
         clocks = Clocks(timeouts, is_streamed=is_streamed, calls=self)
-        self._open.add(clocks)
+        self._own().add(clocks)
         return clocks
 
     def end(self, clocks: Clocks) -> None:
@@ -252,7 +267,13 @@ class Calls:
     def close(self) -> list[object]:
         """End every call, and let none begin; return what ending them gives."""
         self._is_closed = True
-        return [clocks.stop() for clocks in [*self._open]]
+        return [clocks.stop() for clocks in [*self._own()]]
+
+    def _own(self) -> set[Clocks]:
+        """Return the calls of this process: those before a fork are the parent's, to end them too."""
+        if self._process != os.getpid():
+            self._open, self._process = set(), os.getpid()
+        return self._open
 
 
 def _after(now: float, seconds: float | None) -> float | None:

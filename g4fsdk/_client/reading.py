@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeAlias, TypeVar
 
 from g4fsdk._client.clocks import Clocks
+from g4fsdk._client.hooks import NO_HOOKS, Hooks
 from g4fsdk._client.task import Task
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.flow.provider import Stream
@@ -32,6 +33,11 @@ def as_chunks(answer: Answer, model: str) -> Callable[[list[Event]], Iterable[Ch
     return lambda events: to_chunks(events, answer.facts, model)
 
 
+def as_they_come(events: list[Event]) -> list[list[Event]]:
+    """View a stream as what its pieces complete, where they complete something."""
+    return [events] if events else []
+
+
 class Reading(Generic[T]):
     """A stream with the parser that fits its head, what its events become, and how it ended."""
 
@@ -43,11 +49,14 @@ class Reading(Generic[T]):
         clocks: Clocks,
         view: View[T],
         max_bytes: int = MAX_BYTES,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self.clocks = clocks
         self.parser = stream.accept(head, max_bytes)
         self.items_of = view(self.parser.answer, stream.model)
         self._task = task
+        self._hooks = hooks
+        self.is_told = hooks.has("event")
         self._stream = stream
         self._is_over = False
         self._error: G4FError | None = None
@@ -57,6 +66,10 @@ class Reading(Generic[T]):
     def goes_on(self) -> bool:
         """Whether more of the answer is wanted."""
         return not (self._is_over or self.parser.is_complete)
+
+    def tell(self, events: list[Event]) -> Iterator[object]:
+        """Tell the hooks each of *events*; give what they returned."""
+        return (said for event in events for said in self._hooks.tell("event", event))
 
     def end(self) -> list[Event]:
         """Say that the body is over; return what that completes. Raises G4FError when it is too early."""

@@ -55,7 +55,7 @@ class Retries:
             ),
             "wait": self.wait_seconds,
             "retry": tenacity.retry_if_exception(is_retryable),
-            "before_sleep": self._tell,
+            "before_sleep": self.told,
             "reraise": True,
         }
 
@@ -63,12 +63,14 @@ class Retries:
         asked = _retry_after(state)
         return self.wait(state) if asked is None else asked
 
-    def _tell(self, state: RetryCallState) -> None:
+    def told(self, state: RetryCallState) -> RetryEvent:
+        """Log what ended a try, tell it *on_retry*, and return it."""
         error = _error(state)
         event = RetryEvent(error.provider or "", state.attempt_number, state.upcoming_sleep, error)
         logger.info("attempt %d failed, next in %.1f s: %s", event.attempt, event.wait_s, error)
         if self.on_retry is not None:
             self.on_retry(event)
+        return event
 
 
 class _GivesUp(tenacity.stop.stop_base):
@@ -108,4 +110,12 @@ def read_retries(retries: Retries | int) -> Retries:
     return Retries(attempts=retries)
 
 
-__all__ = ["AsyncRetrying", "Retries", "RetryEvent", "Retrying", "is_retryable", "read_retries"]
+__all__ = [
+    "AsyncRetrying",
+    "Retries",
+    "RetryCallState",
+    "RetryEvent",
+    "Retrying",
+    "is_retryable",
+    "read_retries",
+]

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from g4fsdk import providers
-from g4fsdk._client.clocks import UNCHANGED, Timeouts, read_timeouts
+from g4fsdk._client.clocks import UNCHANGED, Clocks, Timeouts, read_timeouts
 from g4fsdk._client.environment import OpenAIDefaults
+from g4fsdk._client.hooks import NO_HOOKS, EventHooks, Hooks, Terms
 from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.retries import Retries, read_retries
-from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note
+from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note, Task
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.flow.provider import Provider, checked_headers
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.options import PlainOptions
+from g4fsdk._core.model.options import ChatOptions, PlainOptions
 
 NO_DEFAULTS = OpenAIDefaults()
 ProviderLike: TypeAlias = str | Provider
@@ -34,6 +35,23 @@ class ParseOptions(PlainOptions, total=False):
     ignore_unsupported: bool
     timeout: Timeouts | float | None
     retries: Retries | int | None
+
+
+class CallOptions(ParseOptions, ChatOptions, total=False):
+    """What `create` and `stream` take beside the messages."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `with_options` takes: arguments of a client, whose own stay where they are None or left out."""
+
+    model: str | None
+    api_key: str | None
+    base_url: str | None
+    headers: Mapping[str, str] | None
+    timeout: Timeouts | float | None
+    retries: Retries | int | None
+    max_bytes: int | None
+    event_hooks: EventHooks | None
 
 
 def read_conversation(conversation: object) -> Conversation | None:
@@ -58,6 +76,7 @@ class Settings:
     timeouts: Timeouts
     retries: Retries
     max_bytes: int
+    hooks: Hooks
     ids: Ids
     secrets: frozenset[str] = field(repr=False)
     note: Note | None
@@ -75,6 +94,7 @@ class Settings:
         timeout: Timeouts | float | None,
         retries: Retries | int,
         max_bytes: int = MAX_BYTES,
+        hooks: Hooks = NO_HOOKS,
         ids: Ids | None,
         transport: Transport | None = None,
         defaults: OpenAIDefaults = NO_DEFAULTS,
@@ -97,6 +117,7 @@ class Settings:
             read_timeouts(timeout),
             read_retries(retries),
             _checked_size(max_bytes),
+            hooks,
             ids or (transport.new_ids() if transport else None) or SYSTEM_IDS,
             secrets | ({api_key} if api_key else set()),
             transport.note_call if transport else None,
@@ -106,13 +127,14 @@ class Settings:
     def with_options(
         self,
         *,
-        model: str | None,
-        api_key: str | None,
-        base_url: str | None,
-        headers: Mapping[str, str] | None,
-        timeout: Timeouts | float | None,
-        retries: Retries | int | None,
-        max_bytes: int | None,
+        model: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: Timeouts | float | None = UNCHANGED,
+        retries: Retries | int | None = None,
+        max_bytes: int | None = None,
+        event_hooks: EventHooks | None = None,
     ) -> Settings:
         """Return a copy with what is given in place of its own; *headers* are added to its own.
 
@@ -132,6 +154,7 @@ class Settings:
             timeouts=self.timeouts if timeout is UNCHANGED else read_timeouts(timeout),
             retries=self.retries if retries is None else read_retries(retries),
             max_bytes=self.max_bytes if max_bytes is None else _checked_size(max_bytes),
+            hooks=self.hooks if event_hooks is None else self.hooks.instead(event_hooks),
             secrets=self.secrets | ({api_key} if api_key else set()),
         )
 
@@ -142,6 +165,25 @@ class Settings:
             for secret in sorted(self.secrets | keys):
                 transport.add_secret(secret)
         return self
+
+    def terms(self, task: Task, clocks: Clocks) -> Terms:
+        """Return what holds for every request of *task*."""
+        return Terms(clocks, self.max_bytes, self.hooks, task.secrets)
+
+    def asked(self, messages: Messages, options: Mapping[str, Any], *, stream: bool) -> list[ChatTask]:
+        """Return one task a provider, in the order to try them; *options* are all of the call's.
+
+        Raises UsageError for bad input.
+        """
+        rest = {name: value for name, value in options.items() if name not in ("timeout", "retries")}
+        return self.chat_tasks(
+            messages,
+            rest.pop("model", None),
+            stream=stream,
+            conversation=rest.pop("conversation", None),
+            ignore_unsupported=rest.pop("ignore_unsupported", False),
+            options=rest,
+        )
 
     def chat_tasks(
         self,

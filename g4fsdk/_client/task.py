@@ -67,7 +67,7 @@ class Task:
         self, provider: Provider, secrets: frozenset[str], conversation: Conversation | None = None
     ) -> None:
         self.provider = provider
-        self._secrets = secrets | ({provider.api_key} if provider.api_key else set())
+        self.secrets = secrets | ({provider.api_key} if provider.api_key else set())
         self._conversation = conversation
         self._attempts = count()
         self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before
@@ -85,7 +85,7 @@ class Task:
         self._conversation = error.conversation
         sent = secrets_of(addressed(step).headers, step.url) if step else frozenset()
         error.errors = (*self.before, error)
-        error.edit(partial(redact_text, secrets=self._secrets | sent))
+        error.edit(partial(redact_text, secrets=self.secrets | sent))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 from g4fsdk import AsyncClient, Client, DeadlineError, G4FError, Timeouts, UsageError
 from tests.support.command_line import python
 from tests.support.loopback import Received, Reply, Server
-from tests.support.loopback_clients import Colour, as_json, both, complete, unfinished
+from tests.support.loopback_clients import Colour, answer, as_json, both, complete, unfinished
 
 SOON_S = 1.0
 SILENT = unfinished("openai", "Hel", end="hold")
@@ -159,6 +159,63 @@ def test_a_fork_has_connections_of_its_own(colour: Colour) -> None:
 
     assert (result.stdout, result.stderr) == ("done\n", "")
     assert [request.connection for request in server.requests] == [0, 1, 0]
+
+
+STREAMS = {
+    "sync": """
+client = Client(**said)
+start = lambda: iter(client.chat.completions.create("Hi", stream=True))
+take = lambda stream: next(stream).choices[0].delta.content
+ask = lambda: client.chat.completions.create("Hi").text
+close = client.close
+""",
+    "async": """
+client, loop = AsyncClient(**said), asyncio.new_event_loop()
+run = lambda made: (loop if os.getpid() == parent else asyncio.new_event_loop()).run_until_complete(made)
+start = lambda: run(client.chat.completions.create("Hi", stream=True))
+take = lambda stream: run(anext(stream)).choices[0].delta.content
+ask = lambda: run(client.chat.completions.create("Hi")).text
+close = lambda: run(client.close())
+""",
+}
+FORKED_IN_A_STREAM = """
+import asyncio, os
+from g4fsdk import AsyncClient, Client
+said, parent = dict(provider="openai", base_url={url!r}, model="m", max_concurrency=1, timeout=5), os.getpid()
+{ways}
+stream = start()
+assert take(stream) == "Hel"
+child = os.fork()
+if not child:
+    text = ask()
+    close()
+    os._exit(0 if text == "child" else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert take(stream) == "lo"
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
+@both
+def test_a_fork_has_room_of_its_own_and_ends_no_call_of_its_parent(colour: Colour) -> None:
+    gate = threading.Event()
+
+    def script(request: Received) -> Reply:
+        if len(server.requests) == 0:
+            return unfinished("openai", "Hel", gate, "lo", end="hold")
+        return answer("openai", "child")
+
+    with Server(script) as server, ThreadPoolExecutor(1) as pool:
+        code = FORKED_IN_A_STREAM.format(url=f"{server.url}/v1", ways=STREAMS[colour])
+        running = pool.submit(python, code)
+        assert server.wait_until(lambda server: len(server.requests) == 2, 20.0)
+        assert server.wait_until(lambda server: server.open_connections == 1)
+        gate.set()
+        result = running.result()
+
+    assert (result.stdout, result.stderr) == ("done\n", "")
 
 
 # ---- an answer that is not streamed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -12,11 +11,12 @@ from typing import Any, Protocol
 
 import anyio
 import httpx
-from anyio.lowlevel import current_token
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single
 from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
+from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
+from g4fsdk._client.hooks import Terms
 from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
@@ -68,15 +68,14 @@ class Connections:
         if http not in MAKERS:
             raise UsageError(f"http= takes 'httpx' or 'aiohttp', not {http!r}")
         self._owns = http_client is None
-        self._here = threading.local()  # the pools and their loop: a thread runs one loop at a time
-        self._pools_of = partial(_pools, http_client, transport, MAKERS[http](network))
+        self._pools = OfLoop(partial(_pools, http_client, transport, MAKERS[http](network)))
         self.failures = _failures(http_client)
 
     async def aclose(self) -> None:
-        if self._owns and getattr(self._here, "loop", None) == current_token():
-            await self._here.pools.aclose()  # what belongs to a loop that is over goes with its sockets
+        if self._owns and (pools := self._pools.made) is not None:
+            await pools.aclose()  # what belongs to a loop that is over goes with its sockets
 
-    async def send(self, request: Request, clocks: Clocks, max_bytes: int, *, repeatable: bool) -> Answer:
+    async def send(self, request: Request, terms: Terms, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
 
         Raises:
@@ -85,7 +84,7 @@ class Connections:
         """
         request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._send(request, clocks, max_bytes, repeatable)
+            answer = await self._told(request, terms, repeatable)
             follow = redirected(request, answer.head)
             if follow is None:
                 return answer
@@ -93,10 +92,10 @@ class Connections:
             request = addressed(follow)
         raise too_many_redirects()
 
-    async def fetch(self, request: Request, clocks: Clocks, max_bytes: int) -> Response:
+    async def fetch(self, request: Request, terms: Terms) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
-        answer = await self.send(request, clocks, max_bytes, repeatable=True)
-        whole = WholeAnswer(answer.head, max_bytes)
+        answer = await self.send(request, terms, repeatable=True)
+        whole = WholeAnswer(answer.head, terms.max_bytes)
         failures: tuple[type[Exception], ...] = (G4FError, *self.failures)
         try:
             while (data := await answer.piece()) is not None:
@@ -110,6 +109,16 @@ class Connections:
         finally:
             await answer.aclose()
         return whole.response()
+
+    async def _told(self, request: Request, terms: Terms, repeatable: bool) -> Answer:
+        await exhaust(terms.asking(request))
+        answer = await self._send(request, terms.clocks, terms.max_bytes, repeatable)
+        try:
+            await exhaust(terms.answered(request, answer.head))
+        except BaseException:
+            await answer.aclose()
+            raise
+        return answer
 
     async def _send(self, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool) -> Answer:
         place = await self._pools().enter(clocks)
@@ -137,14 +146,6 @@ class Connections:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures, clocks, place, max_bytes)
-
-    def _pools(self) -> Single | Pools:
-        """Return the pools of this loop: another one's connections can't be used."""
-        here, loop = self._here, current_token()
-        if getattr(here, "loop", None) != loop:
-            here.pools, here.loop = self._pools_of(), loop
-        pools: Single | Pools = here.pools
-        return pools
 
 
 def _built(place: Place, request: Request, limits: dict[str, float | None]) -> Any:

@@ -8,7 +8,9 @@ from typing import Any
 
 import anyio
 
+from g4fsdk._client.asynchronous.waiting import wait_in
 from g4fsdk._client.clocks import Clocks
+from g4fsdk._client.room import Room
 
 # httpcore looks through all connections of a pool when a call begins and when it ends: at a thousand calls
 # at once that is most of the work (benchmarks/crowd.py). Several small pools cost the same for any number.
@@ -50,8 +52,8 @@ class Pools:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._room = anyio.Semaphore(_most_calls())
-        self._door = anyio.Semaphore(_CONNECTING)
+        self._room = Room(_most_calls())
+        self._door = Room(_CONNECTING)
         self._pools: list[_Pool] = []
 
     async def enter(self, clocks: Clocks) -> Place:
@@ -60,10 +62,10 @@ class Pools:
         Raises:
             DeadlineError: The total clock ran out, the only one that runs here: nobody is silent.
         """
-        await _pass(self._room, clocks)
+        await wait_in(self._room, clocks)
         place = _PlaceInPool(self._pool(), self._room, self._door)
         try:
-            await _pass(self._door, clocks)
+            await wait_in(self._door, clocks)
         except BaseException:
             place.leave()
             raise
@@ -93,7 +95,7 @@ class _Pool:
 class _PlaceInPool(Place):
     """A place in a pool, and in the door until its connection stands."""
 
-    def __init__(self, pool: _Pool, room: anyio.Semaphore, door: anyio.Semaphore) -> None:
+    def __init__(self, pool: _Pool, room: Room, door: Room) -> None:
         super().__init__(pool.client)
         self.trace = self._hear
         self._pool: _Pool | None = pool
@@ -121,28 +123,12 @@ class _PlaceInPool(Place):
         if self._pool is not None:
             self._pool.calls -= 1
             self._pool = None
-            self._room.release()
+            self._room.leave()
 
     def _connected(self) -> None:
         if self.is_connecting:
             self.is_connecting = False
-            self._door.release()
-
-
-async def _pass(room: anyio.Semaphore, clocks: Clocks) -> None:
-    try:
-        room.acquire_nowait()
-    except anyio.WouldBlock:
-        await _wait(room, clocks)
-
-
-async def _wait(room: anyio.Semaphore, clocks: Clocks) -> None:
-    with clocks.queueing(), anyio.move_on_after(clocks.total_left()) as scope:
-        clocks.hold(scope.cancel)
-        await room.acquire()
-    if scope.cancelled_caught:
-        clocks.check()
-        raise clocks.expired("total")
+            self._door.leave()
 
 
 def _most_calls() -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._client.asynchronous.http import Answer
+from g4fsdk._client.asynchronous.waiting import exhaust
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.reading import Reading
+from g4fsdk._client.reading import Reading, as_they_come
 from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -23,7 +25,7 @@ class OpenStream(Generic[T]):
     def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
         self.response = reading.head
-        self.items = _read(reading, answer)
+        self.items = _told(reading, answer) if reading.is_told else _read(reading, answer, reading.items_of)
 
     async def begun(self) -> Self:
         """Wait for the first event."""
@@ -54,13 +56,26 @@ async def stopped(clocks: Clocks) -> None:
 _BEGUN: Any = None
 
 
-async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
+async def _told(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
+    """Give what `_read` gives; the hooks are told the events first."""
+    async with aclosing(_read(reading, answer, as_they_come)) as pieces:
+        await anext(pieces, None)
+        yield _BEGUN
+        async for events in pieces:
+            await exhaust(reading.tell(events))
+            for item in reading.items_of(events):
+                yield item
+
+
+async def _read(
+    reading: Reading[Any], answer: Answer, items_of: Callable[[list[Event]], Iterable[T]]
+) -> AsyncGenerator[T, None]:
     """Give _BEGUN once there is an event, then what the events become.
 
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     There is no other between the caller and the library: each would cost as much as the parsing.
     """
-    parser, clocks, feed, items_of = reading.parser, reading.clocks, reading.parser.feed, reading.items_of
+    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         first = await _first(reading, answer)
@@ -101,7 +116,7 @@ async def _read(reading: Reading[T], answer: Answer) -> AsyncGenerator[T, None]:
             await answer.aclose()
 
 
-async def _first(reading: Reading[T], answer: Answer) -> list[Event]:
+async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     """Read to the first events, and return them."""
     events: list[Event] = []
     while reading.goes_on and not events and (data := await answer.piece()) is not None:

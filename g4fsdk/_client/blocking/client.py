@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
+from g4fsdk._client.blocking.waiting import Rooms, exhaust
 from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
+from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
-from g4fsdk._client.retries import Retries, Retrying
-from g4fsdk._client.settings import ConversationLike, ParseOptions, ProviderLike, Settings
+from g4fsdk._client.retries import Retries, RetryCallState, Retrying
+from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
@@ -25,7 +27,6 @@ from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.http import Request
-from g4fsdk._core.model.options import ChatOptions
 
 if TYPE_CHECKING:
     import requests
@@ -49,6 +50,11 @@ class Client:
         timeout: Clocks, or seconds for each of them but the total.
         retries: How to try again, or how often to try.
         max_bytes: The size that a line, a document or an answer of a service may have.
+        max_concurrency: How many calls may go on at once, a stream until it is closed. Others wait, and of
+            the clocks only the total runs meanwhile.
+        event_hooks: What is called with each `request` before it goes out, the head of each `response`, each
+            `retry` (a RetryEvent) and each `event` of an answer, to log or count them: lists, by these names.
+            Requests and heads come without secrets. What a hook raises ends the call.
         session: Your own requests session, which you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
@@ -70,6 +76,8 @@ class Client:
         timeout: Timeouts | float | None = _TIMEOUTS,
         retries: Retries | int = _RETRIES,
         max_bytes: int = MAX_BYTES,
+        max_concurrency: int | None = None,
+        event_hooks: EventHooks | None = None,
         session: requests.Session | None = None,
         transport: Transport | AdapterMaker | None = None,
         ids: Ids | None = None,
@@ -85,6 +93,7 @@ class Client:
             timeout=timeout,
             retries=retries,
             max_bytes=max_bytes,
+            hooks=Hooks(event_hooks),
             ids=ids,
             transport=found,
             defaults=OpenAIDefaults.of(os.environ),
@@ -92,6 +101,7 @@ class Client:
         )
         self._connections = Connections(session, found, network)
         self._calls = Calls()
+        self._rooms = Rooms(max_concurrency)
         self._transport = found
         self._give_names()
 
@@ -100,39 +110,26 @@ class Client:
         self.images = Images(self)
         self.models = Models(self)
 
-    def with_options(
-        self,
-        *,
-        model: str | None = None,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        max_bytes: int | None = None,
-    ) -> Self:
+    def with_options(self, *, max_concurrency: int | None = None, **options: Unpack[ClientOptions]) -> Self:
         """Return a client with what is given in place of this one's; *headers* are added to its own.
 
-        It shares the connections, so closing either closes both.
+        It shares the connections, so closing either closes both; and, without a *max_concurrency* of its own,
+        the room for calls.
 
         Raises:
             UsageError: An address, key or header that cannot be.
         """
         other = copy(self)
-        other._settings = self._settings.with_options(
-            model=model,
-            api_key=api_key,
-            base_url=base_url,
-            headers=headers,
-            timeout=timeout,
-            retries=retries,
-            max_bytes=max_bytes,
-        ).introduced(self._transport)
+        other._settings = self._settings.with_options(**options).introduced(self._transport)
+        if max_concurrency is not None:
+            other._rooms = Rooms(max_concurrency)
         other._give_names()
         return other
 
-    def _tuned(self, timeout: Timeouts | float | None, retries: Retries | int | None) -> Self:
-        """Return the client of one call."""
+    def _tuned(
+        self, *, timeout: Timeouts | float | None = UNCHANGED, retries: Retries | int | None = None, **_: Any
+    ) -> Self:
+        """Return the client of one call, of all whose options these are."""
         is_same = timeout is UNCHANGED and retries is None
         return self if is_same else self.with_options(timeout=timeout, retries=retries)
 
@@ -169,27 +166,36 @@ class Client:
         raise failed(errors)
 
     def _retrying(self, clocks: Clocks) -> Retrying:
-        policy = self._settings.retries.policy(clocks.total_left)
+        policy = self._settings.retries.policy(clocks.total_left) | {"before_sleep": self._tell_retry}
         return Retrying(**policy, sleep=clocks.sleep)
+
+    def _tell_retry(self, state: RetryCallState) -> None:
+        exhaust(self._settings.hooks.tell("retry", self._settings.retries.told(state)))
 
     def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
-        max_bytes = self._settings.max_bytes
+        settings = self._settings
+        terms = settings.terms(task, clocks)
         try:
-            clocks.start_attempt()
+            self._start_attempt(clocks)
             flow = task.start()
             step = advance(flow)
             while isinstance(step, Request):
-                step = self._set_up(flow, step, clocks)
-            answer = self._connections.send(step.request, clocks, max_bytes, repeatable=step.repeatable)
+                step = self._set_up(flow, step, terms)
+            answer = self._connections.send(step.request, terms, repeatable=step.repeatable)
         except G4FError as error:
             task.blame(error, step)
             raise
-        return OpenStream(Reading(task, step, answer.head, clocks, view, max_bytes), answer)
+        reading = Reading(task, step, answer.head, clocks, view, settings.max_bytes, settings.hooks)
+        return OpenStream(reading, answer)
 
-    def _set_up(self, flow: Flow, request: Request, clocks: Clocks) -> Request | Stream:
+    def _start_attempt(self, clocks: Clocks) -> None:
+        clocks.start_attempt()
+        self._rooms.enter(clocks)
+
+    def _set_up(self, flow: Flow, request: Request, terms: Terms) -> Request | Stream:
         try:
-            response = self._connections.fetch(request, clocks, self._settings.max_bytes)
+            response = self._connections.fetch(request, terms)
         except G4FError as error:
             return advance(flow, error)  # the provider adds the handle to go on with, where it has one
         return advance(flow, response)
@@ -210,73 +216,31 @@ class Completions:
 
     @overload
     def create(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        stream: Literal[False] = False,
-        conversation: ConversationLike | None = None,
-        ignore_unsupported: bool = False,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        **options: Unpack[ChatOptions],
+        self, messages: Messages, *, stream: Literal[False] = False, **options: Unpack[CallOptions]
     ) -> Completion: ...
     @overload
     def create(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        stream: Literal[True],
-        conversation: ConversationLike | None = None,
-        ignore_unsupported: bool = False,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        **options: Unpack[ChatOptions],
+        self, messages: Messages, *, stream: Literal[True], **options: Unpack[CallOptions]
     ) -> ChunkStream: ...
     @overload
     def create(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        stream: bool,
-        conversation: ConversationLike | None = None,
-        ignore_unsupported: bool = False,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        **options: Unpack[ChatOptions],
+        self, messages: Messages, *, stream: bool, **options: Unpack[CallOptions]
     ) -> Completion | ChunkStream: ...
     def create(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        stream: bool = False,
-        conversation: ConversationLike | None = None,
-        ignore_unsupported: bool = False,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        **options: Unpack[ChatOptions],
+        self, messages: Messages, *, stream: bool = False, **options: Unpack[CallOptions]
     ) -> Completion | ChunkStream:
         """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
 
-        *messages* is text or a list of messages; with *conversation* only what is new. *timeout* and
-        *retries* are for this call in place of the client's. *options* are OpenAI's sampling options, and
+        *messages* is text or a list of messages; with `conversation=` only what is new. `model=`, `timeout=`
+        and `retries=` are for this call in place of the client's. The other options are OpenAI's sampling
+        options; `ignore_unsupported=True`, which leaves out those that a provider cannot honour; and
         `extra_headers` and `extra_query`, mappings that each request of the call carries, too.
 
         Raises:
             G4FError: There is no complete answer; `error.partial` has the text that did arrive.
         """
-        client = self._client._tuned(timeout, retries)
-        tasks = client._settings.chat_tasks(
-            messages,
-            model,
-            stream=stream,
-            conversation=conversation,
-            ignore_unsupported=ignore_unsupported,
-            options=options,
-        )
+        client = self._client._tuned(**options)
+        tasks = client._settings.asked(messages, options, stream=stream)
         clocks = client._begin(is_streamed=stream)
         if stream:
             return ChunkStream(client._open(tasks, as_chunks, clocks))
@@ -297,31 +261,14 @@ class Completions:
         asked = format_of(response_format)
         return parsed_as(response_format, self.create(messages, response_format=asked, **options))
 
-    def stream(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        conversation: ConversationLike | None = None,
-        ignore_unsupported: bool = False,
-        timeout: Timeouts | float | None = UNCHANGED,
-        retries: Retries | int | None = None,
-        **options: Unpack[ChatOptions],
-    ) -> ChatStream:
+    def stream(self, messages: Messages, **options: Unpack[CallOptions]) -> ChatStream:
         """Ask, and return the answer as typed events: ``with ....stream(...) as stream``.
 
         The request goes out on entering the block, or with the first event asked for. Arguments and
         errors are those of `create`.
         """
-        client = self._client._tuned(timeout, retries)
-        tasks = client._settings.chat_tasks(
-            messages,
-            model,
-            stream=True,
-            conversation=conversation,
-            ignore_unsupported=ignore_unsupported,
-            options=options,
-        )
+        client = self._client._tuned(**options)
+        tasks = client._settings.asked(messages, options, stream=True)
         return ChatStream(partial(client._begin, is_streamed=True), partial(client._open, tasks, as_events))
 
 
@@ -345,7 +292,7 @@ class Images:
         *timeout* and *retries* are for this call in place of the client's. *options* are those of the
         provider, and `extra_headers` and `extra_query`.
         """
-        client = self._client._tuned(timeout, retries)
+        client = self._client._tuned(timeout=timeout, retries=retries)
         tasks = client._settings.image_tasks(prompt, model, options)
         opened = client._open(tasks, as_events, client._begin(is_streamed=False))
         return ImagesResponse(data=opened.completion().images)
@@ -375,9 +322,9 @@ class Models:
     def _ask(self, task: ModelsTask, clocks: Clocks) -> ModelList:
         request = task.request()
         try:
-            clocks.start_attempt()
-            max_bytes = self._client._settings.max_bytes
-            return task.read(self._client._connections.fetch(request, clocks, max_bytes))
+            self._client._start_attempt(clocks)
+            terms = self._client._settings.terms(task, clocks)
+            return task.read(self._client._connections.fetch(request, terms))
         except G4FError as error:
             task.blame(error, request)
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
@@ -16,7 +15,9 @@ from urllib3 import exceptions as low
 
 from g4fsdk._client.blocking.bodies import pieces_of
 from g4fsdk._client.blocking.connections import shut, timed, under, wire_of
+from g4fsdk._client.blocking.waiting import OfProcess, exhaust
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
+from g4fsdk._client.hooks import Terms
 from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
@@ -72,28 +73,14 @@ class Connections:
             kind = type(given)
             raise UsageError(f"session= takes a requests.Session, not {kind.__module__}.{kind.__name__}")
         self._theirs = session
-        self._transport = transport
         self._network = network
-        self._make_own()
+        self._session = OfProcess(lambda: session or _session(transport, network))
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        if self._theirs is None:
+            self._session().close()
 
-    def _make_own(self) -> None:
-        self._own = _session(self._transport, self._network) if self._theirs is None else None
-        self._process = os.getpid()
-
-    def _session(self) -> requests.Session:
-        """Return the caller's session, or our own for this process: a fork's connections are the parent's."""
-        if self._theirs is not None:
-            return self._theirs
-        if self._process != os.getpid():
-            self._make_own()
-        assert self._own is not None
-        return self._own
-
-    def send(self, request: Request, clocks: Clocks, max_bytes: int, *, repeatable: bool) -> Answer:
+    def send(self, request: Request, terms: Terms, *, repeatable: bool) -> Answer:
         """Return the answer to *request*, its head read, redirects within the service followed.
 
         Raises:
@@ -102,7 +89,7 @@ class Connections:
         """
         request = addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(request, clocks, max_bytes, repeatable)
+            answer = self._told(request, terms, repeatable)
             follow = redirected(request, answer.head)
             if follow is None:
                 return answer
@@ -110,10 +97,10 @@ class Connections:
             request = addressed(follow)
         raise too_many_redirects()
 
-    def fetch(self, request: Request, clocks: Clocks, max_bytes: int) -> Response:
+    def fetch(self, request: Request, terms: Terms) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
-        answer = self.send(request, clocks, max_bytes, repeatable=True)
-        whole = WholeAnswer(answer.head, max_bytes)
+        answer = self.send(request, terms, repeatable=True)
+        whole = WholeAnswer(answer.head, terms.max_bytes)
         failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
         try:
             while (data := answer.piece()) is not None:
@@ -127,6 +114,16 @@ class Connections:
         finally:
             answer.close()
         return whole.response()
+
+    def _told(self, request: Request, terms: Terms, repeatable: bool) -> Answer:
+        exhaust(terms.asking(request))
+        answer = self._send(request, terms.clocks, terms.max_bytes, repeatable)
+        try:
+            exhaust(terms.answered(request, answer.head))
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def _send(self, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool) -> Answer:
         connecting, reading = clocks.left("connect"), clocks.left()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any, Generic, Self, TypeVar
 
 from g4fsdk._client.blocking.http import Answer
+from g4fsdk._client.blocking.waiting import exhaust
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.reading import Reading
+from g4fsdk._client.reading import Reading, as_they_come
 from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -23,7 +25,7 @@ class OpenStream(Generic[T]):
     def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
         self.response = reading.head
-        self.items = _read(reading, answer)
+        self.items = _told(reading, answer) if reading.is_told else _read(reading, answer, reading.items_of)
         next(self.items, None)
 
     def completion(self) -> Completion:
@@ -43,12 +45,24 @@ class OpenStream(Generic[T]):
 _BEGUN: Any = None
 
 
-def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
+def _told(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
+    """Give what `_read` gives; the hooks are told the events first."""
+    with closing(_read(reading, answer, as_they_come)) as pieces:
+        next(pieces, None)
+        yield _BEGUN
+        for events in pieces:
+            exhaust(reading.tell(events))
+            yield from reading.items_of(events)
+
+
+def _read(
+    reading: Reading[Any], answer: Answer, items_of: Callable[[list[Event]], Iterable[T]]
+) -> Generator[T, None, None]:
     """Give _BEGUN once there is an event, then what the events become.
 
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     """
-    parser, clocks, feed, items_of = reading.parser, reading.clocks, reading.parser.feed, reading.items_of
+    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         first = _first(reading, answer)
@@ -84,7 +98,7 @@ def _read(reading: Reading[T], answer: Answer) -> Generator[T, None, None]:
             answer.close()
 
 
-def _first(reading: Reading[T], answer: Answer) -> list[Event]:
+def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     """Read to the first events, and return them."""
     events: list[Event] = []
     while reading.goes_on and not events and (data := answer.piece()) is not None:

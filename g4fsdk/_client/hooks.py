@@ -1,0 +1,82 @@
+"""What callers want told of each call, for logs and meters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from g4fsdk._client.clocks import Clocks
+from g4fsdk._core.framing.parser import MAX_BYTES
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.http import AnswerHead, Request, Response
+from g4fsdk._core.model.redact import redact_text, secrets_of
+
+HookName: TypeAlias = Literal["request", "response", "retry", "event"]
+#: What `event_hooks=` takes: by name, what is called with one thing each time.
+EventHooks: TypeAlias = Mapping[str, Sequence[Callable[[Any], object]]]
+_NAMES: tuple[HookName, ...] = get_args(HookName)
+
+
+class Hooks:
+    """The hooks of a client, checked. *awaits*: what a hook returns may have to be awaited."""
+
+    def __init__(self, given: EventHooks | None = None, *, awaits: bool = False) -> None:
+        """Raises UsageError for a name that is none, or for what cannot be called."""
+        self._awaits = awaits
+        self._of = {name: _checked(name, hooks, awaits) for name, hooks in (given or {}).items()}
+
+    def instead(self, given: EventHooks) -> Hooks:
+        """Return those that are *given*, for the same client."""
+        return Hooks(given, awaits=self._awaits)
+
+    def has(self, name: HookName) -> bool:
+        return bool(self._of.get(name))
+
+    def tell(self, name: HookName, said: object) -> Iterator[object]:
+        """Call each of the hooks *name* with *said* when it is its turn; give what it returned."""
+        return (hook(said) for hook in self._of.get(name, ()))
+
+
+#: Nobody is told.
+NO_HOOKS = Hooks()
+
+
+def _checked(name: str, hooks: object, awaits: bool) -> tuple[Callable[[Any], object], ...]:
+    if name not in _NAMES:
+        raise UsageError(f"unknown event hook {name!r}; known: {', '.join(_NAMES)}")
+    if not isinstance(hooks, Sequence) or not all(map(callable, hooks)):
+        raise UsageError(f"event_hooks[{name!r}] takes a list of what can be called, not {hooks!r}")
+    if not awaits and any(map(_is_awaited, hooks)):
+        raise UsageError(f"event_hooks[{name!r}] has a coroutine function, which only AsyncClient can await")
+    return tuple(hooks)
+
+
+def _is_awaited(hook: object) -> bool:
+    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every request of a call: its clocks and bounds, and who is told of it.
+
+    *secrets* are kept from whom is told, as they are from errors.
+    """
+
+    clocks: Clocks
+    max_bytes: int = MAX_BYTES
+    hooks: Hooks = NO_HOOKS
+    secrets: frozenset[str] = frozenset()
+
+    def asking(self, request: Request) -> Iterator[object]:
+        """Tell that *request* goes out."""
+        return self.hooks.tell("request", request.redacted()) if self.hooks.has("request") else iter(())
+
+    def answered(self, request: Request, head: Response) -> Iterator[object]:
+        """Tell that the answer to *request* has begun."""
+        if not self.hooks.has("response"):
+            return iter(())
+        secrets = self.secrets | secrets_of(request.headers, request.url)
+        seen = {name: redact_text(value, secrets) for name, value in AnswerHead.of(head).headers.items()}
+        return self.hooks.tell("response", AnswerHead(head.status, seen))
