@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ from g4fsdk import (
     UsageError,
     providers,
 )
-from g4fsdk.testing import Cassette, Recorder, Replay
+from g4fsdk.testing import (
+    Cassette,
+    Interaction,
+    MismatchError,
+    RecordedRequest,
+    RecordedResponse,
+    Recorder,
+    Replay,
+    ReplayServer,
+)
+from g4fsdk.testing._cassette.values import End
+from g4fsdk.testing._traffic.libraries import library_of
 from tests.support.command_line import run
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import document
@@ -127,3 +139,80 @@ def test_what_cannot_be_sent_is_said_while_recording_too(tmp_path: Path, text: A
         client.chat.completions.create("Question.", user=text)
 
     assert "call" not in Cassette.load(tmp_path / "session.yaml").metadata
+
+
+CHUNKS = [b"data: one\n\n", b"data: two\n\n"]
+
+
+def blocking(library: Any, transport: Any, url: str) -> tuple[list[bytes], str]:
+    """Return the chunks that came, and what was raised."""
+    chunks: list[bytes] = []
+    with library.Client(transport=transport, timeout=0.5) as client:
+        try:
+            with client.stream("POST", url + "/api", content=b"{}") as response:
+                chunks.extend(response.iter_raw())
+        except library.TransportError as error:
+            return chunks, type(error).__name__
+    return chunks, ""
+
+
+async def awaited(library: Any, transport: Any, url: str) -> tuple[list[bytes], str]:
+    chunks: list[bytes] = []
+    async with library.AsyncClient(transport=transport, timeout=0.5) as client:
+        try:
+            async with client.stream("POST", url + "/api", content=b"{}") as response:
+                async for chunk in response.aiter_raw():
+                    chunks.append(chunk)  # noqa: PERF401  # a comprehension would lose what came before a break
+        except library.TransportError as error:
+            return chunks, type(error).__name__
+    return chunks, ""
+
+
+def asked(library: Any, is_async: bool, transport: Any, url: str) -> tuple[list[bytes], str]:
+    return asyncio.run(awaited(library, transport, url)) if is_async else blocking(library, transport, url)
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "async"])
+@pytest.mark.parametrize(
+    ("end", "raised"),
+    [
+        ("complete", ""),
+        ("truncated", "RemoteProtocolError"),
+        ("reset", "ReadError"),
+        ("timeout", "ReadTimeout"),
+    ],
+)
+def test_httpx_and_its_fork_record_and_play_alike(
+    tmp_path: Path, name: str, is_async: bool, end: End, raised: str
+) -> None:
+    library, path = pytest.importorskip(name), tmp_path / "session.yaml"
+    answer = RecordedResponse(200, "OK", chunks=CHUNKS, at_ms=[0.0, 1.0], end=end)
+    served = Cassette([Interaction(RecordedRequest("POST", "http://x/api", body=b"{}"), answer)])
+    with ReplayServer(served) as server, Recorder(path) as recorder:
+        live = asked(library, is_async, recorder.httpx_transport(), server.url)
+
+    assert live == (CHUNKS, raised)
+    for other in ("httpx", name):
+        for way in (True, False):
+            replay = Replay(path)
+            assert asked(pytest.importorskip(other), way, replay.httpx_transport(), server.url) == live
+            replay.assert_all_played()
+            with pytest.raises(MismatchError, match="played already"):
+                asked(library, way, replay.httpx_transport(), server.url)
+
+
+def test_one_recorder_serves_both_libraries(tmp_path: Path) -> None:
+    path = tmp_path / "session.yaml"
+    with Server([Reply(CHUNKS)] * 4) as server, Recorder(path) as recorder:
+        transport = recorder.httpx_transport()
+        for name in ("httpx", "httpx2"):
+            for is_async in (False, True):
+                assert b"".join(asked(pytest.importorskip(name), is_async, transport, server.url)[0])
+
+    assert len(Cassette.load(path).interactions) == 4
+
+
+def test_a_request_of_neither_library_is_refused() -> None:
+    with pytest.raises(TypeError, match="is no request of httpx or httpx2"):
+        library_of(Path())

@@ -14,12 +14,10 @@ from g4fsdk.testing._replay.replay import Replay
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
     from requests.adapters import BaseAdapter
 
     from g4fsdk._core.flow.provider import Provider
     from g4fsdk._core.model.chat import Ids
-    from g4fsdk.testing._record.on_httpx import RecordingTransport
     from g4fsdk.testing._record.on_requests import RecordingAdapter
     from g4fsdk.testing._replay.arranged import Cuts
     from g4fsdk.testing._replay.planned import Pace
@@ -112,8 +110,6 @@ class RecordingReplay(Replay):
         """Return an adapter to mount on a `requests.Session`; *inner* sends."""
         return self.recorder.requests_adapter(inner, player=super().requests_adapter())
 
-    def httpx_transport(  # type: ignore[override]  # used as any transport is
-        self, inner: httpx.AsyncBaseTransport | None = None
-    ) -> RecordingTransport:
-        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends what is async."""
+    def httpx_transport(self, inner: Any = None) -> Any:
+        """Return a transport for clients of httpx and httpx2, both ways; *inner* sends."""
         return self.recorder.httpx_transport(inner, player=super().httpx_transport())

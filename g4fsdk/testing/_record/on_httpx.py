@@ -1,14 +1,15 @@
-"""Recording for httpx, blocking and async: a transport around the real one."""
+"""Recording for httpx and httpx2, blocking and async: a transport around the real one."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
 from g4fsdk.testing._cassette.errors import MismatchError
+from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
 from g4fsdk.testing._traffic.wire import WITHOUT_BODY
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from g4fsdk.testing._record.exchange import RecordingExchange
 
 # What the end of a connection is called, by the first class that an error has.
-_ENDS: tuple[tuple[type[httpx.TransportError], End], ...] = (
-    (httpx.TimeoutException, "timeout"),
-    (httpx.RemoteProtocolError, "truncated"),
-    (httpx.TransportError, "reset"),
+_ENDS: tuple[tuple[str, End], ...] = (
+    ("TimeoutException", "timeout"),
+    ("RemoteProtocolError", "truncated"),
+    ("TransportError", "reset"),
 )
-# An event loop may be over before anybody closes what it kept open.
-_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 
 
 class BothWays(Protocol):
@@ -37,18 +36,19 @@ class BothWays(Protocol):
 class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Sends requests through *inner* and keeps what comes; what *player* has an answer for, it answers.
 
-    For `httpx.Client` and `httpx.AsyncClient`: an inner transport of one kind leaves the other to httpx.
+    For blocking and async clients of httpx and httpx2: an inner transport of one kind leaves the other to
+    their own.
     """
 
     def __init__(
         self,
         begin: Callable[[RecordedRequest], RecordingExchange],
-        inner: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        inner: Any = None,
         player: BothWays | None = None,
     ) -> None:
         self._begin = begin
-        self._blocking = inner if isinstance(inner, httpx.BaseTransport) else None
-        self._async = inner if isinstance(inner, httpx.AsyncBaseTransport) else None
+        self._blocking = _Senders(inner, "handle_request", _blocking_transport)
+        self._async = _Senders(inner, "handle_async_request", _async_transport)
         self._player = player
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -57,10 +57,11 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             with suppress(MismatchError):
                 return self._player.handle_request(request)
         request.read()
-        self._blocking = self._blocking or httpx.HTTPTransport()  # first: it reads certificates for 50 ms
+        library = library_of(request)
+        sender = self._blocking.of(library)  # first: it reads certificates for 50 ms
         exchange = self._begin(sent_by_httpx(request))
-        with _noting_the_end(exchange):
-            response = self._blocking.handle_request(request)
+        with _noting_the_end(exchange, library):
+            response: httpx.Response = sender.handle_request(request)
         return _recording(request, response, exchange)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -69,27 +70,58 @@ class RecordingTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             with suppress(MismatchError):
                 return await self._player.handle_async_request(request)
         await request.aread()
-        self._async = self._async or httpx.AsyncHTTPTransport(limits=_NONE_KEPT)
+        library = library_of(request)
+        sender = self._async.of(library)
         exchange = self._begin(sent_by_httpx(request))
-        with _noting_the_end(exchange):
-            response = await self._async.handle_async_request(request)
+        with _noting_the_end(exchange, library):
+            response: httpx.Response = await sender.handle_async_request(request)
         return _recording(request, response, exchange)
 
     def close(self) -> None:
-        if self._blocking:
-            self._blocking.close()
+        for sender in self._blocking.made:
+            sender.close()
 
     async def aclose(self) -> None:
-        if self._async:
-            await self._async.aclose()
+        for sender in self._async.made:
+            await sender.aclose()
+
+
+class _Senders:
+    """What sends requests of one kind: the caller's *inner* with *method*, or one made for each library."""
+
+    def __init__(self, inner: Any, method: str, make: Callable[[Any], Any]) -> None:
+        self._given = inner if hasattr(inner, method) else None
+        self._make = make
+        self._made: dict[str, Any] = {}
+
+    @property
+    def made(self) -> list[Any]:
+        """All there are."""
+        return [*self._made.values(), *([] if self._given is None else [self._given])]
+
+    def of(self, library: Any) -> Any:
+        if self._given is not None:
+            return self._given
+        if library.__name__ not in self._made:
+            self._made[library.__name__] = self._make(library)
+        return self._made[library.__name__]
+
+
+def _blocking_transport(library: Any) -> Any:
+    return library.HTTPTransport()
+
+
+def _async_transport(library: Any) -> Any:
+    # An event loop may be over before anybody closes what it kept open.
+    return library.AsyncHTTPTransport(limits=library.Limits(max_keepalive_connections=0))
 
 
 @contextmanager
-def _noting_the_end(exchange: RecordingExchange) -> Iterator[None]:
+def _noting_the_end(exchange: RecordingExchange, library: Any) -> Iterator[None]:
     try:
         yield
-    except httpx.TransportError as error:
-        exchange.ended(next(end for kind, end in _ENDS if isinstance(error, kind)))
+    except library.TransportError as error:
+        exchange.ended(next(end for kind, end in _ENDS if isinstance(error, getattr(library, kind))))
         raise
     except (Exception, GeneratorExit):
         raise  # not the connection's end: the caller's own, or it reads no more
@@ -104,7 +136,9 @@ def _recording(
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
     version = response.http_version.removeprefix("HTTP/")
     exchange.answered(response.status_code, response.reason_phrase, headers, version)
-    response.stream = _RecordingStream(response.stream, exchange, _length(request, response))
+    library = library_of(request)
+    length = _length(request, response)
+    response.stream = stream_class(_RecordingStream, library)(response.stream, exchange, library, length)
     return response
 
 
@@ -116,42 +150,34 @@ def _length(request: httpx.Request, response: httpx.Response) -> int | None:
     return int(announced) if announced.isdecimal() else None
 
 
-class _RecordingStream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A response body whose bytes are kept while they are read."""
+class _RecordingStream:
+    """A response body of *library* whose bytes are kept while they are read."""
 
-    def __init__(
-        self,
-        inner: httpx.SyncByteStream | httpx.AsyncByteStream,
-        exchange: RecordingExchange,
-        length: int | None,
-    ) -> None:
+    def __init__(self, inner: Any, exchange: RecordingExchange, library: Any, length: int | None) -> None:
         self._inner = inner
         self._exchange = exchange
+        self._library = library
         self._left = length
         self._keep(b"")
 
     def __iter__(self) -> Iterator[bytes]:
-        assert isinstance(self._inner, httpx.SyncByteStream)
-        with _noting_the_end(self._exchange):
+        with _noting_the_end(self._exchange, self._library):
             for data in self._inner:
                 self._keep(data)
                 yield data
         self._exchange.ended("complete")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        assert isinstance(self._inner, httpx.AsyncByteStream)
-        with _noting_the_end(self._exchange):
+        with _noting_the_end(self._exchange, self._library):
             async for data in self._inner:
                 self._keep(data)
                 yield data
         self._exchange.ended("complete")
 
     def close(self) -> None:
-        assert isinstance(self._inner, httpx.SyncByteStream)
         self._inner.close()
 
     async def aclose(self) -> None:
-        assert isinstance(self._inner, httpx.AsyncByteStream)
         await self._inner.aclose()
 
     def _keep(self, data: bytes) -> None:

@@ -23,11 +23,10 @@ from g4fsdk.testing._record.exchange import RecordingExchange
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
 if TYPE_CHECKING:
-    import httpx
     from requests.adapters import BaseAdapter
 
     from g4fsdk._core.flow.provider import Provider
-    from g4fsdk.testing._record.on_httpx import BothWays, RecordingTransport
+    from g4fsdk.testing._record.on_httpx import BothWays
     from g4fsdk.testing._record.on_requests import RecordingAdapter
 
 _DICE = random.SystemRandom()
@@ -131,13 +130,8 @@ class Recorder(Transport):
 
         return RecordingAdapter(self._begin, inner, player)
 
-    def httpx_transport(
-        self,
-        inner: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
-        *,
-        player: BothWays | None = None,
-    ) -> RecordingTransport:
-        """Return a transport for `httpx.AsyncClient` and `httpx.Client`; *inner* sends, else httpx's own.
+    def httpx_transport(self, inner: Any = None, *, player: BothWays | None = None) -> Any:
+        """Return a transport for clients of httpx and httpx2, both ways; *inner* sends, else their own.
 
         What *player*, the transport of a `Replay`, has an answer for is neither sent nor recorded.
         """

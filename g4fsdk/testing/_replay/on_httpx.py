@@ -1,4 +1,4 @@
-"""Replay for httpx, blocking and async: a transport that raises what httpx raises on a socket."""
+"""Replay for httpx and httpx2, blocking and async: a transport that raises what they raise on a socket."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import httpx
 
 from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay.planned import beats
+from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
 from g4fsdk.testing._traffic.wire import has_body, played_headers
 
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 _CUT = "peer closed connection without sending complete message body (incomplete chunked read)"
 _SILENT = "Server disconnected without sending a response."
 
-# What a connection that ends so raises, before and after the response began.
-_BREAKS: dict[End, tuple[type[httpx.TransportError], str, str]] = {
-    "truncated": (httpx.RemoteProtocolError, _SILENT, _CUT),
-    "client_closed": (httpx.RemoteProtocolError, _SILENT, _CUT),
-    "complete": (httpx.RemoteProtocolError, _SILENT, _CUT),
-    "reset": (httpx.ReadError, "", ""),
-    "timeout": (httpx.ReadTimeout, "", ""),
+# What a connection that ends so raises, by its name, before and after the response began.
+_BREAKS: dict[End, tuple[str, str, str]] = {
+    "truncated": ("RemoteProtocolError", _SILENT, _CUT),
+    "client_closed": ("RemoteProtocolError", _SILENT, _CUT),
+    "complete": ("RemoteProtocolError", _SILENT, _CUT),
+    "reset": ("ReadError", "", ""),
+    "timeout": ("ReadTimeout", "", ""),
 }
 # How long an answer stays silent where no timeout of the library ends it, and at most at the pace "instant".
 _SILENCE_S, _INSTANT_S = 300.0, 5.0
 
 
 class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers a client's requests from a recording; for `httpx.Client` and `httpx.AsyncClient`."""
+    """Answers the requests of clients of httpx and httpx2, blocking and async, from a recording."""
 
     def __init__(self, answers: RecordedAnswers, factor: float, clock: MonotonicClock) -> None:
         self._answers = answers
@@ -41,12 +42,12 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._clock = clock
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
+        """Return the recorded response; raises MismatchError, or what the library raises for its end."""
         request.read()
         return self._respond(self._answers.claim(sent_by_httpx(request)), request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the recorded response; raises MismatchError, or what httpx raises for a recorded break."""
+        """Return the recorded response; raises MismatchError, or what the library raises for its end."""
         await request.aread()
         answer = self._answers.claim(sent_by_httpx(request))
         if answer.response.status == 0:
@@ -57,21 +58,23 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         response = answer.response
         if response.status == 0:
             kind, message, _ = _BREAKS[response.end]
-            raise kind(message, request=request)
-        return httpx.Response(
+            raise _error(kind, message, request)
+        library = library_of(request)
+        answered: httpx.Response = library.Response(
             response.status,
             headers=[
                 (name.encode(), value.encode()) for name, value in played_headers(request.method, response)
             ],
-            stream=_Body(answer, request, self._factor, self._clock),
+            stream=stream_class(_Body, library)(answer, request, self._factor, self._clock),
             extensions={
                 "http_version": f"HTTP/{response.http_version}".encode(),
                 "reason_phrase": response.reason.encode("ascii", "ignore"),
             },
         )
+        return answered
 
 
-class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+class _Body:
     """The pieces of an answer, each at its time, and its end."""
 
     def __init__(
@@ -115,14 +118,19 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def _deliver(self, data: bytes, expired: bool) -> list[bytes]:
         if expired:
-            raise httpx.ReadTimeout("", request=self._request)
+            raise _error("ReadTimeout", "", self._request)
         return [data] if data else []
 
     def _end(self) -> None:
         response = self._planned.response
         if response.end != "complete" and has_body(self._request.method, response):
             kind, _, message = _BREAKS[response.end]
-            raise kind(message, request=self._request)
+            raise _error(kind, message, self._request)
+
+
+def _error(name: str, message: str, request: httpx.Request) -> Exception:
+    error: Exception = getattr(library_of(request), name)(message, request=request)
+    return error
 
 
 async def _be_silent(

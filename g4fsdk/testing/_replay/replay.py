@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
@@ -18,12 +18,11 @@ from g4fsdk.testing._traffic.clock import MonotonicClock
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette.errors import MismatchError
     from g4fsdk.testing._replay.faults import Fault
-    from g4fsdk.testing._replay.on_httpx import ReplayTransport
     from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
 
 class Replay(Transport):
-    """Answers requests from a recording, for any program on requests or httpx.
+    """Answers requests from a recording, for any program on requests, httpx or httpx2.
 
     *source* is the path of a cassette, a `Cassette`, or a list of them, which is then one session. *pace* is
     "instant", "recorded", or a factor on the recorded times (2.0 is half as fast). *cuts* is where bodies are
@@ -105,8 +104,8 @@ class Replay(Transport):
 
         return ReplayAdapter(self._answers, self._factor, self._clock)
 
-    def httpx_transport(self, inner: object = None) -> ReplayTransport:
-        """Return a transport for `httpx.AsyncClient` and `httpx.Client`."""
+    def httpx_transport(self, inner: object = None) -> Any:
+        """Return a transport for clients of httpx and httpx2, blocking and async."""
         from g4fsdk.testing._replay.on_httpx import ReplayTransport
 
         return ReplayTransport(self._answers, self._factor, self._clock)
