@@ -122,7 +122,7 @@ def units_of(wire: Wire, body: bytes) -> Iterator[Unit]:
         try:
             said, ends = _SAID[wire](found[0])
         except ValueError:
-            yield Unit(found.start(), found.end(), text, is_bad=True)
+            yield Unit(found.start(), found.end(), text, is_over, is_bad=True)
             return
         text, is_over = text + said, is_over or ends
         yield Unit(found.start(), found.end(), text, is_over)
@@ -164,7 +164,8 @@ _SAID: dict[Wire, Callable[[bytes], tuple[str, bool]]] = {"events": _event, "lin
 
 # --- What goes wrong where ---
 
-SET_UP, FIRST, MIDDLE, LAST, END = POSITIONS = ("set-up", "first", "middle", "last", "end")
+# "finish": behind what makes the answer complete (a finish reason), ahead of what marks its end ([DONE]).
+SET_UP, FIRST, MIDDLE, LAST, FINISH, END = POSITIONS = ("set-up", "first", "middle", "last", "finish", "end")
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _came(service: Service, body: bytes, how: Breaks) -> Expected:
     """Return what an answer of *body* comes to that ends *how*: nothing of it is asked for again."""
     said, requests = read(service.wire, body), service.set_up + 1
     error = {"breaks": "IncompleteStreamError", "falls silent": "DeadlineError", "ends well": ""}[how]
-    if said.is_bad:
+    if said.is_bad and not said.is_over:
         return Expected("ProtocolError", said.text, requests)
     return Expected("" if said.is_over else error, said.text, requests)
 
@@ -223,8 +224,15 @@ def _places(service: Service) -> dict[str, int]:
         FIRST: 0,
         MIDDLE: service.middle,
         LAST: (last.start + last.end) // 2,
+        **_finish(service),
         END: len(service.answer.body),
     }
+
+
+def _finish(service: Service) -> dict[str, int]:
+    """Return behind which byte the answer is complete, where more follows."""
+    last = service.units[-1]
+    return {FINISH: last.end} if last.is_over and last.end < len(service.answer.body) else {}
 
 
 def _inside_set_up(service: Service) -> dict[str, int]:
@@ -266,9 +274,9 @@ def _garbled(service: Service) -> Iterator[Cell]:
     if service.set_up:
         expected = _refused(service, SET_UP, "ProtocolError", again=False)
         yield Cell(service, SET_UP, expected, [Fault.garble(at_byte=0, interaction=-2)])
-    starts = {FIRST: 0, MIDDLE: service.middle, LAST: service.units[-1].start}
+    starts = {FIRST: 0, MIDDLE: service.middle, LAST: service.units[-1].start, **_finish(service)}
     for at, start in starts.items():
-        place = start if service.wire == "text" else body.index(b"{", start)
+        place = start if service.wire == "text" or at == FINISH else body.index(b"{", start)
         sent = body[:place] + b"\xff" + body[place + 1 :]
         yield Cell(service, at, _came(service, sent, "ends well"), [Fault.garble(at_byte=place)])
 
@@ -277,7 +285,8 @@ def _doubled(service: Service) -> Iterator[Cell]:
     """A chunk comes twice: who can't tell says it twice."""
     chunks = service.answer.chunks
     ends = [*accumulate(map(len, chunks))]
-    inside = {FIRST: 0, MIDDLE: service.middle, LAST: service.units[-1].start, END: ends[-1] - 1}
+    inside = {FIRST: 0, MIDDLE: service.middle, LAST: service.units[-1].start}
+    inside |= {**_finish(service), END: ends[-1] - 1}
     for at, place in inside.items():
         number = next(n for n, end in enumerate(ends) if end > place)
         sent = b"".join([*chunks[: number + 1], *chunks[number:]])
