@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,8 +15,12 @@ from tests.support.loopback import Framing, Reply, Server
 from tests.support.loopback_clients import (
     COLOURS,
     WIRES,
+    as_json,
     many,
     unfinished,
+)
+from tests.support.loopback_clients import (
+    service as service_sending,
 )
 
 
@@ -53,27 +58,42 @@ def test_a_call_ends_as_it_has_to(
 
 # --- FIN at every byte ---
 
-EVENTS, TEXT = (next(name for name, wire in WIRES.items() if wire == kind) for kind in ("chunks", "text"))
+EVENTS, TEXT, LINES = (
+    next(name for name, wire in WIRES.items() if wire == kind) for kind in ("chunks", "text", "chat-ui")
+)
+READ_AS: dict[str, Wire] = {EVENTS: "events", TEXT: "text", LINES: "lines"}
+FINAL = as_json({"type": "finalAnswer", "text": "Héllo", "interrupted": False}) + b"\n"
+ENDS = {EVENTS: b"data: [DONE]\n\n", TEXT: b"", LINES: FINAL}
 
 
 @pytest.mark.parametrize(
-    ("provider", "framing"),
-    [(EVENTS, "chunked"), (TEXT, "chunked"), (TEXT, "length"), (TEXT, "close")],
+    ("provider", "framing", "gzip"),
+    [
+        (EVENTS, "chunked", False),
+        (EVENTS, "chunked", True),
+        (LINES, "chunked", False),
+        (LINES, "close", True),
+        (TEXT, "chunked", False),
+        (TEXT, "length", False),
+        (TEXT, "close", False),
+        (TEXT, "close", True),
+    ],
 )
-def test_a_connection_may_close_at_any_byte(provider: str, framing: Framing) -> None:
-    end = b"data: [DONE]\n\n" if provider == EVENTS else b""
-    whole = unfinished(provider, "Hé", "llo", end, framing=framing).wire
-    cuts = range(len(whole) + 1)
-    rule: list[tuple[str, str]] = [
-        _right("events" if provider == EVENTS else "text", whole[:cut]) for cut in cuts
-    ]
+def test_a_connection_may_close_at_any_byte(provider: str, framing: Framing, gzip: bool) -> None:
+    whole = unfinished(provider, "Hé", "llo", ENDS[provider], framing=framing, gzip=gzip).wire
+    cuts = range(whole.index(b"\r\n\r\n") if gzip else 0, len(whole) + 1)  # heads are cut without it
+    rule = [_right(READ_AS[provider], whole[:cut]) for cut in cuts]
 
     said = {}
     for colour in COLOURS:
-        with Server(Reply(raw=whole[:cut]) for cut in cuts) as server:
+        script = service_sending(provider, *(Reply(raw=whole[:cut]) for cut in cuts))
+        with Server(script) as server:
             outcomes = many(colour, provider, server.url, len(cuts))
         said[colour] = [outcome.said(is_text=provider == TEXT) for outcome in outcomes]
         assert [(type(each.error).__name__ if each.error else "", each.text) for each in outcomes] == rule
+        assert [each.error.partial for each in outcomes if each.error] == [
+            text for error, text in rule if error
+        ]
 
     assert said["sync"] == said["async"]
 
@@ -87,12 +107,21 @@ def _right(wire: Wire, sent: bytes) -> tuple[str, str]:
     came = read(wire, body)
     if is_whole and not body:
         return "EmptyAnswerError", ""
-    is_over = came.is_over if wire == "events" else is_whole and came.end == len(body)
+    is_over = is_whole and came.end == len(body) if wire == "text" else came.is_over
     return "" if is_over else "IncompleteStreamError", came.text
 
 
 def _undone(head: bytes, rest: bytes) -> tuple[bytes, bool]:
     """Return the body in *rest*, as far as it came, and whether that is all of it."""
+    body, is_whole = _unframed(head, rest)
+    if b"Content-Encoding: gzip" not in head or not body:
+        return body, is_whole
+    unpacking = zlib.decompressobj(wbits=31)
+    return unpacking.decompress(body), is_whole and unpacking.eof
+
+
+def _unframed(head: bytes, rest: bytes) -> tuple[bytes, bool]:
+    """Return the same of a body that may be packed."""
     if b"Content-Length: " in head:
         return rest, len(rest) == int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0])
     if b"chunked" not in head:
