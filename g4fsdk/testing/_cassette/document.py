@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate, pairwise
+from math import isfinite
 from typing import Annotated, Any, get_args
 
 import msgspec
 
-from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
+from g4fsdk.testing._cassette.codings import (
+    CodingError,
+    CutError,
+    NoDecoderError,
+    coding_of,
+    decode_pieces,
+)
 from g4fsdk.testing._cassette.errors import CassetteError
+from g4fsdk.testing._cassette.foreign import modern
 from g4fsdk.testing._cassette.values import (
     End,
     Headers,
@@ -30,8 +38,9 @@ _WORDS = {
     "`float`": "a number",
 }
 
-# Headers that speak of the coded body; the cassette keeps the plain one.
-CODING_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+# Headers of a body that was framed or coded; a cassette keeps the plain one.
+_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
+_CODING = "content-encoding"
 
 
 def to_document(cassette: Session) -> dict[str, Any]:
@@ -93,8 +102,8 @@ class _Body(bytes):
 class _Request(msgspec.Struct):
     method: str
     uri: str
+    body: _Body
     headers: _Headers = msgspec.field(default_factory=_Headers)
-    body: _Body = _Body()
 
 
 class _Status(msgspec.Struct):
@@ -111,8 +120,8 @@ class _Wire(msgspec.Struct):
 
 class _Response(msgspec.Struct):
     status: _Status
+    body: _Body
     headers: _Headers = msgspec.field(default_factory=_Headers)
-    body: _Body = _Body()
     wire: _Wire | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -135,6 +144,7 @@ def from_document(document: Any, name: str) -> tuple[list[Interaction], dict[str
     Raises:
         CassetteError: Something is missing, of another type, or contradicts itself.
     """
+    document = modern(document, name)
     try:
         read = msgspec.convert(document, _Document, dec_hook=_read)
     except msgspec.ValidationError as error:
@@ -185,26 +195,55 @@ def _request(read: _Request) -> RecordedRequest:
 
 
 def _response(read: _Response, place: str) -> RecordedResponse:
-    headers = [header for header in read.headers if header[0].lower() not in CODING_HEADERS]
-    response = RecordedResponse(read.status.code, read.status.message or "", headers)
+    response = RecordedResponse(read.status.code, read.status.message or "", kept_headers(read.headers))
     if isinstance(read.wire, _Wire):
         _take_wire(response, read.wire, read.body, f"{place}.wire")
-    elif body := _plain(read.body, read.headers):
-        response.chunks, response.at_ms = [body], [0.0]
+        return response
+    plain = _plain(read.body, coding_of(read.headers), f"{place}.body")
+    if plain is not None:
+        response.headers = plain_headers(read.headers)
+    if body := read.body if plain is None else plain:
+        response.chunks, response.at_ms = [bytes(body)], [0.0]
     return response
 
 
-def _plain(body: bytes, headers: Headers) -> bytes:
-    coding = ",".join(value for name, value in headers if name.lower() == "content-encoding")
+def kept_headers(headers: Headers) -> Headers:
+    """Return those of *headers* that don't say how the body was framed on the wire."""
+    return [pair for pair in headers if pair[0].lower() not in _FRAMING_HEADERS]
+
+
+def plain_headers(headers: Headers) -> Headers:
+    """Return those of *headers* that are true of the decoded body."""
+    return [pair for pair in kept_headers(headers) if pair[0].lower() != _CODING]
+
+
+def _plain(body: bytes, coding: str, place: str) -> bytes | None:
+    """Return *body* without its *coding*; None where nothing here undoes it, so that it stays coded."""
     try:
-        return b"".join(decode_pieces(coding, [body])) or body
-    except CodingError:  # vcrpy keeps the header in some versions when it has decoded the body itself
-        return body
+        return b"".join(decode_pieces(coding, [body]))
+    except CodingError as error:
+        if not isinstance(error, CutError) and _is_decoded(body, coding):
+            return body
+        if isinstance(error, NoDecoderError):
+            return None
+        raise CassetteError(f"{place}: {error}") from error
+
+
+def _is_decoded(body: bytes, coding: str) -> bool:
+    """Tell whether vcrpy has decoded *body* itself, and kept the header: coded bytes are no text."""
+    if coding.lower() == "gzip" and not body.startswith(b"\x1f\x8b"):
+        return True
+    try:
+        return "\0" not in body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
 
 
 def _take_wire(response: RecordedResponse, wire: _Wire, body: bytes, place: str) -> None:
     if sum(wire.sizes) != len(body):
         raise CassetteError(f"{place}.sizes: they sum to {sum(wire.sizes)}, the body has {len(body)} bytes")
+    if not all(map(isfinite, wire.at_ms)):
+        raise CassetteError(f"{place}.at_ms: expected times, found {wire.at_ms}"[:200])
     if len(wire.at_ms) != len(wire.sizes):
         raise CassetteError(f"{place}: {len(wire.sizes)} sizes, but {len(wire.at_ms)} entries in at_ms")
     ends = list(accumulate(wire.sizes, initial=0))
@@ -223,6 +262,10 @@ def _read_headers(headers: Any) -> Headers:
             return []
         case dict():
             return [(str(name), value) for name in headers for value in _values(name, headers[name])]
+        case list() if all(
+            isinstance(pair, list | tuple) and len(pair) == 2 for pair in headers
+        ):  # tornado's
+            return [(str(name), value) for name, values in headers for value in _values(name, values)]
     raise ValueError("expected a mapping of names to values")
 
 

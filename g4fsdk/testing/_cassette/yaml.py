@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,11 @@ except ImportError:  # pragma: no cover  # PyYAML without libyaml
 _BLOCK_TEXT = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
 _PLAIN_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
 _NO_FOLDING = 1_000_000  # columns
+# Bodies and calls are flat. PyYAML before 6.0.4 crashes on thousands, instead of raising an error.
+_DEEPEST = 1000
+# What aliases may make of a text, for each of its letters and beside them: vcrpy writes what it meets
+# twice as an alias, and a bomb of 500 bytes would become terabytes.
+_MOST_GROWTH, _MOST_BESIDE = 100, 1_000_000
 
 
 # What reading raises beside YAMLError: PyYAML's constructors take a scalar with a tag (`!!int ''`) for one
@@ -82,6 +88,21 @@ def _construct_text(loader: _Loader, node: yaml.ScalarNode) -> Any:
     return loader.construct_scalar(node)
 
 
+def _construct_word(loader: _Loader, node: yaml.SequenceNode) -> Any:
+    return "".join(loader.construct_sequence(node))
+
+
+def _construct_iterator(loader: _Loader, node: yaml.MappingNode) -> Any:
+    match loader.construct_mapping(node, deep=True):
+        case {"args": [list() as pieces, *_]}:
+            return pieces
+    return []
+
+
+def _construct_nothing(loader: _Loader, node: yaml.Node) -> None:
+    """Build nothing of what is not read: the address in an answer that aiohttp gave."""
+
+
 def _construct_tuple(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
     return loader.construct_sequence(node)
 
@@ -93,11 +114,21 @@ def _construct_bytes_io(loader: _Loader, node: yaml.MappingNode) -> Any:
     return b""
 
 
-# The tags that vcrpy itself writes for text, tuples and file bodies; no other Python object is built.
-_Loader.add_constructor("tag:yaml.org,2002:python/str", _construct_text)
-_Loader.add_constructor("tag:yaml.org,2002:python/unicode", _construct_text)
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _construct_tuple)
-_Loader.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _construct_bytes_io)
+# The tags that vcrpy has written: text, tuples, file bodies, iterators, aiohttp's names and addresses. No
+# Python object is built of any.
+_CONSTRUCTORS: dict[str, Callable[[Any, Any], Any]] = {
+    "str": _construct_text,
+    "unicode": _construct_text,
+    "tuple": _construct_tuple,
+    "object/new:_io.BytesIO": _construct_bytes_io,
+    "object/apply:builtins.iter": _construct_iterator,
+    "object/new:multidict._istr.istr": _construct_word,
+    "object/new:multidict._multidict.istr": _construct_word,
+    "object/new:multidict._multidict_py.istr": _construct_word,
+    "object/new:yarl.URL": _construct_nothing,
+}
+for _tag, _constructor in _CONSTRUCTORS.items():
+    _Loader.add_constructor(f"tag:yaml.org,2002:python/{_tag}", _constructor)
 
 
 def dump_yaml(document: Mapping[str, Any]) -> str:
@@ -136,11 +167,41 @@ def load_yaml(text: str, name: str) -> Any:
     is_json = text.lstrip()[:1] == "{"
     try:
         # JSON has its own reader because YAML 1.1 knows no surrogate escapes ("\ud83d\ude00").
-        return json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
+        if is_json:
+            return json.loads(text)
+        _check_bounds(text, name)
+        return yaml.load(text, Loader=_Loader)
+    except CassetteError:
+        raise
     except RecursionError as error:
         raise CassetteError(f"{name}: nested too deeply") from error
     except _UNREADABLE as error:
         raise CassetteError(f"{name}: not {'JSON' if is_json else 'YAML'}: {_first_line(error)}") from error
+
+
+def _check_bounds(text: str, name: str) -> None:
+    """Refuse what is nested too deeply, and what aliases make far larger than *text* is."""
+    most, total = _MOST_BESIDE + _MOST_GROWTH * len(text), 0
+    begun: list[tuple[str | None, int]] = []
+    sizes: dict[str | None, int] = {}
+    for event in yaml.parse(text, Loader=_Loader):
+        match event:
+            case yaml.AliasEvent(anchor=anchor):
+                total += sizes.get(anchor, most)  # what is inside itself has no end
+            case yaml.CollectionStartEvent(anchor=anchor):
+                begun.append((anchor, total))
+                total += 1
+                sizes.pop(anchor, None)
+            case yaml.CollectionEndEvent():
+                anchor, start = begun.pop()
+                sizes[anchor] = total - start
+            case yaml.ScalarEvent(anchor=anchor, value=value):
+                sizes[anchor] = 1 + len(value)
+                total += sizes[anchor]
+        if total > most:
+            raise CassetteError(f"{name}: its anchors make it far larger than it is")
+        if len(begun) > _DEEPEST:
+            raise CassetteError(f"{name}: nested too deeply")
 
 
 def _first_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.document import CODING_HEADERS
+from g4fsdk.testing._cassette.document import plain_headers
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import provider_of_url, providers_of
 from g4fsdk.testing._cassette.values import (
@@ -190,7 +190,7 @@ def _response(entry: _Entry) -> RecordedResponse:
     return RecordedResponse(
         status=came.status,
         reason=came.status_text or "",
-        headers=[pair for pair in _headers(came.headers) if pair[0].lower() not in CODING_HEADERS],
+        headers=plain_headers(_headers(came.headers)),
         chunks=[body] if body else [],
         at_ms=[0.0] if body else [],
         http_version=_version(came.http_version or ""),

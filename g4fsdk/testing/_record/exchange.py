@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
-from g4fsdk.testing._cassette.document import CODING_HEADERS
+from g4fsdk.testing._cassette.codings import (
+    CodingError,
+    CutError,
+    NoDecoderError,
+    coding_of,
+    decode_pieces,
+)
+from g4fsdk.testing._cassette.document import kept_headers, plain_headers
 from g4fsdk.testing._cassette.values import (
     End,
     Headers,
@@ -51,24 +57,29 @@ class RecordingExchange:
     def interaction(self) -> Interaction:
         """Return what was recorded so far, the body's content coding undone."""
         pieces = list(self._pieces)
-        plain = self._decode([data for _, data in pieces])
+        headers, plain, end = self._decoded([data for _, data in pieces])
         kept = [(at_ms, data) for (at_ms, _), data in zip(pieces, plain, strict=True) if data]
         response = RecordedResponse(
             self._head.status,
             self._head.reason,
-            [pair for pair in self._headers if pair[0].lower() not in CODING_HEADERS],
+            headers,
             [data for _, data in kept],
             [round(at_ms, AT_MS_DIGITS) for at_ms, _ in kept],
-            self._end,
+            end,
             self._head.http_version,
         )
         return Interaction(self._request, response)
 
-    def _decode(self, pieces: list[bytes]) -> list[bytes]:
-        coding = ",".join(value for name, value in self._headers if name.lower() == "content-encoding")
+    def _decoded(self, pieces: list[bytes]) -> tuple[Headers, list[bytes], End]:
+        """Return headers, plain pieces and end; what nothing here undoes keeps its coding."""
+        plain, end = plain_headers(self._headers), self._end
         if not self._is_coded:
-            return pieces
+            return plain, pieces, end
         try:
-            return decode_pieces(coding, pieces)
+            return plain, decode_pieces(coding_of(self._headers), pieces), end
+        except NoDecoderError:
+            return kept_headers(self._headers), pieces, end
+        except CutError as error:
+            return plain, error.plain, "truncated" if end == "complete" else end
         except CodingError:  # the server sent something else than it said: that is what gets recorded
-            return pieces
+            return plain, pieces, end
