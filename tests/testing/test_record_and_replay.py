@@ -28,6 +28,7 @@ from g4fsdk.testing import (
     ReplayServer,
 )
 from g4fsdk.testing._cassette.values import End
+from g4fsdk.testing._traffic.clock import MonotonicClock
 from g4fsdk.testing._traffic.libraries import library_of
 from tests.support.command_line import run
 from tests.support.loopback import Reply, Server
@@ -141,13 +142,20 @@ def test_what_cannot_be_sent_is_said_while_recording_too(tmp_path: Path, text: A
     assert "call" not in Cassette.load(tmp_path / "session.yaml").metadata
 
 
+class NoWaiting(MonotonicClock):
+    """Time that needs none."""
+
+    async def sleep_async(self, seconds: float) -> None:
+        return
+
+
 CHUNKS = [b"data: one\n\n", b"data: two\n\n"]
 
 
-def blocking(library: Any, transport: Any, url: str) -> tuple[list[bytes], str]:
+def blocking(library: Any, transport: Any, url: str, read_s: float) -> tuple[list[bytes], str]:
     """Return the chunks that came, and what was raised."""
     chunks: list[bytes] = []
-    with library.Client(transport=transport, timeout=0.5) as client:
+    with library.Client(transport=transport, timeout=library.Timeout(5, read=read_s)) as client:
         try:
             with client.stream("POST", url + "/api", content=b"{}") as response:
                 chunks.extend(response.iter_raw())
@@ -156,9 +164,9 @@ def blocking(library: Any, transport: Any, url: str) -> tuple[list[bytes], str]:
     return chunks, ""
 
 
-async def awaited(library: Any, transport: Any, url: str) -> tuple[list[bytes], str]:
+async def awaited(library: Any, transport: Any, url: str, read_s: float) -> tuple[list[bytes], str]:
     chunks: list[bytes] = []
-    async with library.AsyncClient(transport=transport, timeout=0.5) as client:
+    async with library.AsyncClient(transport=transport, timeout=library.Timeout(5, read=read_s)) as client:
         try:
             async with client.stream("POST", url + "/api", content=b"{}") as response:
                 async for chunk in response.aiter_raw():
@@ -168,8 +176,12 @@ async def awaited(library: Any, transport: Any, url: str) -> tuple[list[bytes], 
     return chunks, ""
 
 
-def asked(library: Any, is_async: bool, transport: Any, url: str) -> tuple[list[bytes], str]:
-    return asyncio.run(awaited(library, transport, url)) if is_async else blocking(library, transport, url)
+def asked(
+    library: Any, is_async: bool, transport: Any, url: str, read_s: float = 5
+) -> tuple[list[bytes], str]:
+    if is_async:
+        return asyncio.run(awaited(library, transport, url, read_s))
+    return blocking(library, transport, url, read_s)
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
@@ -190,12 +202,14 @@ def test_httpx_and_its_fork_record_and_play_alike(
     answer = RecordedResponse(200, "OK", chunks=CHUNKS, at_ms=[0.0, 1.0], end=end)
     served = Cassette([Interaction(RecordedRequest("POST", "http://x/api", body=b"{}"), answer)])
     with ReplayServer(served) as server, Recorder(path) as recorder:
-        live = asked(library, is_async, recorder.httpx_transport(), server.url)
+        live = asked(
+            library, is_async, recorder.httpx_transport(), server.url, 0.5 if end == "timeout" else 5
+        )
 
     assert live == (CHUNKS, raised)
     for other in ("httpx", name):
         for way in (True, False):
-            replay = Replay(path)
+            replay = Replay(path, clock=NoWaiting())
             assert asked(pytest.importorskip(other), way, replay.httpx_transport(), server.url) == live
             replay.assert_all_played()
             with pytest.raises(MismatchError, match="played already"):
