@@ -279,7 +279,12 @@ def test_a_mismatch_is_answered_with_501_and_raised_at_the_end() -> None:
     answer = requests.post(server.url + "/api?a=1", data=b'{"q": 1}', timeout=5)
 
     assert answer.status_code == 501
-    assert "what differs" in answer.text
+    assert answer.headers["x-should-retry"] == "false"
+    error = answer.json()["error"]
+    assert (error["code"], error["param"]) == ("not_recorded", None)
+    assert "what differs" in error["message"]
+    with pytest.raises(MismatchError):
+        server.assert_all_played()
     with pytest.raises(MismatchError, match=r"body\.json\.q: sent 1"):
         server.__exit__(None, None, None)
 
@@ -339,6 +344,10 @@ def test_a_server_that_runs_for_ever_does_not_grow(
         ("openai", "/openai/chat/completions", "/openai"),
         ("yqcloud", "/v1/api", ""),
         ("", "/v1/api", ""),
+        ("", "/v1/chat/completions", "/v1"),
+        ("", "/proxy/v1/embeddings", "/proxy/v1"),
+        ("", "/v1/responses?a=1", "/v1"),
+        ("", "/v1/messages", ""),
     ],
 )
 def test_the_base_url_is_what_the_provider_takes(provider: str, path: str, base: str) -> None:
@@ -369,6 +378,90 @@ def test_a_port_that_is_taken_is_said() -> None:
 def test_an_address_that_cannot_be_is_said(address: dict[str, Any]) -> None:
     with pytest.raises(OSError, match="no address to listen at"):
         ReplayServer(cassette(), **address).__enter__()
+
+
+@pytest.mark.parametrize("fail", [RuntimeError("no loop"), AssertionError("sockets are blocked")], ids=repr)
+def test_what_fails_in_the_thread_is_raised_where_the_block_begins(
+    monkeypatch: pytest.MonkeyPatch, fail: Exception
+) -> None:
+    def run(main: Any) -> None:
+        main.close()
+        raise fail
+
+    monkeypatch.setattr(asyncio, "run", run)
+
+    with pytest.raises(type(fail), match=str(fail)):
+        ReplayServer(cassette()).__enter__()
+
+
+def host_answer(name: str, *, target: str = "/api?a=1", **how: Any) -> bytes:
+    """Return the status line that a request with that Host gets, and what follows it."""
+    with suppress(MismatchError), ReplayServer(cassette(), **how) as server, raw_socket(server) as client:
+        head = f"POST {target} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{{}}"
+        client.sendall(head.encode())
+        return read_all(client)
+    return b""
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost:1", "a.localhost", "[::1]:1", "replay", "10.0.0.1:80"]
+)
+def test_names_that_no_stranger_can_take_are_answered(host: str) -> None:
+    assert host_answer(host).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost."])
+def test_a_name_that_a_stranger_may_have_pointed_here_is_refused(host: str) -> None:
+    answer = host_answer(host)
+
+    assert answer.startswith(b"HTTP/1.1 421 ")
+    assert b"hosts=[name]" in answer
+    assert b"[DONE]" not in answer
+
+
+@pytest.mark.parametrize(
+    ("host", "how"),
+    [
+        ("my.test", {"hosts": "MY.test"}),
+        ("my.test:80", {"hosts": ["other.test", "my.test"]}),
+        ("my.test", {"hosts": ["*"]}),
+        ("my.test", {"host": "0.0.0.0"}),
+        ("my.test", {"target": "http://my.test/api?a=1"}),
+    ],
+)
+def test_other_names_are_answered_when_it_is_told(host: str, how: dict[str, Any]) -> None:
+    assert host_answer(host, **how).startswith(b"HTTP/1.1 200 ")
+
+
+ORIGIN = {"Origin": "https://page.test"}
+PREFLIGHT = {**ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-a, x-b"}
+
+
+def test_a_page_of_another_origin_may_ask_when_the_server_is_told() -> None:
+    recorded = interaction([b"1"], headers=[("access-control-allow-origin", "*"), ("X-Id", "7")])
+    with suppress(MismatchError), ReplayServer(cassette(recorded), cors=True) as server:
+        yes = requests.options(server.url + "/api?a=1", headers=PREFLIGHT, timeout=5)
+        answer = requests.post(server.url + "/api?a=1", data=b"{}", headers=ORIGIN, timeout=5)
+        no = requests.post(server.url + "/unknown", headers=ORIGIN, timeout=5)
+        assert len(server.requests) == 2
+
+    assert (yes.status_code, yes.headers["Access-Control-Allow-Headers"]) == (200, "x-a, x-b")
+    assert yes.headers["Access-Control-Allow-Methods"] == "POST"
+    for each in (yes, answer, no):
+        assert each.headers["Access-Control-Allow-Origin"] == "https://page.test"
+    assert "X-Id" in answer.headers["Access-Control-Expose-Headers"]
+    assert (answer.text, no.status_code) == ("1", 501)
+
+
+def test_no_page_of_another_origin_may_ask_unless_the_server_is_told() -> None:
+    with suppress(MismatchError), ReplayServer(cassette()) as server:
+        answers = [
+            requests.request(method, server.url + "/api?a=1", data=b"{}", headers=PREFLIGHT, timeout=5)
+            for method in ("OPTIONS", "POST")
+        ]
+
+    assert [answer.status_code for answer in answers] == [501, 200]
+    assert not any("Access-Control-Allow-Origin" in answer.headers for answer in answers)
 
 
 def test_serving_for_ever_ends_with_ctrl_c() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from g4fsdk.providers import PROVIDERS, Provider
 from g4fsdk.testing._cassette.values import Session
+
+# What OpenAI's services have besides what is read of them here: all below the same `/v1`.
+_OF_OPENAI = re.compile(r"/v1/(?:responses|embeddings|moderations|audio|images|files|batches)(?:[/?#]|$)")
 
 
 def provider_of_url(url: str) -> str:
@@ -35,4 +39,5 @@ def base_url_of(cassette: Session, provider: str = "") -> str | None:
     name = provider or said.get("provider") or ""
     # In a fallback the providers that failed were asked first.
     url = next((url for url in urls if provider_of_url(url) == name), urls[0])
-    return PROVIDERS.get(name, Provider).base_url_in(url)
+    kind = PROVIDERS.get(name or provider_of_url(url), Provider)
+    return (PROVIDERS["openai"] if not name and _OF_OPENAI.search(url) else kind).base_url_in(url)

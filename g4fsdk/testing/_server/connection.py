@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import json
 import socket
 import struct
 import sys
@@ -13,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from g4fsdk.testing._cassette.errors import MismatchError
-from g4fsdk.testing._cassette.values import End, RecordedRequest, RecordedResponse
+from g4fsdk.testing._cassette.values import End, Headers, RecordedRequest, RecordedResponse
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.planned import PlannedAnswer, beats
+from g4fsdk.testing._server.access import Access
 from g4fsdk.testing._server.http1 import CONTINUE, BadRequestError, ReceivedRequest, RequestReader
 from g4fsdk.testing._traffic.wire import (
     LAST_CHUNK,
@@ -29,6 +31,14 @@ MAX_SILENCE_S = 300.0  # a client without a timeout must not keep a server busy 
 GONE_CHECK_S = 0.05  # how soon a wait notices that its client has gone
 MAX_FLUSH_MS = 5000
 
+_PLAIN: Headers = [("Content-Type", "text/plain; charset=utf-8")]
+# The header is OpenAI's: its packages ask a 501 again without it.
+_NOT_AGAIN: Headers = [("Content-Type", "application/json"), ("x-should-retry", "false")]
+_FOREIGN = (
+    "this replay server doesn't go by the name in the Host header, which a foreign page may have made stand "
+    "for its address; if the name is yours, say so: ReplayServer(..., hosts=[name])"
+)
+
 
 @dataclass(slots=True)
 class ServerState:
@@ -37,6 +47,7 @@ class ServerState:
     answers: RecordedAnswers
     factor: float
     requests: deque[RecordedRequest]
+    access: Access
     origin: str = ""
 
 
@@ -62,7 +73,7 @@ class Connection:
             while await self._serve_one():
                 pass
         except BadRequestError as error:
-            await self._say(400, "Bad Request", str(error))
+            await self._say(400, "Bad Request", _PLAIN, str(error).encode("utf-8"))
         except ConnectionError:
             pass  # the client left, which is its right
         except asyncio.CancelledError:
@@ -85,19 +96,29 @@ class Connection:
         sent = await self._requests.read()
         if sent is None:
             return False
+        access = self._server.access
+        if not access.is_own(sent):
+            await self._say(421, "Misdirected Request", _NOT_AGAIN, _refusal(_FOREIGN, "foreign_host"))
+            return False
+        if access.is_preflight(sent):
+            await self._say(200, "OK", access.preflight(sent))
+            return not sent.is_last
+        return await self._answer(sent)
+
+    async def _answer(self, sent: ReceivedRequest) -> bool:
         request = sent.recorded(self._server.origin)
         self._server.requests.append(request)
         try:
             answer = self._server.answers.claim(request)
         except MismatchError as error:
-            await self._say(501, "Not Recorded", str(error))
+            headers = self._server.access.shared(sent, _NOT_AGAIN)
+            await self._say(501, "Not Recorded", headers, _refusal(str(error), "not_recorded"))
             return not sent.is_last
         return await self._play(answer, sent)
 
-    async def _say(self, status: int, reason: str, text: str) -> None:
-        body = text.encode("utf-8")
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-        self._writer.write(encode_head(RecordedResponse(status, reason), headers) + body)
+    async def _say(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
+        whole = [*headers, ("Content-Length", str(len(body)))]
+        self._writer.write(encode_head(RecordedResponse(status, reason), whole) + body)
         await self._writer.drain()
 
     async def _play(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
@@ -108,7 +129,7 @@ class Connection:
 
     async def _send(self, answer: PlannedAnswer, sent: ReceivedRequest) -> None:
         start = asyncio.get_running_loop().time()
-        headers = played_headers(sent.method, answer.response)
+        headers = self._server.access.shared(sent, played_headers(sent.method, answer.response))
         is_chunked = sent.version != "1.0"
         if not is_chunked:
             headers = [pair for pair in headers if pair[0] != "Transfer-Encoding"]
@@ -168,6 +189,12 @@ _ENDS: dict[End, Callable[[Connection, PlannedAnswer, ReceivedRequest], Awaitabl
     "reset": Connection._end_reset,
     "timeout": Connection._end_timeout,
 }
+
+
+def _refusal(text: str, code: str) -> bytes:
+    """Return an error as OpenAI's services write it, which clients show whole."""
+    error = {"message": text, "type": "g4fsdk_replay_error", "param": None, "code": code}
+    return json.dumps({"error": error}).encode("ascii")
 
 
 def _unsent(connected: socket.socket) -> int:

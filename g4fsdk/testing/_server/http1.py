@@ -22,13 +22,21 @@ class BadRequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A whole request. *target* is path and query, *version* ``1.1`` or ``1.0``."""
+    """A whole request. *target* is path and query, *version* ``1.1`` or ``1.0``.
+
+    *is_proxied*: it came with its whole URL, as to a proxy.
+    """
 
     method: str
     target: str
     version: str
     headers: Headers
     body: bytes
+    is_proxied: bool = False
+
+    def header(self, name: str) -> str:
+        """Return the value of the header *name*, given in lower case; "" when there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
 
     @property
     def is_last(self) -> bool:
@@ -83,8 +91,11 @@ class RequestReader:
 
 def _received(head: h11.Request, body: bytes) -> ReceivedRequest:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
-    target = _path_of(head.target.decode("latin-1"))
-    return ReceivedRequest(head.method.decode(), target, head.http_version.decode(), headers, body)
+    target = head.target.decode("latin-1")
+    is_proxied = not target.startswith(("/", "*"))
+    return ReceivedRequest(
+        head.method.decode(), _path_of(target), head.http_version.decode(), headers, body, is_proxied
+    )
 
 
 def _path_of(target: str) -> str:

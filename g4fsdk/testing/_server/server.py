@@ -16,6 +16,7 @@ from g4fsdk.testing._replay.answers import MAX_REMEMBERED, RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
 from g4fsdk.testing._replay.matching import Matching, MatchOn
 from g4fsdk.testing._replay.planned import Pace, pace_factor
+from g4fsdk.testing._server.access import Access, names_of
 from g4fsdk.testing._server.connection import Connection, ServerState
 
 if TYPE_CHECKING:
@@ -35,8 +36,16 @@ class ReplayServer:
     Bodies are sent in chunked coding, one HTTP chunk a piece, and end as they were recorded: properly, with
     a FIN inside the body, with an RST, or in silence until the client leaves (at most 300 s).
 
-    A request that was not recorded is answered with status 501 and a text that says what differs; the block
-    then raises that as a `MismatchError` when it ends, unless it is left by another exception.
+    A request that was not recorded is answered with status 501 and an error in OpenAI's shape that says what
+    differs; the block then raises that as a `MismatchError` when it ends, unless it is left by another
+    exception.
+
+    It answers to its address, `localhost` and names without a dot; *hosts* are others. With *cors* the pages
+    of any origin may ask, and their browsers are told so.
+
+    Raises:
+        UsageError: *match_on* or *ignore* can't be read.
+        OSError: On entering the block: there is no such address to listen at.
     """
 
     def __init__(
@@ -51,18 +60,25 @@ class ReplayServer:
         host: str = "127.0.0.1",
         port: int = 0,
         reuse: bool = False,
+        hosts: str | Iterable[str] = (),
+        cors: bool = False,
     ) -> None:
         self._sessions = load_sessions(source)
         arranged = arrange(self._sessions, cuts, faults)
         matching = Matching.read(match_on, ignore, with_origin=False)
         answers = RecordedAnswers(arranged, matching, reuse=reuse)
-        self._state = ServerState(answers, pace_factor(pace), deque(maxlen=MAX_REMEMBERED if reuse else None))
+        self._state = ServerState(
+            answers,
+            pace_factor(pace),
+            deque(maxlen=MAX_REMEMBERED if reuse else None),
+            Access(names_of(host, hosts), cors),
+        )
         self._address = (host, port)
         self._connections: dict[asyncio.Task[Any], Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._started = threading.Event()
-        self._failure: OSError | None = None
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="g4fsdk ReplayServer", daemon=True)
 
     def __enter__(self) -> ReplayServer:
@@ -79,9 +95,12 @@ class ReplayServer:
         if self._loop:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        self._loop = None
-        if error is None and self.mismatches:
-            raise self.mismatches[0]
+        if error is None:
+            self._raise_what_failed()
+
+    def _raise_what_failed(self) -> None:
+        for failure in [*self.mismatches, *([self._failure] if self._failure else [])]:
+            raise failure
 
     @property
     def url(self) -> str:
@@ -125,7 +144,11 @@ class ReplayServer:
         return self._state.answers.unplayed
 
     def assert_all_played(self) -> None:
-        """Raise `UnplayedError`, which names the requests, when recorded interactions are left."""
+        """Raise `UnplayedError`, which names the requests, when recorded interactions are left.
+
+        What was asked and not recorded comes first, as a `MismatchError`.
+        """
+        self._raise_what_failed()
         self._state.answers.assert_all_played()
 
     @property
@@ -141,17 +164,20 @@ class ReplayServer:
         return sum(connection.is_open for connection in self._connections.values())
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001  # raised where the block begins or ends
+            self._failure = error
+        finally:
+            self._loop = None
+            self._started.set()
 
     async def _serve(self) -> None:
         host, port = self._address
         try:
             server = await asyncio.start_server(self._connected, host, port)
-        except (OSError, OverflowError, ValueError) as error:  # a port out of range, a host that is no name
-            said = f"no address to listen at: {host!r}, port {port}: {error}"
-            self._failure = error if isinstance(error, OSError) else OSError(said)
-            self._started.set()
-            return
+        except (OverflowError, TypeError, ValueError) as error:  # a port out of range, a host that is no name
+            raise OSError(f"no address to listen at: {host!r}, port {port!r}: {error}") from error
         self._loop = asyncio.get_running_loop()
         bound = server.sockets[0].getsockname()
         self._state.origin = f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
@@ -168,6 +194,8 @@ class ReplayServer:
             await connection.serve()
         except asyncio.CancelledError:
             return  # the server stops; nobody waits for this task
+        except Exception as error:  # noqa: BLE001  # raised where the block ends
+            self._failure = error
         finally:
             del self._connections[task]
 
