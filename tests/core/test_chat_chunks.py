@@ -56,6 +56,10 @@ def hi(**more: Any) -> dict[str, Any]:
     return chunk({"content": "Hi"}, **more)
 
 
+def odd_end(delta: Any) -> dict[str, Any]:
+    return {"choices": [{"delta": delta, "finish_reason": 7}]}
+
+
 # --- The shape of a chunk ---
 
 HI = [TextDelta("Hi"), Finish("stop")]
@@ -84,7 +88,6 @@ HI = [TextDelta("Hi"), Finish("stop")]
         pytest.param([hi(), chunk({"content": ""}, "stop")], id="empty text in the finishing chunk"),
         pytest.param([chunk({"content": "Hi"}, "stop")], id="text in the finishing chunk"),
         pytest.param([hi(), STOP, STOP], id="finish twice"),
-        pytest.param([hi(), STOP, chunk({}, "length")], id="finish twice, differently"),
         pytest.param([hi(), chunk({}, "stop"), chunk({}, None)], id="an empty delta after the finish"),
         pytest.param([hi(), {"choices": [{"delta": {}}], "finish_reason": "stop"}], id="finish at the top"),
         pytest.param([hi(), {"finish_reason": "stop"}], id="finish at the top, no choices"),
@@ -110,11 +113,7 @@ HI = [TextDelta("Hi"), Finish("stop")]
             + [{"choices": [{"index": 3, "delta": {}, "finish_reason": "stop"}]}],
             id="index counts the tokens",
         ),
-        pytest.param([{"choices": ["odd", 7]}, hi(), STOP], id="choices that are none"),
         pytest.param([hi(citations=[1], choices_extra=1), STOP], id="search results"),
-        pytest.param(
-            [{"choices": [{"delta": {"content": "Hi"}, "finish_reason": 7}]}, STOP], id="finish is a number"
-        ),
         pytest.param(
             [{"choices": [{"delta": {"content": "Hi"}, "finish_reason": ""}]}, STOP], id="finish is empty"
         ),
@@ -127,6 +126,28 @@ def test_the_same_answer_in_many_shapes(chunks: list[Any]) -> None:
     assert (seen.text, seen.of(Finish)) == ("Hi", [Finish("stop")])
     assert {type(event) for event in seen.events} == {TextDelta, Finish}
     assert seen.events == HI or len(seen.events) == 3
+
+
+@pytest.mark.parametrize(
+    ("chunks", "extra"),
+    [
+        pytest.param(
+            [hi(), STOP, STOP, chunk({}, "length")], {"finish_reason_parts": ["length"]}, id="another end"
+        ),
+        pytest.param(
+            [odd_end({"content": "Hi"}), odd_end({}), STOP], {"finish_reason_parts": [7]}, id="a number"
+        ),
+        pytest.param([{"choices": ["odd", 7]}, hi(), STOP], {"choices_parts": ["odd", 7]}, id="no choices"),
+        pytest.param([{"choices": 7}, hi(), STOP], {"choices_parts": [7]}, id="no list"),
+        pytest.param([hi(), {"choices": [{"index": "x"}]}, STOP], {"index_parts": ["x"]}, id="no place"),
+    ],
+)
+def test_what_stands_in_place_of_a_thing_and_is_none_is_kept(chunks: list[Any], extra: Any) -> None:
+    seen = stream(*chunks)
+
+    assert (seen.text, seen.of(Finish)) == ("Hi", [Finish("stop")])
+    assert seen.of(Extra) == [Extra(extra, 0, "choice")]
+    assert seen.answer.completion("openai", "m").choices[0].extra == extra
 
 
 @pytest.mark.parametrize(
@@ -222,7 +243,11 @@ def test_an_answer_that_is_only_a_finish_reason_is_no_error() -> None:
             id="Databricks",
         ),
         pytest.param({"content": [{"type": "thinking", "thinking": []}]}, [], id="no thoughts"),
-        pytest.param({"content": [{"type": "odd"}, None]}, [], id="unknown parts"),
+        pytest.param(
+            {"content": [{"type": "odd"}, None]},
+            [Extra({"content_parts": [{"type": "odd"}]})],
+            id="unknown parts",
+        ),
         pytest.param({"content": []}, [], id="no parts"),
         pytest.param({"refusal": "No."}, [RefusalDelta("No.")], id="refusal"),
         pytest.param({"refusal": "", "content": ""}, [], id="empty refusal"),

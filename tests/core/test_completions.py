@@ -194,7 +194,7 @@ def test_an_answer_says_who_gave_it() -> None:
     found = answer.completion("openai", "m")
 
     assert (found.id, found.created, found.model, found.service_tier) == ("c1", 5, "m-2026", None)
-    assert found.extra == {"created": "today", "provider": "P"}
+    assert found.extra == {"created_parts": ["today"], "provider": "P"}
 
 
 def test_text_beside_tool_calls_stays() -> None:

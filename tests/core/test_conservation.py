@@ -1,4 +1,4 @@
-"""What an answer holds reaches the caller: every leaf inside `choices` is found again, or is named noise."""
+"""What an answer holds reaches the caller, and nothing else: every leaf is found again, or is named noise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from g4fsdk import ProtocolError, ProviderError
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk.parsers import DocumentParser, SSEParser
 from g4fsdk.testing import Cassette
-from tests.support.conservation import lost_in_document, lost_in_stream
+from tests.support.conservation import invented, lost_in_chunks, lost_in_document, lost_in_stream
 from tests.support.players import CASSETTES, name_of
 from tests.support.wire import run, sse
 
@@ -34,6 +35,13 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=5,
 )
+
+
+def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any] = anything) -> st.SearchStrategy[Any]:
+    """Draw *usual* seven times of eight, else *odd*."""
+    return st.integers(0, 7).flatmap(lambda die: usual if die else odd)
+
+
 pictures = st.fixed_dictionaries(
     {}, optional={"url": words, "b64_json": words, "nobody_knows": anything}
 ) | st.fixed_dictionaries(
@@ -43,37 +51,59 @@ pictures = st.fixed_dictionaries(
 parts = st.one_of(
     words,
     st.fixed_dictionaries(
-        {"text": words | st.fixed_dictionaries({"value": words, "annotations": anything})},
+        {"text": words | st.fixed_dictionaries({"value": words | anything, "annotations": anything})},
         optional={
             "type": st.sampled_from(["text", "output_text", "reasoning.text"]),
+            "index": scalars,
             "nobody_knows": anything,
         },
     ),
     st.fixed_dictionaries(
         {"type": st.just("thinking"), "thinking": words | st.lists(words)}, optional={"signature": words}
     ),
-    st.fixed_dictionaries({"type": words, "data": words}, optional={"text": words, "nobody_knows": anything}),
+    st.fixed_dictionaries({"type": words}, optional={"data": words, "text": words, "nobody_knows": anything}),
     pictures,
+    anything,
 )
 said = words | st.lists(parts, max_size=3) | parts
 functions = st.fixed_dictionaries(
-    {"name": words}, optional={"arguments": words | anything, "signed": anything}
+    {},
+    optional={
+        "name": mostly(words),
+        "arguments": words | anything,
+        "input": words | anything,
+        "signed": anything,
+    },
 )
 calls = st.fixed_dictionaries(
-    {"id": words, "function": functions}, optional={"type": st.just("function"), "extra_content": anything}
+    {},
+    optional={
+        "index": mostly(st.integers(0, 2)),
+        "id": mostly(words),
+        "function": mostly(functions),
+        "custom": mostly(functions),
+        "type": st.sampled_from(["function", "custom"]) | anything,
+        "extra_content": anything,
+    },
+)
+sounds = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("data", "transcript", "id", "nobody_knows"), mostly(words)),
+        "expires_at": scalars,
+    },
 )
 messages = st.fixed_dictionaries(
     {},
     optional={
-        "role": st.sampled_from(["assistant", "tool"]) | scalars,
+        "role": st.sampled_from(["assistant", "tool"]) | anything,
         "content": said,
         "refusal": said,
         **dict.fromkeys(("reasoning_content", "reasoning", "reasoning_text", "thinking"), said),
-        **dict.fromkeys(("reasoning_details", "thinking_blocks"), st.lists(parts, max_size=3)),
-        "tool_calls": st.lists(calls, max_size=3),
-        "audio": st.fixed_dictionaries(
-            {"data": words}, optional={"transcript": words, "id": words, "nobody_knows": anything}
-        ),
+        **dict.fromkeys(("reasoning_details", "thinking_blocks"), st.lists(parts, max_size=3) | anything),
+        "tool_calls": mostly(st.lists(mostly(calls), max_size=3), calls | anything),
+        "function_call": mostly(functions),
+        "audio": mostly(sounds),
         "images": st.lists(pictures, max_size=2) | anything,
         "annotations": anything,
         "nobody_knows": anything,
@@ -82,49 +112,125 @@ messages = st.fixed_dictionaries(
 usages = st.fixed_dictionaries(
     {},
     optional=dict.fromkeys(
-        ("prompt_tokens", "input_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"),
+        (
+            *("prompt_tokens", "input_tokens", "completion_tokens", "output_tokens", "total_tokens"),
+            *("prompt_tokens_details", "input_tokens_details", "output_tokens_details", "nobody_knows"),
+        ),
         anything,
     ),
 )
+reasons = mostly(st.sampled_from([None, "null", "stop", "length"]))
 beside = st.fixed_dictionaries(
     {},
     optional={
-        "index": st.integers(0, 2),
-        "finish_reason": st.sampled_from([None, "null", "stop"]),
+        "index": mostly(st.integers(0, 2)),
+        "finish_reason": reasons,
         "logprobs": st.fixed_dictionaries({"content": st.lists(anything, max_size=2)}) | anything,
         "usage": usages | anything,
         "nobody_knows": anything,
         "stop_reason": scalars,
     },
 )
-choices = st.builds(
-    lambda told, beside: told | beside,
-    st.sampled_from(["delta", "message"]).flatmap(
-        lambda key: st.fixed_dictionaries({key: messages}) | st.fixed_dictionaries({"text": words})
-    ),
-    beside,
-)
-chunks = st.lists(
-    st.fixed_dictionaries({"choices": st.lists(choices, min_size=1, max_size=2)}),
-    min_size=1,
-    max_size=4,
-)
 
 
-@settings(max_examples=100, deadline=None, database=None)
-@given(made=chunks)
-def test_nothing_in_a_stream_is_lost(made: list[Any]) -> None:
-    seen = run(SSEParser(), [sse(*made)])
+@st.composite
+def choices(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a delta, a message, both, or a text; a message may repeat all of its delta, and add to it."""
+    choice = draw(beside)
+    kind = draw(st.sampled_from(["delta", "message", "text", "both", "repeated"]))
+    if kind in ("delta", "both", "repeated"):
+        choice["delta"] = draw(mostly(messages))
+    if kind in ("message", "both"):
+        choice["message"] = draw(mostly(messages))
+    if kind == "text" or draw(st.integers(0, 7)) == 0:
+        choice["text"] = draw(said)
+    if kind == "repeated" and isinstance(choice["delta"], dict):
+        choice["message"] = {**choice["delta"], **draw(messages.filter(lambda found: len(found) < 3))}
+    return choice
+
+
+chunks = st.fixed_dictionaries(
+    {"choices": mostly(st.lists(mostly(choices()), max_size=2), choices() | anything)},
+    optional={
+        **dict.fromkeys(("id", "model", "service_tier", "created", "nobody_knows"), anything),
+        "object": st.sampled_from(["chat.completion", "chat.completion.chunk", "text_completion"]),
+        "usage": usages | anything,
+        "x_groq": st.fixed_dictionaries({"usage": usages}) | anything,
+        "finish_reason": reasons,
+    },
+)
+streams = st.lists(chunks, min_size=1, max_size=4)
+errors = st.fixed_dictionaries({"message": words}, optional={"code": words})
+asked = st.sampled_from([1, 1, 1, 2])
+
+
+@given(made=streams, n=asked)
+def test_nothing_in_a_stream_is_lost_and_nothing_is_invented(made: list[Any], n: int) -> None:
+    seen = run(SSEParser(ChatChunkDecoder(n=n)), [sse(*made)])
 
     assert lost_in_stream(made, seen) == []
+    assert lost_in_chunks(made, seen) == []
+    assert invented(made, seen) == []
 
 
-@settings(max_examples=60, deadline=None, database=None)
-@given(made=chunks.map(lambda found: found[0]))
-def test_nothing_in_a_document_is_lost(made: Any) -> None:
-    seen = run(DocumentParser(ChatChunkDecoder()), [json.dumps(made).encode()])
+@given(made=chunks, n=asked)
+def test_nothing_in_a_document_is_lost_and_nothing_is_invented(made: Any, n: int) -> None:
+    seen = run(DocumentParser(ChatChunkDecoder(n=n)), [json.dumps(made).encode()])
 
-    assert lost_in_document(made, seen) == []
+    if not isinstance(seen.error, ProtocolError):  # which says that it can't be read
+        assert lost_in_document(made, seen) == []
+    assert invented([made], seen) == []
+
+
+@given(made=streams, error=errors)
+def test_nothing_before_or_beside_an_error_is_lost(made: list[Any], error: Any) -> None:
+    made[-1]["error"] = error
+
+    for seen in (
+        run(SSEParser(), [sse(*made)]),
+        run(DocumentParser(ChatChunkDecoder()), [sse(*made)]),
+    ):
+        assert isinstance(seen.error, ProviderError)
+        assert error["message"] in seen.error.message
+        assert lost_in_stream(made, seen) == []
+
+
+frames = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": words,
+        "created": st.builds(lambda: next(numbers)),
+        "obfuscation": words,
+        **dict.fromkeys(("model", "system_fingerprint", "provider"), st.sampled_from(["m1", "m2"])),
+        "nobody_knows": scalars,
+    },
+)
+
+
+@given(
+    frame=frames,
+    others=st.lists(frames, max_size=3),
+    order=st.lists(st.integers(0, 3), min_size=4, max_size=12),
+    key=st.sampled_from(["content", "reasoning_content", "reasoning"]),
+    shapes_before=st.sampled_from([0, 20]),
+    is_whole=st.booleans(),
+)
+def test_nothing_around_a_text_is_lost_whatever_came_before(
+    frame: Any, others: list[Any], order: list[int], key: str, shapes_before: int, is_whole: bool
+) -> None:
+    shapes = [{"id": f"c{number}"} for number in range(shapes_before)]
+    shapes += [[frame, *others][at % (1 + len(others))] for at in order]
+    made = [{**shape, "choices": [{"index": 0, "delta": {key: next(words_in_turn)}}]} for shape in shapes]
+    wires = [sse(chunk, done=False) for chunk in made]
+    end = sse({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+
+    seen = run(SSEParser(), [b"".join(wires), end] if is_whole else [*wires, end])
+
+    assert lost_in_stream(made, seen) == []
+    assert invented([*made, "stop"], seen) == []
+
+
+words_in_turn = (f"w{number}" for number in count(9_000_000))
 
 
 def documents(body: bytes) -> list[Any]:

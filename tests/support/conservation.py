@@ -3,35 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
 
+from g4fsdk import FinalText
+from g4fsdk._core.model.chunks import to_chunks
 from tests.support.wire import Seen
 
-#: The keys down to a leaf from the choices on, places in lists left out; and what stands there.
+#: The keys down to a leaf, places in lists left out; and what stands there.
 Leaf: TypeAlias = tuple[tuple[str, ...], Any]
+#: How the path of a leaf ends, what it then says, and why that is nothing, or nothing new.
+Rule: TypeAlias = tuple[tuple[str, ...], Callable[[Any], bool], str]
 
 
 def _anything(value: Any) -> bool:
     return True
 
 
-#: What is dropped on purpose: how its path ends, from the choice on if it begins with "choice"; what it then
-#: says; and why that is nothing.
-NOISE: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
-    (("choice", "index"), _anything, "the place of the answer; servers asked for one count tokens with it"),
-    (("tool_calls", "index"), _anything, "the place of the call: services repeat, skip and misspell it"),
-    (("delta", "role"), _anything, "who answers is known, whatever a service calls it"),
-    (("message", "role"), _anything, "who answers is known, whatever a service calls it"),
-    (("reasoning_details", "index"), _anything, "the place of a thought"),
-    (("thinking_blocks", "index"), _anything, "the place of a thought"),
+def _is_place(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 == value % 1
+
+
+#: What is dropped on purpose.
+NOISE: tuple[Rule, ...] = (
+    (("choices", "index"), _is_place, "that of the answer; servers asked for one count tokens with it"),
+    (("tool_calls", "index"), _is_place, "that of the call: services repeat and skip it"),
+    (("role",), lambda said: said == "assistant", "who answers is known"),
     (("finish_reason",), lambda said: str(said).strip().lower() in {"null", "none"}, "a word for nothing"),
+    (("^", "object"), lambda said: str(said).startswith("chat.completion"), "what it is, said again by ours"),
+    (("type",), lambda said: said == "function", "what a call is unless it says otherwise"),
     (
         ("type",),
-        frozenset({"text", "output_text", "thinking", "reasoning.text"}).__contains__,
+        frozenset(
+            ("text output_text refusal thinking reasoning reasoning_text summary_text reasoning.text").split()
+        ).__contains__,
         "a part of that kind is read as text: the kind of the event says it",
+    ),
+    *(
+        (("^", key), lambda said: isinstance(said, str | int), "of one answer: chunks may each have another")
+        for key in ("id", "created")
+    ),
+    *((("^", key), lambda said: isinstance(said, str), "padding") for key in ("obfuscation", "p")),
+)
+#: What is told and was not sent, in the same form.
+MADE: tuple[Rule, ...] = (
+    (("role",), lambda told: told == "assistant", "who answers is known"),
+    (("object",), lambda told: told == "chat.completion", "what ours is"),
+    (("type",), lambda told: told in ("function", "custom"), "what a call is"),
+    (("of",), _anything, "where an Extra stood"),
+    (("reasoning_key",), _anything, "where reasoning goes back"),
+    *(((key,), lambda told: isinstance(told, int), "a place") for key in ("index", "choice")),
+    *(
+        ((f"{kind}_tokens",), lambda told: isinstance(told, int), "a count that was not sent, or the sum")
+        for kind in ("prompt", "completion", "total")
     ),
 )
 
@@ -40,16 +68,23 @@ RENAMED = {
     "image_url": "url",
     "image": "b64_json",
     "finish_reason": "reason",
+    "annotations": "data",
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "output_tokens_details": "completion_tokens_details",
 }
 #: Keys under which a value that is no text is told as text: as its JSON.
 AS_TEXT = frozenset(
     (
-        "content text refusal reasoning reasoning_content reasoning_text reasoning_details thinking "
-        "thinking_blocks arguments input"
+        "content delta message text refusal reasoning reasoning_content reasoning_text reasoning_details "
+        "thinking thinking_blocks arguments input id name"
     ).split()
 )
+_SPOKEN = ("content", "reasoning_content", "reasoning", "refusal", "arguments", "transcript", "name")
+# The words and numbers that the generated answers are made of, however they are joined.
+_WORD = re.compile(r"w\d{7}")
+_PIECE = re.compile(r"w\d{7}|true|false|[^\W\dw]+|1\d{6}(?:\.5)?|\d")
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
@@ -70,9 +105,9 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
 class Told:
     """What of an answer was told: its leaves, and the texts that its pieces add up to."""
 
-    def __init__(self, *values: Any, texts: tuple[str, ...] = ()) -> None:
+    def __init__(self, *values: Any, texts: Iterable[str] = ()) -> None:
         found = [leaf for value in values for leaf in leaves(value)]
-        self._by_key = {(path[-1], _kind(leaf), leaf) for path, leaf in found if path}
+        self._by_key = {(path[-1].removesuffix("_parts"), _kind(leaf), leaf) for path, leaf in found if path}
         self._texts = [
             *(json.dumps(text)[1:-1] for text in texts),
             *{leaf for _, leaf in found if isinstance(leaf, str)},
@@ -106,32 +141,105 @@ def _kind(value: Any) -> str:
 
 
 def lost_in_stream(chunks: list[Any], seen: Seen) -> list[Leaf]:
-    """Return what stands inside the choices of *chunks*, and in no event and not in the completion."""
-    events = msgspec.to_builtins(seen.events)
-    texts: dict[tuple[Any, ...], str] = {}
-    for event, built in zip(seen.events, events, strict=True):
-        for name in ("text", "arguments", "data", "transcript"):
-            if isinstance(built.get(name), str):
-                kind = (type(event).__name__, name, built["choice"], built.get("index"))
-                texts[kind] = texts.get(kind, "") + built[name]
-    whole = seen.answer.completion("", "").to_dict()
-    return _lost(chunks, Told(events, whole, texts=(*texts.values(),)))
+    """Return what stands in *chunks*, and in no event and not in the completion.
+
+    Where the answer failed there is no completion, and what would stand in it alone is not looked for.
+    """
+    built, texts = msgspec.to_builtins(seen.events), _joined([*seen.events])
+    if seen.error is not None:
+        return _lost([*map(_inside, filter(_is_object, chunks))], Told(built, texts=texts))
+    return _lost(_as_one(chunks), Told(built, _whole(seen), texts=texts))
 
 
 def lost_in_document(document: Any, seen: Seen) -> list[Leaf]:
-    """Return what stands inside the choices of *document*, and not in the completion."""
-    return _lost([document], Told(seen.answer.completion("", "").to_dict()))
+    """Return what stands in *document*, and not in the completion."""
+    return _lost([document], Told(_whole(seen))) if seen.error is None else lost_in_stream([document], seen)
 
 
-def _lost(chunks: list[Any], told: Told) -> list[Leaf]:
-    return [
+def lost_in_chunks(chunks: list[Any], seen: Seen) -> list[Leaf]:
+    """Return what stands in *chunks*, and not in the OpenAI-shaped ones made of what was seen."""
+    if seen.error is not None:
+        return []
+    told = [chunk.to_dict() for chunk in to_chunks(seen.events, seen.answer.facts, "")]
+    texts: dict[tuple[Any, ...], str] = {}
+    for chunk in told:
+        for choice in chunk["choices"]:
+            for path, leaf in leaves(choice["delta"]):
+                texts[choice["index"], path] = texts.get((choice["index"], path), "") + str(leaf)
+    final = [event.text for event in seen.events if isinstance(event, FinalText)]  # see `to_chunks`
+    return _lost(_as_one(chunks), Told(told, texts=[*texts.values(), *final]))
+
+
+def invented(sent: list[Any], seen: Seen) -> list[Leaf]:
+    """Return what was told and not *sent*, or told as speech more often than it was sent."""
+    whole = _whole(seen)
+    told = [leaf for value in (whole, msgspec.to_builtins(seen.events)) for leaf in leaves(value)]
+    there = {(_kind(leaf), leaf) for _, leaf in leaves(sent)}
+    written = json.dumps(sent)
+    foreign = [
         (path, leaf)
-        for chunk in chunks
-        if isinstance(chunk, dict)
-        for path, leaf in leaves(chunk.get("choices"), ("choice",))
-        if not _is_noise(path, leaf) and not told.holds(path, leaf)
+        for path, leaf in told
+        if (_kind(leaf), leaf) not in there and not _is_made_of(leaf, written) and not _fits(MADE, path, leaf)
+    ]
+    spoken = Counter(
+        word
+        for path, leaf in leaves(whole["to_dict"]["choices"])
+        if path[-1] in _SPOKEN and isinstance(leaf, str) and "extra" not in path
+        for word in _WORD.findall(leaf)
+    )
+    counts = Counter(_WORD.findall(written))
+    return foreign + [((), word) for word, count in spoken.items() if count > counts[word]]
+
+
+def _is_made_of(leaf: Any, written: str) -> bool:
+    """Whether the text *leaf* has nothing but words and numbers that are *written*."""
+    return isinstance(leaf, str) and all(piece in written for piece in _PIECE.findall(leaf))
+
+
+def _joined(events: list[Any]) -> list[str]:
+    """Return the texts that *events* add up to."""
+    texts: dict[tuple[Any, ...], str] = {}
+    for event in events:
+        for name in ("text", "arguments", "data", "transcript"):
+            if isinstance(piece := getattr(event, name, None), str):
+                kind = (type(event), name, event.choice, getattr(event, "index", None))
+                texts[kind] = texts.get(kind, "") + piece
+    return [*texts.values()]
+
+
+def _whole(seen: Seen) -> dict[str, Any]:
+    completion = seen.answer.completion("", "")
+    completion.conversation = None
+    return {"to_dict": completion.to_dict(), "fields": msgspec.to_builtins(completion)}
+
+
+def _as_one(chunks: list[Any]) -> list[Any]:
+    """Return the insides of *chunks*, and as one what they say around them: of each key, the last counts."""
+    around: dict[str, Any] = {}
+    for chunk in filter(_is_object, chunks):
+        around |= {key: item for key, item in chunk.items() if item is not None and key not in _INSIDE}
+    return [*map(_inside, filter(_is_object, chunks)), around]
+
+
+_INSIDE = ("choices", "finish_reason")
+
+
+def _inside(chunk: Any) -> dict[str, Any]:
+    return {key: chunk[key] for key in _INSIDE if key in chunk}
+
+
+def _is_object(chunk: Any) -> bool:
+    return isinstance(chunk, dict)
+
+
+def _lost(values: list[Any], told: Told) -> list[Leaf]:
+    return [
+        (path[1:], leaf)
+        for value in values
+        for path, leaf in leaves(value, ("^",))
+        if not _fits(NOISE, path, leaf) and not told.holds(path, leaf)
     ]
 
 
-def _is_noise(path: tuple[str, ...], leaf: Any) -> bool:
-    return any(path[-len(end) :] == end and is_nothing(leaf) for end, is_nothing, _ in NOISE)
+def _fits(rules: tuple[Rule, ...], path: tuple[str, ...], leaf: Any) -> bool:
+    return any(path[-len(end) :] == end and fits(leaf) for end, fits, _ in rules)

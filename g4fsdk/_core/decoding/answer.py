@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
+from g4fsdk._core.decoding.beside import in_parts
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
 from g4fsdk._core.decoding.joined import joined, joined_audio, joined_logprobs
 from g4fsdk._core.model.chat import Conversation, Message
@@ -240,13 +241,18 @@ class Answer:
                 self.usage = event
 
     def note(self, value: Mapping[str, JSON]) -> None:
-        """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out."""
+        """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out.
+
+        Of what is said again, the last counts.
+        """
         named, rest = split(value, FACTS)
         if rest.get("object") in _KINDS:
             del rest["object"]
         said = {key: item for key, item in named.items() if item != ""}
         extra = {key: item for key, item in rest.items() if key not in _TOLD}
         self.facts = replace(self.facts, **said, extra=self.facts.extra | extra)
+        if clash := [key for key in FACTS if key in self.facts.extra and getattr(self.facts, key)]:
+            self.facts = replace(self.facts, extra=in_parts(self.facts.extra, *clash))
 
     def check_not_empty(self) -> None:
         """Raise EmptyAnswerError when the stream held no answer of any kind."""

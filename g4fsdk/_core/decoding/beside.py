@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
-from g4fsdk._core.decoding.said import beside, odd_parts
+from g4fsdk._core.decoding.call_numbers import as_index
+from g4fsdk._core.decoding.said import NOTHING, beside, odd_parts
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -20,17 +22,17 @@ from g4fsdk._core.model.shape import split
 
 # What is said as text, thoughts, calls or the end.
 _OF_MESSAGE = frozenset(
-    "role content refusal reasoning reasoning_content reasoning_text thinking tool_calls function_call"
-    "".split()
+    "content refusal reasoning reasoning_content reasoning_text thinking tool_calls function_call".split()
 )
 _THOUGHTS = ("reasoning_details", "thinking_blocks")
-_PLAIN = frozenset({"type", "index"})  # what a thought that is only text has beside it
 _SPOKEN = ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
-_OF_CHOICE = frozenset("index delta message text finish_reason".split())
+_OF_CHOICE = frozenset("delta message text finish_reason".split())
+_ROLE = "assistant"
 # What a prompt, an answer and both together count under: OpenAI's names, and those of its newer interface.
 _COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
 _DETAILS = tuple((f"{old}_details", f"{new}_details") for old, new in _COUNTS[:2])
-_USAGE = frozenset(name for names in (*_COUNTS, *_DETAILS) for name in names)
+_NAMES = tuple(names[0] for names in (*_COUNTS, *_DETAILS))
+T = TypeVar("T")
 
 
 def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
@@ -38,64 +40,94 @@ def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     named, rest = split(beside(message, _OF_MESSAGE), {"audio": dict, "images": list, "annotations": list})
     if "audio" in named:
         yield _audio(named["audio"], choice)
-    odd = [*_not_images(named.get("images", ()))]
-    images = [image for item in named.get("images", ()) if (image := read_image(item)) is not None]
     parts = {f"{key}_parts": [*odd_parts(message[key])] for key in _SPOKEN if key in message}
-    images += [image for found in parts.values() for part in found if (image := read_image(part)) is not None]
+    found = {"images": named.get("images", ()), **parts}
+    images = [image for items in found.values() for item in items if (image := read_image(item)) is not None]
     if images:
         yield ImageEvent(tuple(images), choice=choice)
     for note in named.get("annotations", ()):
         yield Annotation(note, choice)
-    more = {"images": odd} | {key: [*_not_images(found)] for key, found in parts.items()}
-    for key in _THOUGHTS:
-        if key in rest and not _is_signed(rest[key]):  # it was read as text
-            del rest[key]
-    if data := rest | {key: items for key, items in more.items() if items}:
+    odd = {key: [*_not_images(items)] for key, items in found.items()}
+    if data := _unnamed(rest) | {key: items for key, items in odd.items() if items}:
         yield Extra(data, choice)
+
+
+def _unnamed(rest: dict[str, JSON]) -> dict[str, JSON]:
+    """Return *rest* of a message without what was read, and what is no sound under a name of its own."""
+    for key in _THOUGHTS:
+        if key in rest and not any(odd_parts(rest[key])):  # else it has to go back as it came
+            del rest[key]
+    if rest.get("role") == _ROLE:
+        del rest["role"]
+    return in_parts(rest, "audio")
+
+
+def in_parts(value: dict[str, JSON], *names: str) -> dict[str, JSON]:
+    """Return *value* with what stands under *names*, and is none of that name, under names of its own."""
+    return {
+        f"{key}_parts" if key in names else key: [item] if key in names else item
+        for key, item in value.items()
+    }
 
 
 def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     """Give what a choice says beside its message and its end."""
     named, rest = split(beside(value, _OF_CHOICE), {"logprobs": dict})
-    if parts := [*odd_parts(value.get("text"))]:
-        rest["text_parts"] = parts
     if "logprobs" in named:
         yield Logprobs.from_dict(named["logprobs"], choice)
+    if as_index(rest.get("index")) is not None:
+        del rest["index"]
     if rest:
-        yield Extra(rest, choice, "choice")
+        yield Extra(in_parts(rest, "logprobs", "index"), choice, "choice")
+
+
+def usage_in(value: Mapping[str, JSON]) -> Usage | None:
+    """Return the tokens counted in a chunk or document, None where it counts none."""
+    match value:
+        case {"choices": [{"usage": of_choice}, *_]}:  # Moonshot
+            pass
+        case _:
+            of_choice = None
+    groq = value.get("x_groq")
+    places = (value.get("usage"), groq.get("usage") if isinstance(groq, dict) else None, of_choice)
+    return next((usage for place in places if (usage := read_usage(place)) is not None), None)
 
 
 def read_usage(value: JSON) -> Usage | None:
     """Return the tokens counted in *value*, None where it counts none."""
     if not isinstance(value, dict) or not any(name in value for names in _COUNTS for name in names):
         return None
-    prompt, completion, total = (_count(_first(value, names)) for names in _COUNTS)
-    of_prompt, of_completion = (_details(_first(value, names)) for names in _DETAILS)
-    extra = beside(value, _USAGE)
-    return Usage(prompt, completion, total or prompt + completion, 0, of_prompt, of_completion, extra)
+    found = {name: item for name, item in value.items() if item not in NOTHING}
+    prompt, completion, total = (_taken(found, names, _count) for names in _COUNTS)
+    of_prompt, of_completion = (_taken(found, names, _details) for names in _DETAILS)
+    said = dict(zip(_NAMES, (prompt, completion, total, of_prompt, of_completion), strict=True))
+    extra = in_parts(found, *(name for name, item in said.items() if item is not None))
+    total = (prompt or 0) + (completion or 0) if total is None else total
+    return Usage(prompt or 0, completion or 0, total, 0, of_prompt, of_completion, extra)
+
+
+def _taken(found: dict[str, JSON], names: tuple[str, ...], read: Callable[[JSON], T | None]) -> T | None:
+    """Take what *names* say out of *found*; what is none of it, or says another, stays."""
+    values = {name: said for name in names if (said := read(found.get(name))) is not None}
+    first = next(iter(values.values()), None)
+    for name, said in values.items():
+        if said == first:
+            del found[name]
+    return first
 
 
 def _details(value: JSON) -> dict[str, JSON] | None:
     return value if isinstance(value, dict) else None
 
 
-def _first(value: Mapping[str, JSON], keys: tuple[str, ...]) -> JSON:
-    return next((value[key] for key in keys if value.get(key) is not None), None)
-
-
-def _count(value: JSON) -> int:
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if is_whole else 0
+def _count(value: JSON) -> int | None:
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole else None
 
 
 def _audio(value: Mapping[str, JSON], choice: int) -> AudioDelta:
     named, rest = split(value, {"data": str, "transcript": str, "id": str, "expires_at": int})
     return AudioDelta(**named, choice=choice, extra=rest)
-
-
-def _is_signed(thoughts: JSON) -> bool:
-    """Whether *thoughts* hold more than text, and so have to go back as they came."""
-    return any(not isinstance(part, dict) or part.keys() - _PLAIN for part in odd_parts(thoughts))
 
 
 def _not_images(items: JSON) -> Iterator[JSON]:

@@ -1,29 +1,39 @@
 """OpenAI chat completions, streamed or whole: the shape that three of the providers share.
 
 Read by shape, never validated: some fifty services add, omit, null and misspell keys, and only what is
-known and well formed says anything. Source: the recordings behind the notes on each line.
+known and well formed says anything; all else is kept in `extra`. What stands in place of a thing that has a
+name, and is none, is kept under the name with `_parts` behind it. Source: the recordings behind the notes on
+each line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 
-from g4fsdk._core.decoding.answer import CallParts
-from g4fsdk._core.decoding.beside import beside_choice, beside_message, read_usage
+from g4fsdk._core.decoding.beside import (
+    beside_choice,
+    beside_message,
+    read_usage,
+    usage_in,
+)
+from g4fsdk._core.decoding.call_numbers import as_index
 from g4fsdk._core.decoding.decoder import (
     Decoder,
     Kind,
     Notice,
 )
-from g4fsdk._core.decoding.plain_chunks import (
-    read_nothing,
-    read_short_text,
-    read_text,
-    read_thought,
-)
+from g4fsdk._core.decoding.plain_chunks import PlainChunks, probe_text, probe_thought, read_nothing
 from g4fsdk._core.decoding.refusals import dig, failure_in
-from g4fsdk._core.decoding.said import Said, Voice, joined_text, read_said, text_of
-from g4fsdk._core.decoding.tool_calls import CallNumbers
+from g4fsdk._core.decoding.said import (
+    NOTHING,
+    Said,
+    Voice,
+    joined_text,
+    odd_parts,
+    read_said,
+    said_in,
+)
+from g4fsdk._core.decoding.tool_calls import ToolCalls
 from g4fsdk._core.model.chat import Conversation, Ids
 from g4fsdk._core.model.errors import ProtocolError, ProviderError
 from g4fsdk._core.model.events import (
@@ -34,15 +44,9 @@ from g4fsdk._core.model.events import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
 )
 from g4fsdk._core.model.http import JSON
-from g4fsdk._core.model.shape import split
 
-_REASONING_KEYS = (
-    *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
-    *("reasoning_details", "thinking_blocks"),
-)
 _VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
 #: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
 _NO_REASON = frozenset({"", "null", "none"})
@@ -78,20 +82,24 @@ class ChatChunkDecoder(Decoder):
         """
         super().__init__(history, notices=notices, handle=handle)
         self._n = n
+        self._plain = PlainChunks()
         self._ends_at_eof = ends_at_eof
         self._ids = ids
-        self._calls: dict[int, CallNumbers] = {}
+        self._calls: dict[int, ToolCalls] = {}
+        self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
+        self._is_document = False
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
     def kinds(self) -> dict[type[Event], Kind]:
         if self._n > 1:  # several answers are told apart in full
-            text = thought = short = read_nothing
+            texts = thoughts = (read_nothing, read_nothing, read_nothing)
         else:
-            text, thought, short = read_text, read_thought, read_short_text
+            texts = (probe_text, self._plain.text, self._plain.short_text)
+            thoughts = (probe_thought, self._plain.thought, self._plain.thought)
         keys = (b"reasoning_content", b"reasoning")
         return {
-            TextDelta: Kind(TextDelta, (b"content",), self.texts, text, short, _IDLE_KEYS),
-            ReasoningDelta: Kind(ReasoningDelta, keys, self.thoughts, thought, thought, _IDLE_KEYS),
+            TextDelta: Kind(TextDelta, (b"content",), self.texts, *texts, _IDLE_KEYS),
+            ReasoningDelta: Kind(ReasoningDelta, keys, self.thoughts, *thoughts, _IDLE_KEYS),
         }
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
@@ -135,9 +143,9 @@ class ChatChunkDecoder(Decoder):
 
     def document(self, data: bytes, out: list[Event]) -> None:
         value = self._unwrap(self.load(data))
-        choices = value.get("choices") if isinstance(value, dict) else None
-        if not isinstance(choices, list) or not choices:
+        if not _choices_in(value)[0]:
             raise failure_in(value) or _no_choices(value, data)
+        self._is_document = True
         self._read(value, out)
         self._check(value)
         self._done(out)
@@ -165,41 +173,56 @@ class ChatChunkDecoder(Decoder):
             self.say(Finish(None), out)
 
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
-        self.answer.note(value)
-        choices = value.get("choices")
-        for position, choice in enumerate(choices if isinstance(choices, list) else ()):
-            if isinstance(choice, dict):
-                number = self._number(choice, position)
-                self._choice(choice, number, out)
-                self._say_all(beside_choice(choice, number), out)
-                self._finish(_reason(choice), number, out)
-        self._finish(_reason(value), 0, out)  # where Autonomous AI may put it
-        self._usage(value, out)
+        self._plain.note(value)
+        self.answer.note({**value, **_odd_usage(value)})
+        choices, odd = _choices_in(value)
+        for choice, number in zip(choices, self._numbers(choices), strict=True):
+            self._choice(choice, number, out)
+        if odd:
+            self.say(Extra({"choices_parts": odd}, 0, "choice"), out)
+        self._finish(value, 0, out)  # where Autonomous AI may put it
+        usage = usage_in(value)
+        if usage is not None:
+            self.say(usage, out)
 
-    def _number(self, choice: dict[str, JSON], position: int) -> int:
+    def _numbers(self, choices: list[dict[str, JSON]]) -> Iterable[int]:
+        """Return which answer each of *choices* belongs to: by its index, where those tell them apart."""
         # Old Hugging Face servers count `index` up with every token of one and the same answer.
-        index = choice.get("index")
-        return index if self._n > 1 and isinstance(index, int) else position
+        indexes = [as_index(choice.get("index")) if self._n > 1 else None for choice in choices]
+        if self._is_document and len({*indexes} - {None}) < len(indexes):
+            indexes = [None] * len(indexes)
+        return [position if index is None else index for position, index in enumerate(indexes)]
 
     def _choice(self, choice: dict[str, JSON], number: int, out: list[Event]) -> None:
         delta, message = _mapping(choice, "delta"), _mapping(choice, "message")
-        if delta:
+        if delta and message and self._is_document:  # where a message is all of the answer
+            self.say(Extra({"delta_parts": [choice["delta"]]}, number, "choice"), out)
+        elif delta:
             self._delta(delta, number, out)
         if message:
-            self._message(message, number, bool(delta) or _reason(choice) is not None, out)
-        text = choice.get("text")
-        if text and not (message or delta.get("content")):
+            reason = choice.get("finish_reason")
+            is_last = isinstance(reason, str) and _is_reason(reason)
+            self._message(message, number, bool(delta) or is_last, out)
+        self._text(choice.get("text"), (delta.get("content"), message.get("content")), number, out)
+        self._say_all(beside_choice(choice, number), out)
+        self._finish(choice, number, out)
+
+    def _text(self, text: JSON, told: Iterable[JSON], number: int, out: list[Event]) -> None:
+        """Say the *text* of an older completion, unless it repeats what was *told*."""
+        if all(content in NOTHING for content in told):
             self._tell(read_said(text, TextDelta, number), out)
-        elif text and text not in (delta.get("content"), message.get("content")):  # else it repeats them
+            if parts := [*odd_parts(text)]:
+                self.say(Extra({"text_parts": parts}, number, "choice"), out)
+        elif text not in (*NOTHING, *told):
             self.say(Extra({"text": text}, number, "choice"), out)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
-        said = _said_in(delta, number)
+        said = said_in(delta, number)
         if any(type(event) is TextDelta for event in said):
             self._streamed.add(number)
         self._tell(said, out)
         self._say_all(beside_message(delta, number), out)
-        self._tool_calls(delta, number, out)
+        self._tool_calls(delta, number, out, is_whole=self._is_document)
 
     def _say_all(self, events: Iterable[Event], out: list[Event]) -> None:
         for event in events:
@@ -212,10 +235,10 @@ class ChatChunkDecoder(Decoder):
         """
         beside = beside_message(message, number)
         self._say_all(self._not_told(beside, number) if repeats else beside, out)
-        said = _said_in(message, number)
+        said = said_in(message, number)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
-        self._tool_calls(message, number, out, whole=True)
+        self._tool_calls(message, number, out, is_whole=True)
 
     def _not_told(self, events: Iterable[Event], number: int) -> list[Event]:
         """Return those of *events* that say something which was not said beside the answer so far."""
@@ -251,129 +274,55 @@ class ChatChunkDecoder(Decoder):
                 self.say(event, out)
 
     def _tool_calls(
-        self, delta: dict[str, JSON], number: int, out: list[Event], *, whole: bool = False
+        self, message: dict[str, JSON], number: int, out: list[Event], *, is_whole: bool = False
     ) -> None:
-        """Say the calls in *delta*. In a *whole* message each item is one, and none is said again."""
-        calls = _calls_in(delta)
-        if not calls:
+        if "tool_calls" in message or "function_call" in message:
+            calls = self._calls.setdefault(number, ToolCalls(self.answer, number))
+            self._say_all(calls.read(message, is_whole=is_whole), out)
+
+    def _name_calls(self, number: int, out: list[Event]) -> None:
+        if self._ids is not None and number in self._calls:
+            self._say_all(self._calls[number].named(self._ids), out)
+
+    def _finish(self, value: dict[str, JSON], number: int, out: list[Event]) -> None:
+        """Say the end that *value* tells, once: OpenRouter and others tell it twice. Another is beside it."""
+        reason = value.get("finish_reason")
+        if not _is_reason(reason) or (number, repr(reason)) in self._reasons:
             return
-        numbers = self._numbers(number)
-        numbers.begin_chunk()
-        repeats = whole and bool(self._said_calls(number))
-        for call in calls:
-            if not isinstance(call, dict):
-                self.say(Extra({"tool_calls": [call]}, number), out)
-            elif not (repeats and self._was_said(call, number)):
-                self.say(self._tool_call(call, number, whole), out)
-
-    def _numbers(self, choice: int) -> CallNumbers:
-        if choice not in self._calls:
-            self._calls[choice] = CallNumbers(
-                lambda index: "".join(self._said_calls(choice)[index].arguments)
-            )
-        return self._calls[choice]
-
-    def _said_calls(self, choice: int) -> dict[int, CallParts]:
-        parts = self.answer.choices.get(choice)
-        return {} if parts is None else parts.calls
-
-    def _was_said(self, call: dict[str, JSON], choice: int) -> bool:
-        call_id = _text(call.get("id"))
-        if call_id is not None:
-            return self._numbers(choice).knows(call_id)
-        function = call.get("function")
-        said = [(parts.name, "".join(parts.arguments)) for parts in self._said_calls(choice).values()]
-        return (
-            isinstance(function, dict) and (function.get("name"), text_of(function.get("arguments"))) in said
-        )
-
-    def _tool_call(self, call: dict[str, JSON], number: int, whole: bool) -> ToolCallDelta:
-        key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
-        named, extra = split(call, {"id": str, "type": str, key: dict})
-        function, beside = split(named.get(key, {}), {"name": str})
-        call_id, name = _text(named.get("id")), _text(function.get("name"))
-        numbers = self._numbers(number)
-        find = numbers.new_number if whole else numbers.number_of
-        index = find(extra.pop("index", None), call_id, name)
-        arguments = text_of(beside.pop(text, ""))
-        kind = "custom" if key == "custom" else named.get("type") or "function"
-        return ToolCallDelta(
-            index, call_id, name, arguments, number, kind, extra | ({key: beside} if beside else {})
-        )
-
-    def _name_calls(self, choice: int, out: list[Event]) -> None:
-        """Give an id to each call that has none: without one, the answer could not be sent back."""
-        for index, call in [*self._said_calls(choice).items()]:
-            if call.id is None and self._ids is not None:
-                made = self._ids.uuid(f"tool call {choice} {index}").replace("-", "")
-                self.say(ToolCallDelta(index, f"call_{made}", choice=choice), out)
-
-    def _finish(self, reason: str | None, number: int, out: list[Event]) -> None:
+        self._reasons.add((number, repr(reason)))
         parts = self.answer.choices.get(number)
-        if reason and not (parts is not None and parts.finished):  # OpenRouter and others say it twice
-            self.flush(out, number)
-            self._name_calls(number, out)
-            self.say(Finish(reason, number), out)
-            self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
-
-    def _usage(self, value: dict[str, JSON], out: list[Event]) -> None:
-        match value:
-            case {"usage": dict(found)} | {"x_groq": {"usage": dict(found)}}:
-                usage = read_usage(found)
-            case {"choices": [{"usage": dict(found)}, *_]}:  # Moonshot
-                usage = read_usage(found)
-            case _:
-                return
-        if usage is not None:
-            self.say(usage, out)
+        if not isinstance(reason, str) or (parts is not None and parts.finished):
+            self.say(Extra({"finish_reason_parts": [reason]}, number, "choice"), out)
+            return
+        self.flush(out, number)
+        self._name_calls(number, out)
+        self.say(Finish(reason, number), out)
+        self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
 
 
-def _calls_in(delta: dict[str, JSON]) -> list[JSON]:
-    match delta:
-        case {"tool_calls": list(calls)} if calls:
-            return calls
-        case {"tool_calls": call} if call not in (None, "", {}, []):
-            return [call]
-        case {"function_call": function} if function is not None:  # OpenAI's older name, still sent
-            return [{"index": 0, "function": function}]
-        case _:
-            return []
+def _odd_usage(value: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what a chunk or document says in place of the tokens used, and counts none."""
+    usage = value.get("usage")
+    return {} if usage in NOTHING or read_usage(usage) is not None else {"usage_parts": [usage]}
 
 
-def _text(value: JSON) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:
-    """Return the delta or message under *key*: a bare text, or parts, are its content."""
-    value = choice.get(key)
-    if value is None or isinstance(value, dict):
-        return value or {}
-    return {"content": value} if isinstance(value, str | list) else {}
-
-
-def _reason(value: dict[str, JSON]) -> str | None:
-    reason = _text(value.get("finish_reason"))
-    return None if reason is None or reason.strip().lower() in _NO_REASON else reason
-
-
-def _said_in(message: dict[str, JSON], number: int) -> list[Said]:
-    return [
-        *_thoughts(message, number),
-        *read_said(message.get("content"), TextDelta, number),
-        *read_said(message.get("refusal"), RefusalDelta, number),
+def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:
+    """Return the choices in a chunk or document, and what stands in their place and is none."""
+    found = value.get("choices") if isinstance(value, dict) else None
+    items = [item for item in (found if isinstance(found, list) else [found]) if item not in NOTHING]
+    return [item for item in items if isinstance(item, dict)], [
+        item for item in items if not isinstance(item, dict)
     ]
 
 
-def _thoughts(message: dict[str, JSON], number: int) -> Iterator[Said]:
-    """Give what the model thinks, once: OpenRouter and Vercel say the same under several keys."""
-    found = set()
-    for key in [key for key in _REASONING_KEYS if message.get(key) not in (None, "")]:
-        said = read_said(message[key], ReasoningDelta, number)
-        text = joined_text(said, ReasoningDelta)
-        if text not in found:
-            found.add(text)
-            yield from said
+def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:
+    """Return the delta or message under *key*: anything but a mapping is its content."""
+    value = choice.get(key)
+    return value if isinstance(value, dict) else {} if value in NOTHING else {"content": value}
+
+
+def _is_reason(reason: JSON) -> bool:
+    return reason not in NOTHING and str(reason).strip().lower() not in _NO_REASON
 
 
 def _no_choices(value: JSON, data: bytes) -> ProviderError | ProtocolError:

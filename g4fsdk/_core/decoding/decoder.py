@@ -82,13 +82,15 @@ class Kind(NamedTuple):
     """A kind of text: its *event*, the *keys* its string may have, what keeps it, and how to *read* a unit.
 
     *read* returns the text of a unit that says nothing else, "" for one that says nothing, None for others
-    and for one of several lines. *read_quickly* does the same, and may give up sooner. A string under one of
-    the *idle_keys* may be another in every unit, and says nothing.
+    and for one of several lines. *read_quickly* does the same, and may give up sooner; *probe* as well, for a
+    unit that was read in full before, with another text. A string under one of the *idle_keys* may be another
+    in every unit, and says nothing.
     """
 
     event: type[TextDelta] | type[ReasoningDelta]
     keys: tuple[bytes, ...]
     texts: TextBuffer
+    probe: Callable[[bytes], str | None]
     read: Callable[[bytes], str | None]
     read_quickly: Callable[[bytes], str | None]
     idle_keys: frozenset[bytes] = frozenset()
@@ -137,7 +139,8 @@ class Decoder:
 
     def kinds(self) -> dict[type[Event], Kind]:
         """Return the kinds of text that the fast paths may learn, by their events."""
-        return {TextDelta: Kind(TextDelta, (self.text_key,), self.texts, self.read_text, self.read_text)}
+        read = self.read_text
+        return {TextDelta: Kind(TextDelta, (self.text_key,), self.texts, read, read, read)}
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         """Append to *out* what the unit *data* says; *name* is the SSE event name or b"".

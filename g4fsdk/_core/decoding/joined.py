@@ -59,7 +59,7 @@ def joined_audio(pieces: Sequence[AudioDelta]) -> Audio | None:
         id=next((piece.id for piece in pieces if piece.id), None),
         data=_joined_base64([piece.data for piece in pieces if piece.data]),
         transcript="".join(piece.transcript for piece in pieces),
-        expires_at=next((piece.expires_at for piece in reversed(pieces) if piece.expires_at), None),
+        expires_at=next((at for piece in reversed(pieces) if (at := piece.expires_at) is not None), None),
         extra=joined([piece.extra for piece in pieces]),
     )
 

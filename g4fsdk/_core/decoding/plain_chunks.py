@@ -1,17 +1,22 @@
 """Chat chunks that say one thing, as nearly all do: typed, so that the rest is skipped and never built.
 
-Within its choice a chunk may hold no key that is not named here, and nothing where a key could say something;
-one that does is read in full. Around the choices, keys that mean something are named and null.
+A chunk may hold no key that is not named here, and nothing where a key could say something; one that does is
+read in full. Around the choices it says what the last that was read in full said: all that may differ is its
+id, its time and padding.
 """
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from g4fsdk._core.decoding.decoder import UNREADABLE
+from g4fsdk._core.model.http import JSON
 
+ChunkT = TypeVar("ChunkT")
 DeltaT = TypeVar("DeltaT")
 ChoiceT = TypeVar("ChoiceT")
 
@@ -82,7 +87,9 @@ class _GroqExtra(msgspec.Struct, gc=False):
     usage: None = None
 
 
-class _Chunk(msgspec.Struct, Generic[ChoiceT], gc=False):
+class _Probe(msgspec.Struct, Generic[ChoiceT], gc=False):
+    """A chunk that is tried with another text: what stands around its choices was read in full before."""
+
     choices: tuple[ChoiceT]
     usage: None = None
     error: None = None
@@ -90,9 +97,30 @@ class _Chunk(msgspec.Struct, Generic[ChoiceT], gc=False):
     x_groq: _GroqExtra | None = None
 
 
+class _Chunk(msgspec.Struct, Generic[ChoiceT], gc=False, forbid_unknown_fields=True):
+    choices: tuple[ChoiceT]
+    usage: None = None
+    error: None = None
+    finish_reason: None = None
+    x_groq: None = None
+    id: str | None = None
+    created: int | None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    object: str | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    provider: str | None = None
+
+
+_AROUND = ("object", "model", "system_fingerprint", "service_tier", "provider")
+_around = attrgetter(*_AROUND)
 _decode_text = msgspec.json.Decoder(_Chunk[_Choice[_TextOnly]]).decode
 _decode_short_text = msgspec.json.Decoder(_Chunk[_ShortChoice]).decode
 _decode_thought = msgspec.json.Decoder(_Chunk[_Choice[_ReasoningOnly]]).decode
+_probe_text = msgspec.json.Decoder(_Probe[_Choice[_TextOnly]]).decode
+_probe_thought = msgspec.json.Decoder(_Probe[_Choice[_ReasoningOnly]]).decode
 
 
 def read_nothing(data: bytes) -> str | None:
@@ -100,38 +128,87 @@ def read_nothing(data: bytes) -> str | None:
     return None
 
 
-def read_text(data: bytes) -> str | None:
-    """Return the text of a chunk on one line that says nothing else, "" for nothing, None for any other."""
+class PlainChunks:
+    """Reads the chunks of one stream that say nothing but a text; None stands for any other."""
+
+    __slots__ = ("_around", "_known")
+
+    def __init__(self) -> None:
+        self._around: dict[str, JSON] = {}  # what was said around the choices
+        self._known: set[tuple[str | None, ...]] = set()  # what says nothing else
+
+    def note(self, chunk: Mapping[str, JSON]) -> None:
+        """Take what *chunk*, which is read in full, says around its choices."""
+        for name in _AROUND:
+            if (said := chunk.get(name)) is not None and said != self._around.get(name):
+                self._around[name] = said
+                self._known.clear()
+
+    def text(self, data: bytes) -> str | None:
+        """Return the text of a chunk on one line that says nothing else, "" for nothing."""
+        if 10 in data or 13 in data:
+            return None
+        try:
+            if not data.isascii():
+                data.decode()  # what nobody decodes has to be characters, too
+            chunk = _decode_text(data)
+        except UNREADABLE:
+            return None
+        is_as_before = _around(chunk) in self._known or self._is_as_before(chunk)
+        return chunk.choices[0].delta.content if is_as_before else None
+
+    def short_text(self, data: bytes) -> str | None:
+        """The same, for chunks of few keys."""
+        if 10 in data or 13 in data:
+            return None
+        try:
+            if not data.isascii():
+                data.decode()
+            chunk = _decode_short_text(data)
+        except UNREADABLE:
+            return None
+        is_as_before = _around(chunk) in self._known or self._is_as_before(chunk)
+        return chunk.choices[0].delta.content if is_as_before else None
+
+    def thought(self, data: bytes) -> str | None:
+        """The same for what the model thinks."""
+        chunk = _read(_decode_thought, data)
+        return _thought(chunk.choices[0].delta) if chunk and self._is_as_before(chunk) else None
+
+    def _is_as_before(self, chunk: _Chunk[Any]) -> bool:
+        found = _around(chunk)
+        if found not in self._known:
+            if any(
+                said not in (None, self._around.get(name)) for name, said in zip(_AROUND, found, strict=True)
+            ):
+                return False
+            self._known.add(found)
+        return True
+
+
+def probe_text(data: bytes) -> str | None:
+    """Return the text of a chunk, whatever stands around it."""
+    chunk = _read(_probe_text, data)
+    return chunk.choices[0].delta.content if chunk else None
+
+
+def probe_thought(data: bytes) -> str | None:
+    """The same for what the model thinks."""
+    chunk = _read(_probe_thought, data)
+    return _thought(chunk.choices[0].delta) if chunk else None
+
+
+def _read(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None:
     if 10 in data or 13 in data:
         return None
     try:
         if not data.isascii():
             data.decode()  # what nobody decodes has to be characters, too
-        return _decode_text(data).choices[0].delta.content
+        return decode(data)
     except UNREADABLE:
         return None
 
 
-def read_short_text(data: bytes) -> str | None:
-    """The same, for chunks of few keys."""
-    if 10 in data or 13 in data:
-        return None
-    try:
-        if not data.isascii():
-            data.decode()
-        return _decode_short_text(data).choices[0].delta.content
-    except UNREADABLE:
-        return None
-
-
-def read_thought(data: bytes) -> str | None:
-    """The same for what the model thinks."""
-    if 10 in data or 13 in data:
-        return None
-    try:
-        data.decode()
-        delta = _decode_thought(data).choices[0].delta
-    except UNREADABLE:
-        return None
+def _thought(delta: _ReasoningOnly) -> str | None:
     thoughts = {delta.reasoning_content or "", delta.reasoning or ""} - {""}
     return thoughts.pop() if len(thoughts) == 1 else None if thoughts else ""

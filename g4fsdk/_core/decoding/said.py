@@ -14,7 +14,12 @@ Said: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta
 #: What the texts of a value are: the answer, what the model thinks, or a refusal.
 Voice: TypeAlias = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
-_NOTHING: tuple[JSON, ...] = (None, "", [], {})
+#: What says nothing wherever it stands.
+NOTHING: tuple[JSON, ...] = (None, "", [], {})
+_REASONING_KEYS = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
+    *("reasoning_details", "thinking_blocks"),
+)
 _THOUGHT = ("thinking", "summary", "reasoning", "text", "content")
 #: By the type of a part: whose voice it is, None for that of what it is a part of; and where its texts are.
 _PARTS: Mapping[str, tuple[Voice | None, tuple[str, ...]]] = {
@@ -25,6 +30,26 @@ _PARTS: Mapping[str, tuple[Voice | None, tuple[str, ...]]] = {
     ),
     **dict.fromkeys(("summary_text", "reasoning.text", "reasoning.summary"), (ReasoningDelta, _THOUGHT)),
 }
+
+
+def said_in(message: Mapping[str, JSON], choice: int = 0) -> list[Said]:
+    """Return what *message*, or a piece of one, says."""
+    return [
+        *_thoughts(message, choice),
+        *read_said(message.get("content"), TextDelta, choice),
+        *read_said(message.get("refusal"), RefusalDelta, choice),
+    ]
+
+
+def _thoughts(message: Mapping[str, JSON], choice: int) -> Iterator[Said]:
+    """Give what the model thinks, once: OpenRouter and Vercel say the same under several keys."""
+    found = set()
+    for key in [key for key in _REASONING_KEYS if message.get(key) not in NOTHING]:
+        said = read_said(message[key], ReasoningDelta, choice)
+        text = joined_text(said, ReasoningDelta)
+        if text not in found:
+            found.add(text)
+            yield from said
 
 
 def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
@@ -41,7 +66,7 @@ def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
 
 def odd_parts(value: JSON) -> Iterator[JSON]:
     """Give the parts in *value* that are no text; of one that is, its type and what is beside the text."""
-    if isinstance(value, list):
+    if isinstance(value, list) and _is_of_parts(value):
         for part in value:
             yield from odd_parts(part)
     elif isinstance(value, dict) and _is_part(value):
@@ -50,25 +75,29 @@ def odd_parts(value: JSON) -> Iterator[JSON]:
 
 def _beside_texts(part: Mapping[str, JSON]) -> Iterator[JSON]:
     kind = part.get("type")
-    is_typed = isinstance(kind, str)
-    keys = _PARTS.get(kind, (None, ()))[1] if isinstance(kind, str) else ("text",)
-    rest = beside(part, {*keys, "type"} if is_typed else {*keys})
+    typed = {"type": kind} if isinstance(kind, str) else {}
+    keys = _PARTS.get(typed["type"], (None, ()))[1] if typed else ("text",)
+    rest = beside(part, {*keys, *typed})
     texts = [part[key] for key in keys if key in part]
     if found := [more for text in texts if _is_valued(text) and (more := beside(text, {"value"}))]:
         rest["text"] = found[0] if len(found) == 1 else found
-    if rest:
-        yield ({"type": kind} if is_typed else {}) | rest
+    if rest or (typed and kind not in _PARTS):
+        yield typed | rest
     for text in texts:
-        yield from odd_parts(text)
+        yield from odd_parts(_unwrapped(text))
 
 
 def _is_valued(text: JSON) -> bool:
     return isinstance(text, dict) and "value" in text
 
 
+def _unwrapped(text: JSON) -> JSON:
+    return text["value"] if _is_valued(text) else text
+
+
 def beside(value: Mapping[str, JSON], told: Set[str]) -> dict[str, JSON]:
     """Return what *value* says under other keys than those *told*."""
-    return {key: item for key, item in value.items() if key not in told and item not in _NOTHING}
+    return {key: item for key, item in value.items() if key not in told and item not in NOTHING}
 
 
 def text_of(value: JSON) -> str:
@@ -82,15 +111,15 @@ def _pieces(value: JSON, voice: Voice, choice: int) -> Iterator[Said]:
             yield from _part(kind, value, voice, choice)
         case {"text": text}:
             yield from _text(text, voice, choice)
-        case list() if any(map(_is_part, value)) or not any(value):
+        case list() if _is_of_parts(value):
             for part in value:
                 yield from _pieces(part, voice, choice)
-        case _ if text := text_of(value):
-            yield voice(text, choice)
+        case _ if value not in NOTHING:
+            yield voice(text_of(value), choice)
 
 
 def _text(text: JSON, voice: Voice, choice: int) -> Iterator[Said]:
-    return _pieces(text["value"] if isinstance(text, dict) and "value" in text else text, voice, choice)
+    return _pieces(_unwrapped(text), voice, choice)
 
 
 def _part(kind: str, part: Mapping[str, JSON], voice: Voice, choice: int) -> Iterator[Said]:
@@ -99,9 +128,15 @@ def _part(kind: str, part: Mapping[str, JSON], voice: Voice, choice: int) -> Ite
         yield from _text(part.get(key), own_voice or voice, choice)
 
 
+def _is_of_parts(items: list[JSON]) -> bool:
+    """Whether *items* are pieces of text, or nothing, and no data of their own."""
+    return any(map(_is_part, items)) or all(item in NOTHING for item in items)
+
+
 def _is_part(item: JSON) -> bool:
-    """Whether a list with *item* in it is one of pieces of text, and no data of its own."""
-    return isinstance(item, str) or (isinstance(item, dict) and bool(item.keys() & {"type", "text"}))
+    return isinstance(item, str) or (
+        isinstance(item, dict) and ("text" in item or isinstance(item.get("type"), str))
+    )
 
 
 def joined_text(events: Iterable[object], voice: Voice) -> str:

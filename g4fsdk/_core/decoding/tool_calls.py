@@ -1,104 +1,138 @@
-"""Which tool call a piece of one belongs to."""
+"""The tool calls of one choice, in pieces or whole: by any of their names, and whatever is odd in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-import msgspec
-
+from g4fsdk._core.decoding.answer import Answer, CallParts
+from g4fsdk._core.decoding.call_numbers import CallNumbers, as_index
+from g4fsdk._core.decoding.joined import joined
+from g4fsdk._core.decoding.said import NOTHING, text_of
+from g4fsdk._core.model.chat import Ids
+from g4fsdk._core.model.events import Extra, ToolCallDelta
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import split
 
 
-class CallNumbers:
-    """Which tool call a piece belongs to, where the service may not say, or says 0 for all of them.
+class _Piece(NamedTuple):
+    """What one item says of a call."""
 
-    *arguments_of* returns what a call has said so far.
-    """
+    index: JSON
+    id: str | None
+    name: str | None
+    arguments: str
+    type: str
+    extra: dict[str, JSON]
 
-    def __init__(self, arguments_of: Callable[[int], str]) -> None:
-        self._arguments_of = arguments_of
-        self._begun: dict[int, tuple[str | None, str | None]] = {}  # number: id and name
-        self._by_index: dict[int, int] = {}
-        self._by_id: dict[str, int] = {}
-        self._here: set[int] = set()  # the calls of this chunk
-        self._last: int | None = None
-        self._most = -1
+    @property
+    def says_nothing(self) -> bool:
+        return not (self.id or self.name or self.arguments or self.extra) and self.type == "function"
 
-    def begin_chunk(self) -> None:
-        """Say that the next pieces come in a chunk of their own."""
-        self._here.clear()
-
-    def knows(self, call_id: str | None) -> bool:
-        """Whether a call with that id has begun."""
-        return call_id in self._by_id
-
-    def number_of(self, index: JSON, call_id: str | None, name: str | None) -> int:
-        """Return the number of the call that a piece with these belongs to."""
-        place = _as_index(index)
-        number = self._found(place, call_id, name)
-        if number is not None and self._begins_another(number, place, call_id, name):
-            number = None
-        return self._keep(self._free_number(place) if number is None else number, place, call_id, name)
-
-    def new_number(self, index: JSON, call_id: str | None, name: str | None) -> int:
-        """Return the number of a whole call, which is none of those before."""
-        place = _as_index(index)
-        return self._keep(self._free_number(place), place, call_id, name)
-
-    def _found(self, index: int | None, call_id: str | None, name: str | None) -> int | None:
-        known = None if call_id is None else self._by_id.get(call_id)
-        if index is None:
-            return self._last if known is None else known
-        if index not in self._by_index and name is not None:
-            return None  # even where all calls share an id
-        return self._by_index.get(index) if known is None else known
-
-    def _begins_another(self, number: int, index: int | None, call_id: str | None, name: str | None) -> bool:
-        old_id, old_name = self._begun[number]
-        if self._by_id.get(call_id or "") == number:
-            return False
-        if name is not None and old_name is not None:
-            if call_id and old_id:
-                return True
-            return name != old_name or number in self._here or _is_whole(self._arguments_of(number))
-        # A new id alone means nothing in mid-call: older vLLM draws one for every piece.
-        said = self._arguments_of(number) if index is None and call_id and old_id else "{"
-        return not said or _is_whole(said)
-
-    def _free_number(self, index: int | None) -> int:
-        return self._most + 1 if index is None or index in self._begun else index
-
-    def _keep(self, number: int, index: int | None, call_id: str | None, name: str | None) -> int:
-        self._last = number
-        self._most = max(self._most, number)
-        self._here.add(number)
-        old_id, old_name = self._begun.get(number, (None, None))
-        self._begun[number] = (old_id or call_id, old_name or name)
-        if index is not None:
-            self._by_index[index] = number
-        if call_id is not None:
-            self._by_id[call_id] = number
-        return number
+    def event(self, number: int, choice: int) -> ToolCallDelta:
+        return ToolCallDelta(number, self.id, self.name, self.arguments, choice, self.type, self.extra)
 
 
-def _as_index(index: JSON) -> int | None:
-    match index:
-        case bool():
-            return None
-        case int() if index >= 0:
-            return index
-        case float() if index.is_integer():
-            return int(index)
-        case str() if index.isdecimal():
-            return int(index)
-    return None
+class ToolCalls:
+    """Reads the tool calls of *choice*, and knows from *answer* what was said of them before."""
+
+    def __init__(self, answer: Answer, choice: int) -> None:
+        self._answer = answer
+        self._choice = choice
+        self._numbers = CallNumbers(lambda number: self._arguments_of(self._said[number]))
+
+    @property
+    def _said(self) -> dict[int, CallParts]:
+        parts = self._answer.choices.get(self._choice)
+        return {} if parts is None else parts.calls
+
+    def read(self, message: Mapping[str, JSON], *, is_whole: bool) -> Iterator[ToolCallDelta | Extra]:
+        """Give what *message* says of calls. In a whole one each item is one, and none is said again.
+
+        Each event has to be added to the answer before the next is asked for.
+        """
+        calls, odd = _calls_in(message)
+        if odd:
+            yield Extra(odd, self._choice)
+        self._numbers.begin_chunk()
+        repeats = is_whole and bool(self._said)
+        for call in calls:
+            piece = _read(call)
+            again = self._number_said(piece) if repeats else None
+            if again is not None:
+                yield from self._more(piece, again, call)
+            elif not piece.says_nothing:
+                find = self._numbers.new_number if is_whole else self._numbers.number_of
+                yield piece.event(find(piece.index, piece.id, piece.name), self._choice)
+
+    def _number_said(self, piece: _Piece) -> int | None:
+        """Return the number of the call that *piece*, which is whole, was said as before."""
+        if piece.id is not None:
+            return self._numbers.of_id(piece.id)
+        said = self._said.items()
+        same = (number for number, parts in said if self._arguments_of(parts) == piece.arguments)
+        return next((number for number in same if self._said[number].name == piece.name), None)
+
+    def _more(self, piece: _Piece, number: int, call: JSON) -> Iterator[ToolCallDelta | Extra]:
+        """Give what *piece*, which is whole, adds to the call that was said before."""
+        said = self._said[number]
+        before, extra = self._arguments_of(said), joined(said.extra)
+        more = {key: item for key, item in piece.extra.items() if extra.get(key) != item}
+        is_other = piece.name not in (None, said.name) or piece.type not in ("function", said.type)
+        if is_other or not (piece.arguments.startswith(before) or before.startswith(piece.arguments)):
+            yield Extra({"tool_calls_parts": [call]}, self._choice)
+        elif more or len(piece.arguments) > len(before):
+            rest = piece._replace(id=None, name=None, arguments=piece.arguments[len(before) :], extra=more)
+            yield rest.event(number, self._choice)
+
+    def named(self, ids: Ids) -> Iterator[ToolCallDelta]:
+        """Give an id to each call that has none: without one, the answer could not be sent back."""
+        for number, call in [*self._said.items()]:
+            if call.id is None:
+                made = ids.uuid(f"tool call {self._choice} {number}").replace("-", "")
+                yield ToolCallDelta(number, f"call_{made}", choice=self._choice)
+
+    @staticmethod
+    def _arguments_of(call: CallParts) -> str:
+        return "".join(call.arguments)
 
 
-def _is_whole(arguments: str) -> bool:
-    if not arguments.rstrip().endswith(("}", "]")):
-        return False
-    try:
-        msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True
+def _calls_in(message: Mapping[str, JSON]) -> tuple[list[dict[str, JSON]], dict[str, JSON]]:
+    """Return the calls in *message*, and what stands in their place and is none."""
+    found = message.get("tool_calls")
+    items = [item for item in (found if isinstance(found, list) else [found]) if item not in NOTHING]
+    calls = [item for item in items if isinstance(item, dict)]
+    odd = [item for item in items if not isinstance(item, dict)]
+    function = message.get("function_call")  # OpenAI's older name, still sent
+    if isinstance(function, dict) and function and not calls:
+        calls.append({"index": 0, "function": function})
+    elif function not in NOTHING and function not in [call.get("function") for call in calls]:
+        return calls, {"function_call_parts": [function], **({"tool_calls_parts": odd} if odd else {})}
+    return calls, {"tool_calls_parts": odd} if odd else {}
+
+
+def _read(call: dict[str, JSON]) -> _Piece:
+    key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
+    named, extra = split(call, {"type": str, key: dict})
+    function = named.get(key, {})
+    beside = {name: item for name, item in function.items() if name != text and item is not None}
+    kind = named.get("type") or "function"
+    if key == "custom" and kind not in ("function", key):
+        extra["type"] = kind
+    call_id, name = _word(extra, "id"), _word(beside, "name")
+    index = extra.pop("index", None)
+    if as_index(index) is None and index not in NOTHING:
+        extra["index_parts"] = [index]
+    more = extra | ({key: beside} if beside else {})
+    return _Piece(
+        index, call_id, name, text_of(function.get(text)), "custom" if key == "custom" else kind, more
+    )
+
+
+def _word(value: dict[str, JSON], key: str) -> str | None:
+    """Take the id or name under *key* out of *value*; a number is one, too."""
+    found = value.get(key)
+    if not isinstance(found, str | int) or isinstance(found, bool):
+        return None
+    del value[key]
+    return str(found) or None

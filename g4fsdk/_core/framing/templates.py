@@ -147,4 +147,4 @@ def _read_padded(padding: str, string: bytes) -> str:
 
 
 def _says_probes(kind: Kind, start: bytes, end: bytes) -> bool:
-    return all(kind.read(start + literal + end) == text for text, literal in _PROBES.items())
+    return all(kind.probe(start + literal + end) == text for text, literal in _PROBES.items())

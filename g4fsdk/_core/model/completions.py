@@ -102,10 +102,13 @@ class Audio(msgspec.Struct):
         return cls(**named, extra=rest)
 
 
-# What stood beside the text in parts of a message: an answer's own, and nothing that a service takes back.
+# What stood beside the text, or in place of a thing: an answer's own, and nothing that a service takes back.
 _PARTS_BESIDE = tuple(
     f"{key}_parts"
-    for key in ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
+    for key in (
+        *("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking"),
+        *("audio", "tool_calls", "function_call"),
+    )
 )
 
 
@@ -133,7 +136,7 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
         That is all but annotations and parts of another kind; of what was spoken, its id. Reasoning goes back
         with tool calls only: there some services insist on it, elsewhere some refuse it.
         """
-        named = self.whole()
+        named = self.whole() | {"role": self.role}
         for key in ("annotations", *_PARTS_BESIDE):
             named.pop(key, None)
         if not self.tool_calls:
