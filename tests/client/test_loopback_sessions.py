@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -437,7 +439,18 @@ def test_the_async_client_runs_on_other_event_loops(name: str) -> None:
                 said = [text async for text in stream.text_stream]
             with pytest.raises(DeadlineError):
                 await client.chat.completions.create("Hello", timeout=Timeouts(total=0.05))
+            async with client.chat.completions.stream("Hello") as stream:
+                async for _ in stream.text_stream:
+                    break  # trio warns of generators that nobody closed
+            gc.collect()
         assert said == ["Hel", "lo"]
 
-    with Server([answer("openai", "Hel", "lo"), Reply(has_head=False, end="hold")]) as server:
+    script = [
+        answer("openai", "Hel", "lo"),
+        Reply(has_head=False, end="hold"),
+        unfinished("openai", "Hel", end="hold"),
+    ]
+    with Server(script) as server, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         other.run(main if name == "trio" else main())
+    assert [str(each.message) for each in warned if each.category is ResourceWarning] == []

@@ -107,7 +107,7 @@ class Connections:
             if error is not None:
                 raise error from cause
         finally:
-            await answer.aclose()
+            await answer.leave()
         return whole.response()
 
     async def _told(self, request: Request, terms: Terms, repeatable: bool) -> Answer:
@@ -216,7 +216,24 @@ class Answer:
             except self.failures:
                 return  # the answer is complete: a connection in doubt is only not used again
 
+    async def leave(self) -> None:
+        """End the reading, from where the body is read.
+
+        The libraries read with one generator inside of another; none closes the next, and trio warns of each
+        that is dropped: cancelled where it waits, the innermost ends them all.
+        """
+        try:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                while await anext(self._pieces, None) is not None:
+                    pass
+        except self.failures:
+            return  # it has ended, too
+        finally:
+            await self.aclose()
+
     async def aclose(self) -> None:
+        """Close the connection, from wherever."""
         try:
             with anyio.CancelScope(shield=True):
                 await self._answer.aclose()

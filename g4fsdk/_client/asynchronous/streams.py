@@ -113,7 +113,7 @@ async def _read(
                 await answer.drain()
         finally:
             clocks.attempt_over()
-            await answer.aclose()
+            await answer.leave()
 
 
 async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
@@ -170,7 +170,7 @@ class AsyncChatStream:
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        return self._opening.events()
+        return self if self._opening.stream is None else self._opening.stream.items
 
     async def __anext__(self) -> Event:
         return await anext((await self._opening.opened()).items)
@@ -178,7 +178,7 @@ class AsyncChatStream:
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """The text of choice 0, piece by piece."""
-        return _texts(self._opening.events())
+        return _Texts(aiter(self))
 
     @property
     def response(self) -> AnswerHead | None:
@@ -232,16 +232,18 @@ class _Opening:
                 self._is_opening = False
         return self.stream
 
-    def events(self) -> AsyncIterator[Event]:
-        return _opened_late(self) if self.stream is None else self.stream.items
 
+class _Texts:
+    """The text in *events*, which belong to somebody else; no generator, so there is nothing to close."""
 
-async def _opened_late(opening: _Opening) -> AsyncGenerator[Event, None]:
-    async for event in (await opening.opened()).items:
-        yield event
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self._events = events
 
+    def __aiter__(self) -> Self:
+        return self
 
-async def _texts(events: AsyncIterator[Event]) -> AsyncGenerator[str, None]:
-    async for event in events:
-        if type(event) is TextDelta and not event.choice:
-            yield event.text
+    async def __anext__(self) -> str:
+        async for event in self._events:
+            if type(event) is TextDelta and not event.choice:
+                return event.text
+        raise StopAsyncIteration
