@@ -29,7 +29,7 @@ for _module in (
     "httpcore",
     "g4fsdk._client.blocking.client",
     "g4fsdk._client.asynchronous.client",
-    *(f"g4fsdk.testing.{one.name}" for one in pkgutil.iter_modules(testing.__path__)),
+    *(one.name for one in pkgutil.walk_packages(testing.__path__, "g4fsdk.testing.")),
 ):
     importlib.import_module(_module)
 

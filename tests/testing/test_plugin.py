@@ -224,7 +224,15 @@ def test_the_nearest_marker_counts(shop: Project) -> None:
             "no cassette at */none.yaml; record it with a test that names it without faults=",
             id="a damaged one is missing",
         ),
-        pytest.param("", "*name a recording: @pytest.mark.g4f_cassette(*", id="no name"),
+        pytest.param(
+            "",
+            "no cassette at */cassettes/test_it/test_it.yaml; record it with: pytest --g4f-record=once *",
+            id="no name",
+        ),
+        pytest.param('("../normal")', "'../normal' names no file in */cassettes: *", id="above"),
+        pytest.param('("/etc/passwd.yaml")', "'/etc/passwd.yaml' names no file in *", id="absolute"),
+        pytest.param('("")', "no cassette at */cassettes/.yaml; record it *", id="empty"),
+        pytest.param("(7)", "*: expected str, bytes or os.PathLike object, not int", id="number"),
         pytest.param('("yqcloud/normal", speed=2)', "*unexpected keyword argument 'speed'*", id="misspelt"),
     ],
 )

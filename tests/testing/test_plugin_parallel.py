@@ -77,7 +77,6 @@ def test_many_async_recordings_at_a_time_do_not_cross(crowd: Project) -> None:
             replay.assert_all_played()
             return path.stem, answers
 
-        @pytest.mark.g4f_cassette()
         async def test_it(g4f_cassette_dir):
             found = await asyncio.gather(*map(ask_all, g4f_cassette_dir.glob("*.yaml")))
             assert len(found) == {SESSIONS}

@@ -365,32 +365,108 @@ def test_what_is_made_from_recordings_is_played_in_every_mode(shop: Project, ser
         def test_damaged(g4f_client):
             with pytest.raises(IncompleteStreamError):
                 g4f_client.chat.completions.create("Hello")
-
-        @pytest.mark.g4f_cassette("openai/hello")
-        def test_served(g4f_server, g4f_settings):
-            from g4fsdk import Client
-            with Client(**g4f_settings | {"base_url": g4f_server.base_url}) as client:
-                assert client.chat.completions.create("Hello").text == "answer 0"
     """)
 
-    shop.run("--g4f-record=all").assert_outcomes(passed=3)
+    shop.run("--g4f-record=all").assert_outcomes(passed=2)
 
     assert len(service.requests) == 1
 
 
-def test_a_server_does_not_record_and_says_what_does(shop: Project, service: Server) -> None:
-    shop.add_test("""
-        @pytest.mark.g4f_cassette("openai/hello")
-        def test_it(g4f_server):
-            raise RuntimeError("never")
-    """)
+SERVED = """
+    import http.client, json, os
+    from urllib.parse import urlsplit
+
+    @pytest.mark.g4f_cassette("openai/served")
+    def test_it(g4f_server):
+        to = http.client.HTTPConnection(urlsplit(g4f_server.url).netloc)
+        to.request("POST", urlsplit(g4f_server.base_url).path + "/chat/completions", {body}, {headers!r})
+        answer = to.getresponse()
+        assert b"answer" in answer.read()
+        assert len(g4f_server.requests) == 1
+        to.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param("b'{}'", {"Authorization": f"Bearer {KEY}"}, id="sized"),
+        pytest.param("iter([b'{', b'}'])", {}, id="chunked"),
+    ],
+)
+def test_a_server_records_the_service_that_it_stands_in_front_of(
+    shop: Project, service: Server, body: str, headers: dict[str, str]
+) -> None:
+    shop.add_test(SERVED.format(body=body, headers={**headers, "Content-Type": "application/json"}))
+
+    for mode in ("once", "none", "new", "all", "none"):
+        shop.run(f"--g4f-record={mode}").assert_outcomes(passed=1)
+
+    assert [(asked.target, asked.body) for asked in service.requests] == 2 * [("/v1/chat/completions", b"{}")]
+    assert answers(shop, "openai/served") == ["1"]
+    assert shop.cassette("openai/served").metadata["base_url"] == f"{service.url}/v1"
+    assert KEY not in (shop.path / "cassettes/openai/served.yaml").read_text()
+
+
+def test_a_server_in_front_of_nobody_says_so(
+    shop: Project, service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:9/v1")
+    shop.add_test(SERVED.format(body="b'{}'", headers={}))
 
     result = shop.run("--g4f-record=once")
 
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*nobody answered, so nothing was recorded; asked: http://127.0.0.1:9; *"])
+    assert not (shop.path / "cassettes").exists()
+
+
+REFUSED = """
+    import os, requests
+
+    @pytest.mark.g4f_cassette("refused")
+    def test_it():
+        statuses = [requests.get(os.environ["SHOP_URL"]).status_code for _ in range({times})]
+        assert statuses[-1] == {last}
+"""
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A service that refuses the first request of a run."""
+    statuses = iter([429, 200, 429, 200])
+    with Server(lambda _: Reply([b"x"], status=next(statuses))) as server:
+        monkeypatch.setenv("SHOP_URL", server.url)
+        yield server
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all"])
+def test_a_refusal_is_no_recording(project: Project, strict: Server, mode: str) -> None:
+    project.add_test(REFUSED.format(times=1, last=429))
+
+    result = project.run(f"--g4f-record={mode}")
+
+    result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["no cassette at *; g4f_server only plays: record it with a test that uses *"]
+        ["GET http://127.0.0.1:*/ was refused (429 *), so nothing was recorded; *--g4f-keep-refusals*"]
     )
+    assert not (project.path / "cassettes").exists()
+
+
+def test_a_refusal_is_left_out_where_an_answer_followed(project: Project, strict: Server) -> None:
+    project.add_test(REFUSED.format(times=2, last=200))
+    project.run("--g4f-record=once").assert_outcomes(passed=1)
+
+    assert [one.response.status for one in project.cassette("refused").interactions] == [200]
+
+
+@pytest.mark.parametrize("options", [["--g4f-keep-refusals"], ["-o", "g4f_keep_refusals=true"]])
+def test_a_refusal_is_kept_by_those_who_want_it(project: Project, strict: Server, options: list[str]) -> None:
+    project.add_test(REFUSED.format(times=1, last=429))
+    project.run("--g4f-record=once", *options).assert_outcomes(passed=1)
+    project.run().assert_outcomes(passed=1)
+
+    assert [one.response.status for one in project.cassette("refused").interactions] == [429]
 
 
 def test_a_recording_without_a_provider_asks_nobody(project: Project) -> None:

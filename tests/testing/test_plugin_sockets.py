@@ -269,6 +269,7 @@ def test_the_marker_alone_blocks_and_only_while_its_test_runs(project: Project) 
     project.copy("yqcloud/normal")
     project.add_test("""
         import socket
+        from g4fsdk import Client
         from g4fsdk.testing.plugin import SocketBlockedError
 
         @pytest.fixture(scope="module")
@@ -281,11 +282,13 @@ def test_the_marker_alone_blocks_and_only_while_its_test_runs(project: Project) 
         def test_marked(database):
             with pytest.raises(SocketBlockedError):
                 socket.create_connection(database)
+            Client("yqcloud").chat.completions.create("Question.", stream=True).close()
 
         @pytest.mark.g4f_cassette("yqcloud/normal")
         def test_allowed(database, g4f_sockets):
             g4f_sockets.allow("%s:%s" % database)
             socket.create_connection(database).close()
+            Client("yqcloud").chat.completions.create("Question.", stream=True).close()
 
         def test_unmarked(database):
             assert "connect" not in vars(socket.socket)
@@ -295,14 +298,14 @@ def test_the_marker_alone_blocks_and_only_while_its_test_runs(project: Project) 
     project.run().assert_outcomes(passed=3)
 
 
-def test_a_client_of_its_own_is_told_what_to_take_instead(project: Project) -> None:
+def test_a_client_of_another_kind_is_told_what_to_take_instead(project: Project) -> None:
     project.copy("yqcloud/normal")
     project.add_test("""
-        from g4fsdk import Client
+        import urllib.request
 
         @pytest.mark.g4f_cassette("yqcloud/normal")
         def test_it():
-            Client("yqcloud").chat.completions.create("Hello")
+            urllib.request.urlopen("https://api.binjie.fun/api/generateStream")
     """)
 
     result = project.run()

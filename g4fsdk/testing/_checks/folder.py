@@ -80,7 +80,7 @@ def check_file(
     checks = {
         "format": _timing(cassette),
         "provenance": _provenance(cassette),
-        "age": _age(cassette, oldest) if oldest else (),
+        "age": find_age(cassette, oldest) if oldest else (),
         "leak": map(str, find_leaks(cassette, secrets)),
     }
     kinds: tuple[Kind, ...] = ("format", "provenance", "age", "leak")
@@ -112,7 +112,8 @@ def _provenance(cassette: Cassette) -> Iterator[str]:
         yield f"g4fsdk.provenance is {str(said)[:80]!r}; it has to begin with one of {known}"
 
 
-def _age(cassette: Cassette, oldest: datetime) -> Iterator[str]:
+def find_age(cassette: Cassette, oldest: datetime) -> Iterator[str]:
+    """Yield what is wrong with the age of *cassette*; *oldest* is the earliest time it may be from."""
     said = cassette.metadata.get("recorded_at")
     recorded_at = _moment(said)
     if recorded_at is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +17,10 @@ from g4fsdk._client.retries import Retries
 from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.services import base_url_of
-from g4fsdk.testing._cassette.sources import load_sessions
+from g4fsdk.testing._pytest.marked import fail
 from g4fsdk.testing._pytest.rerecord import RecordingReplay, Rerecorder
+from g4fsdk.testing._pytest.rules import broken_rules
+from g4fsdk.testing._record.front import Front
 from g4fsdk.testing._replay.replay import Replay
 from g4fsdk.testing._server.server import ReplayServer
 
@@ -26,6 +31,11 @@ if TYPE_CHECKING:
 
 _DICE = random.SystemRandom()
 _SEEDS = 1_000_000_000
+_MOST_LOADED = 256  # cassettes that are kept for other tests
+_NO_PROVIDER = (
+    "the recording does not say of which provider it is: keep it in a folder of that name, "
+    "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings"
+)
 
 
 class AtOnce(Retries):
@@ -37,40 +47,73 @@ class AtOnce(Retries):
         return 0.0
 
 
-def load(marked: MarkedTest) -> Cassette:
+def load(marked: MarkedTest, config: pytest.Config) -> Cassette:
     """Return what is recorded already, as one session; an empty one when that is still to come.
 
     A new recording gets ids of its own, since services remember those that they have seen.
     """
     marked.check_found()
-    session = Cassette() if marked.missing else _one_session(marked)
+    session = Cassette() if marked.missing else _one_session(marked, config)
     if marked.records_anew:
         return Cassette(session.interactions, {**session.metadata, "ids_seed": _DICE.randrange(_SEEDS)})
     return session
 
 
-def _one_session(marked: MarkedTest) -> Cassette:
-    first, *more = [session for path in marked.paths for session in load_sessions(path)]
-    interactions = [interaction for session in (first, *more) for interaction in session.interactions]
-    return Cassette(interactions, first.metadata)
+def _one_session(marked: MarkedTest, config: pytest.Config) -> Cassette:
+    sessions = [_loaded(path, stat.st_mtime_ns, stat.st_size) for path, stat in _stats(marked)]
+    if not marked.records_anew:
+        for path, session in zip(marked.paths, sessions, strict=True):
+            _check_rules(marked, config, path, session)
+    interactions = [interaction for session in sessions for interaction in session.interactions]
+    return Cassette(interactions, sessions[0].metadata)
+
+
+def _stats(marked: MarkedTest) -> Iterator[tuple[Path, os.stat_result]]:
+    return ((path, path.stat()) for path in marked.paths)
+
+
+@lru_cache(maxsize=_MOST_LOADED)
+def _loaded(path: Path, mtime_ns: int, size: int) -> Cassette:
+    """Return the cassette at *path*, read once for all tests that play it, which change nothing in it."""
+    return Cassette.load(path)
+
+
+def _check_rules(marked: MarkedTest, config: pytest.Config, path: Path, cassette: Cassette) -> None:
+    for text in broken_rules(config, cassette):
+        fail(f"{path}: {text}\n{marked.advice()}")
 
 
 @contextmanager
-def playing(marked: MarkedTest, cassette: Cassette) -> Iterator[Replay]:
+def playing(marked: MarkedTest, cassette: Cassette, config: pytest.Config) -> Iterator[Replay]:
     """Play *cassette*, and in a record mode record what has to be recorded; it is written on leaving."""
     if not marked.records:
-        yield Replay(cassette, pace=marked.pace, cuts=marked.cuts, faults=marked.faults)
+        yield Replay(cassette, **marked.played)
         return
     before = cassette if marked.mode == "new" else Cassette()
-    how = f"pytest --g4f-record={marked.mode}"
-    seed = cassette.metadata.get("ids_seed")
-    with Rerecorder(marked.paths[0], before, ids_seed=seed, how=how) as recorder:
-        yield RecordingReplay(before, recorder, pace=marked.pace, cuts=marked.cuts)
+    with Rerecorder(
+        marked.paths[0],
+        before,
+        ids_seed=cassette.metadata.get("ids_seed"),
+        how=f"pytest --g4f-record={marked.mode}",
+        keeps_refusals=bool(config.getoption("g4f_keep_refusals") or config.getini("g4f_keep_refusals")),
+    ) as recorder:
+        yield RecordingReplay(before, recorder, **marked.played)
 
 
 def serving(marked: MarkedTest, cassette: Cassette) -> ReplayServer:
     """Return a server of *cassette*, which is not started yet."""
-    return ReplayServer(cassette, pace=marked.pace, cuts=marked.cuts, faults=marked.faults)
+    return ReplayServer(cassette, **marked.played)
+
+
+def fronting(replay: Replay, settings: Mapping[str, Any], cassette: Cassette) -> Front:
+    """Return a server in front of whom *settings* name, else of who was recorded; it is not started."""
+    name = settings.get("provider") or ""
+    if not isinstance(name, str) or not name:
+        fail(f"{_NO_PROVIDER}: g4f_server records one provider, named in g4f_settings")
+    upstream = settings.get("base_url") or base_url_of(cassette, name) or providers.get(name).base_url
+    if isinstance(replay, RecordingReplay):
+        replay.recorder.metadata |= {"provider": name, "base_url": settings.get("base_url")}
+    return Front(replay.requests_adapter(), upstream)
 
 
 def client_settings(marked: MarkedTest, cassette: Cassette) -> dict[str, Any]:
@@ -85,7 +128,7 @@ def client_settings(marked: MarkedTest, cassette: Cassette) -> dict[str, Any]:
         "provider": provider,
         **({} if marked.records_anew else _whom(cassette, provider or "")),
         "ids": None if seed is None else Ids.seeded(seed),
-        "retries": AtOnce() if marked.pace == "instant" and not marked.records else None,
+        "retries": AtOnce() if marked.played["pace"] == "instant" and not marked.records else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -105,11 +148,7 @@ def client_arguments(
     recorded anew, at that of *settings*, else again at the recorded one.
     """
     if not settings.get("provider"):
-        pytest.fail(
-            "the recording does not say of which provider it is: keep it in a folder of that name, "
-            "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings",
-            pytrace=False,
-        )
+        fail(_NO_PROVIDER)
     given = {**settings, "transport": replay}
     if played is None:
         return given

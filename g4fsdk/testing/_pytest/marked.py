@@ -1,38 +1,44 @@
-"""What a test's marker asks for: which recordings, how they are played, and whether they are made."""
+"""What a test's marker asks for: which recordings, how they are played, and whether they are made.
+
+PYTEST_DONT_REWRITE
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import pytest
+
+from g4fsdk.testing._pytest.options import MARKER, Mode
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.arranged import Cuts
     from g4fsdk.testing._replay.faults import Fault
     from g4fsdk.testing._replay.planned import Pace
 
-Mode: TypeAlias = Literal["none", "once", "new", "all"]
+Matching: TypeAlias = tuple[str, ...] | Callable[[Any, Any], bool]
 
-MARKER = "g4f_cassette"
-MODES: tuple[Mode, ...] = ("none", "once", "new", "all")
+_UNSAFE = re.compile(r"""[<>?%*:|"'/\\\x00-\x1f\x7f]""")
+_MAX_NAME = 180  # bytes: file systems take 255, and what is written first has a longer name
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedTest:
     """The recordings of one test.
 
-    *is_served* says that they are played over a socket. *nodeid* is the test, as pytest takes it on its
-    command line; *writer* is another one that recorded the same in this run.
+    *played* are the arguments of `Replay`. *is_served* says that they are played over a socket. *nodeid* is
+    the test, as pytest takes it on its command line; *writer* is another one that recorded the same in this
+    run.
     """
 
     paths: tuple[Path, ...]
-    pace: Pace
-    cuts: Cuts
-    faults: tuple[Fault, ...]
+    played: Mapping[str, Any]
     mode: Mode
     is_served: bool
     nodeid: str
@@ -46,10 +52,9 @@ class MarkedTest:
     def may_record(self) -> bool:
         """Whether the test makes its recording, when it is told to.
 
-        Several recordings played as one, and damaged ones, are made from recordings of other tests; a server
-        only plays.
+        Several recordings played as one, and damaged ones, are made from recordings of other tests.
         """
-        return len(self.paths) == 1 and not self.faults and not self.is_served
+        return len(self.paths) == 1 and not self.played["faults"]
 
     @property
     def records(self) -> bool:
@@ -65,30 +70,26 @@ class MarkedTest:
 
     def check_found(self) -> None:
         """End the test, with what to do, when a recording is missing that nobody makes."""
-        if not self.paths:
-            _fail(f'{self.nodeid}: name a recording: @pytest.mark.{MARKER}("provider/case")')
         if self.missing and not self.records:
-            _fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record()}")
+            fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record('once')}")
 
     def advice(self) -> str:
         """Return what to do when the test asks something else than its recording holds."""
         if self.writer:
             return (
                 f"{self.paths[0]} was recorded by {self.writer} in this run; give each test, and each of its "
-                f"parameters, a recording of its own: pytest.param(..., marks=pytest.mark.{MARKER}(...))"
+                f"parameters, a recording of its own: pytest.param(..., marks=pytest.mark.{MARKER}(...)), or "
+                f"@pytest.mark.{MARKER}() without a name"
             )
-        if self.may_record:
-            return f"record it anew: pytest --g4f-record=all {shlex.quote(self.nodeid)}"
-        return self._how_to_record()
+        return f"{self._how_to_record('all')}\nthe recording: {', '.join(map(str, self.paths))}"
 
-    def _how_to_record(self) -> str:
-        if self.is_served:
-            return "g4f_server only plays: record it with a test that uses g4f_client or g4f_replay instead"
-        if self.faults:
+    def _how_to_record(self, mode: Mode) -> str:
+        if self.played["faults"]:
             return "record it with a test that names it without faults="
         if len(self.paths) > 1:
             return "record it with a test that names it alone"
-        return f"record it with: pytest --g4f-record=once {shlex.quote(self.nodeid)}"
+        anew = "record it with" if mode == "once" else "record it anew"
+        return f"{anew}: pytest --g4f-record={mode} {shlex.quote(self.nodeid)}"
 
 
 def read_marker(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Path, str]) -> MarkedTest:
@@ -98,11 +99,14 @@ def read_marker(item: pytest.Item, folder: Path, mode: Mode, writers: Mapping[Pa
     """
     marker = item.get_closest_marker(MARKER)
     if marker is None:
-        _fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
+        fail(f'{item.nodeid} wants a recording: mark it with @pytest.mark.{MARKER}("provider/case")')
     try:
         marked = _read(item, folder, mode, *marker.args, **marker.kwargs)
     except TypeError as error:
-        _fail(f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=): {error}")
+        fail(
+            f"{item.nodeid}: @pytest.mark.{MARKER}(*names, pace=, cuts=, faults=, match_on=, ignore=): "
+            f"{error}"
+        )
     writer = writers.get(marked.paths[0], "") if marked.may_record else ""
     return replace(marked, writer=writer) if writer != item.nodeid else marked
 
@@ -112,21 +116,48 @@ def _read(
     folder: Path,
     mode: Mode,
     /,
-    *names: str,
+    *names: str | os.PathLike[str],
     pace: Pace = "instant",
     cuts: Cuts = "recorded",
     faults: Sequence[Fault] = (),
+    match_on: Matching | None = None,
+    ignore: Sequence[str] = (),
 ) -> MarkedTest:
-    paths = tuple(folder / _file(name) for name in names)
+    paths = tuple(_path(folder, os.fspath(name)) for name in names or [name_of(item)])
+    played: dict[str, Any] = {"pace": pace, "cuts": cuts, "faults": tuple(faults)}
+    played |= {"match_on": match_on} if match_on is not None else {}
+    played |= {"ignore": (ignore,) if isinstance(ignore, str) else tuple(ignore)} if ignore else {}
     is_served = "g4f_server" in getattr(item, "fixturenames", ())
-    return MarkedTest(paths, pace, cuts, tuple(faults), mode, is_served, item.nodeid)
+    return MarkedTest(paths, played, mode, is_served, item.nodeid)
 
 
-def _file(name: str) -> str:
+def name_of(item: pytest.Item) -> str:
+    """Return the name of the recording of *item* where its marker names none: `module/Class.test[case]`."""
+    module = getattr(item, "module", None)
+    folder = module.__name__.replace(".", "/") if module else item.path.stem
+    kind = getattr(item, "cls", None)
+    return f"{folder}/{_safe(f'{kind.__qualname__}.{item.name}' if kind else item.name)}.yaml"
+
+
+def _safe(name: str) -> str:
+    """Return *name* as a file may be called everywhere; no two names become one."""
+    safe = _UNSAFE.sub("-", name).encode()[:_MAX_NAME].decode("utf-8", "ignore")
+    if safe == name:
+        return name
+    from hashlib import sha256
+
+    return f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _path(folder: Path, name: str) -> Path:
     from g4fsdk.testing._cassette.sources import SUFFIXES
 
-    return name if name.endswith(SUFFIXES) else f"{name}.yaml"
+    path = folder / (name if name.endswith(SUFFIXES) else f"{name}.yaml")
+    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+        fail(f"{name!r} names no file in {folder}: a recording lies in the folder of the recordings")
+    return path
 
 
-def _fail(text: str) -> NoReturn:
+def fail(text: str) -> NoReturn:
+    """End the test with *text*, which says what to do."""
     pytest.fail(text, pytrace=False)

@@ -3,6 +3,8 @@
 What is refused: connecting and sending to IPv4 and IPv6 addresses, and looking up names. What is not: sockets
 that never leave the machine (Unix sockets, socket pairs), listening, and connections that are open already.
 Libraries that bring a network stack of their own (libcurl, gRPC) are out of reach.
+
+PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ from types import TracebackType
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-import pytest
+from g4fsdk.testing._pytest.patches import Patches
 
 Address: TypeAlias = tuple[object, object]  # host and port, as the program gives them
 Addressed: TypeAlias = Callable[..., Address | None]
 
 _NETWORK = (socket.AF_INET, socket.AF_INET6)
+_PORTS = {"http": 80, "https": 443}
 _lock = threading.Lock()
 _guards: list[SocketGuard] = []
-_patches = pytest.MonkeyPatch()
+_patches = Patches()
 _thread = threading.local()
 
 
@@ -38,8 +41,9 @@ class SocketBlockedError(RuntimeError):
     def __init__(self, host: object, port: object) -> None:
         super().__init__(
             f"this test plays a recording, so sockets are blocked: {host}:{port}. Give the code under test "
-            "g4f_client, g4f_async_client or g4f_replay; to record, run pytest --g4f-record=once; for a "
-            "server of your own, take the fixture g4f_sockets: g4f_sockets.allow('127.0.0.1:8000')"
+            "g4f_client, g4f_async_client or g4f_replay, let it ask by way of requests, httpx or httpx2, or "
+            "give it the address of g4f_server; to record, run pytest --g4f-record=once; for a server of "
+            "your own, take the fixture g4f_sockets: g4f_sockets.allow('127.0.0.1:8000')"
         )
 
 
@@ -63,6 +67,13 @@ class SocketGuard:
             raise ValueError(f"address {address!r}: expected 'host:port' or a URL with both")
         self._allowed.add((parts.hostname, parts.port))
 
+    def allows(self, url: str) -> bool:
+        """Whether the address in *url* is let through."""
+        if not self._allowed:
+            return False
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) in self._allowed
+
     def __enter__(self) -> SocketGuard:
         with _lock:
             if not _guards:
@@ -84,9 +95,9 @@ def _install() -> None:
     for owner, table in _tables():
         for name, address_of in table.items():
             if hasattr(owner, name):
-                _patches.setattr(owner, name, _checked(getattr(owner, name), address_of))
-    _patches.setattr(socket, "getaddrinfo", _looked_up(socket.getaddrinfo))
-    _patches.setattr(socket, "socketpair", _paired(socket.socketpair))
+                _patches.put(owner, name, _checked(getattr(owner, name), address_of))
+    _patches.put(socket, "getaddrinfo", _looked_up(socket.getaddrinfo))
+    _patches.put(socket, "socketpair", _paired(socket.socketpair))
 
 
 def _tables() -> Iterator[tuple[Any, dict[str, Addressed]]]:

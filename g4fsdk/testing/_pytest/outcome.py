@@ -1,0 +1,86 @@
+"""What fails a marked test that passed, and how a failure reads.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
+from g4fsdk.testing._pytest.marked import MarkedTest
+from g4fsdk.testing._pytest.rerecord import RecordingReplay
+from g4fsdk.testing._pytest.sockets import SocketBlockedError
+from g4fsdk.testing._replay.replay import Replay
+from g4fsdk.testing._server.server import ReplayServer
+
+_NOTHING = (
+    "was played: the code under test asked nobody by way of requests, httpx, httpx2, g4f_client, "
+    "g4f_async_client, g4f_replay or g4f_server"
+)
+
+
+class Outcome:
+    """What became of the recordings of *marked*; *fixtures* are what plays and records them, by name."""
+
+    def __init__(self, marked: MarkedTest | None, fixtures: Mapping[str, object]) -> None:
+        self._marked = marked
+        self._players = {
+            name: one for name, one in fixtures.items() if isinstance(one, Replay | ReplayServer)
+        }
+        self._recorders = {
+            name: one.recorder for name, one in fixtures.items() if isinstance(one, RecordingReplay)
+        }
+
+    def noticed(self) -> Iterator[str]:
+        """Give what is worth knowing of a test that failed, too."""
+        told = [f"{error}{self._advice()}" for one in self._players.values() for error in one.mismatches]
+        yield from dict.fromkeys(told)  # a library may have tried again
+        yield from filter(None, (one.refusal() for one in self._recorders.values()))
+
+    def wrong(self) -> Iterator[str]:
+        """Give what is wrong with a test that passed."""
+        yield from self.noticed()
+        for name, player in self._players.items():
+            try:
+                player.assert_all_played()
+            except UnplayedError as error:
+                yield f"{name}: {error}{self._advice()}"
+        for name, recorder in self._recorders.items():
+            if complaint := recorder.complaint():
+                yield f"{name}: {complaint}"
+        if self._marked and not self._marked.played["faults"] and not self._has_played():
+            yield f"nothing {_NOTHING}{self._advice()}"
+
+    def _has_played(self) -> bool:
+        return bool(self._recorders) or any(one.played for one in self._players.values())
+
+    def _advice(self) -> str:
+        return f"\n{self._marked.advice()}" if self._marked else ""
+
+
+def shorten(call: pytest.CallInfo[None], root: Path) -> None:
+    """Show where a program asked for what isn't there, without the libraries between it and us."""
+    found = call.excinfo
+    if found and isinstance(found.value, MismatchError | SocketBlockedError):
+        found.traceback = type(found.traceback)(_of_project(found.tb, root))
+
+
+def _of_project(traceback: TracebackType, root: Path) -> TracebackType:
+    """Return *traceback* with the calls alone that stand in files of the project at *root*."""
+    kept: TracebackType | None = None
+    for one in reversed([*_calls(traceback)]):
+        path = Path(one.tb_frame.f_code.co_filename)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept or traceback
+
+
+def _calls(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
