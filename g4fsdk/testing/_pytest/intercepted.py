@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
@@ -127,8 +127,8 @@ def _hooks() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
             yield module.adapters.HTTPAdapter, "send", _of_requests
         elif module.HTTPTransport not in seen:  # httpx2 can be told to stand in place of httpx
             seen.add(module.HTTPTransport)
-            yield module.HTTPTransport, "handle_request", partial(_of_httpx, module)
-            yield module.AsyncHTTPTransport, "handle_async_request", partial(_of_async_httpx, module)
+            yield module.HTTPTransport, "handle_request", _of_httpx
+            yield module.AsyncHTTPTransport, "handle_async_request", _of_async_httpx
 
 
 def _of_requests(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,23 +142,23 @@ def _of_requests(original: Callable[..., Any]) -> Callable[..., Any]:
     return send
 
 
-def _of_httpx(module: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _of_httpx(original: Callable[..., Any]) -> Callable[..., Any]:
     def handle_request(transport: Any, request: Any) -> Any:
         found = _taking(request, str(request.url))
         if found is None:
             return original(transport, request)
-        inner = _straight(module.BaseTransport)(partial(original, transport), found.replay)
+        inner = _Straight(partial(original, transport), found.replay)
         return found.answering("httpx_transport", inner).handle_request(request)
 
     return handle_request
 
 
-def _of_async_httpx(module: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+def _of_async_httpx(original: Callable[..., Any]) -> Callable[..., Any]:
     async def handle_async_request(transport: Any, request: Any) -> Any:
         found = _taking(request, str(request.url))
         if found is None:
             return await original(transport, request)
-        inner = _straight(module.AsyncBaseTransport)(partial(original, transport), found.replay)
+        inner = _Straight(partial(original, transport), found.replay)
         return await found.answering("httpx_transport", inner).handle_async_request(request)
 
     return handle_async_request
@@ -187,12 +187,6 @@ class _Straight:
 
     async def aclose(self) -> None:
         return None
-
-
-@cache
-def _straight(base: type) -> type[_Straight]:
-    """Return the class of those that are also a *base*, by which libraries know transports."""
-    return type("Straight", (_Straight, base), {})
 
 
 # --- Our own clients ---

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -20,9 +20,8 @@ from g4fsdk.testing._pytest.options import MARKER, Mode
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.arranged import Cuts
     from g4fsdk.testing._replay.faults import Fault
+    from g4fsdk.testing._replay.matching import MatchOn
     from g4fsdk.testing._replay.planned import Pace
-
-Matching: TypeAlias = tuple[str, ...] | Callable[[Any, Any], bool]
 
 _UNSAFE = re.compile(r"""[<>?%*:|"'/\\\x00-\x1f\x7f]""")
 _MAX_NAME = 180  # bytes: file systems take 255, and what is written first has a longer name
@@ -120,13 +119,11 @@ def _read(
     pace: Pace = "instant",
     cuts: Cuts = "recorded",
     faults: Sequence[Fault] = (),
-    match_on: Matching | None = None,
-    ignore: Sequence[str] = (),
+    match_on: MatchOn | None = None,
+    ignore: str | Iterable[str] = (),
 ) -> MarkedTest:
     paths = tuple(_path(folder, os.fspath(name)) for name in names or [name_of(item)])
-    played: dict[str, Any] = {"pace": pace, "cuts": cuts, "faults": tuple(faults)}
-    played |= {"match_on": match_on} if match_on is not None else {}
-    played |= {"ignore": (ignore,) if isinstance(ignore, str) else tuple(ignore)} if ignore else {}
+    played = {"pace": pace, "cuts": cuts, "faults": tuple(faults), "match_on": match_on, "ignore": ignore}
     is_served = "g4f_server" in getattr(item, "fixturenames", ())
     return MarkedTest(paths, played, mode, is_served, item.nodeid)
 
