@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import pkgutil
 import shutil
 import textwrap
@@ -24,9 +24,10 @@ filterwarnings = error
 PLUGIN = "g4fsdk.testing.plugin"
 
 # pytester forgets the modules that a run has loaded, and some can't be loaded a second time: yaml's, in C,
-# and httpcore, which httpx loads late, and whose first exceptions alone it knows.
+# and httpcore, which httpx loads late, and whose first exceptions alone it knows; so with their forks.
 for _module in (
     "httpcore",
+    *filter(importlib.util.find_spec, ("httpcore2", "httpx2")),
     "g4fsdk._client.blocking.client",
     "g4fsdk._client.asynchronous.client",
     *(one.name for one in pkgutil.walk_packages(testing.__path__, "g4fsdk.testing.")),
