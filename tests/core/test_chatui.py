@@ -12,6 +12,7 @@ from g4fsdk import (
     ConversationEvent,
     EmptyAnswerError,
     Event,
+    Extra,
     FinalText,
     Finish,
     G4FError,
@@ -110,15 +111,17 @@ def seen(*values: Any, decoder: UpdateDecoder | None = None) -> Seen:
         ),
         pytest.param(
             [{"type": "reasoning", "subtype": "status", "status": "thinking"}, token("a"), final("a")],
-            [TextDelta("a"), FinalText("a"), Finish(None)],
+            [
+                Extra(
+                    {"updates": [{"type": "reasoning", "subtype": "status", "status": "thinking"}]},
+                    of="choice",
+                ),
+                *(TextDelta("a"), FinalText("a"), Finish(None)),
+            ],
             id="reasoning status",
         ),
         pytest.param(
             [
-                {"type": "webSearch", "subtype": "error", "message": "no provider"},
-                {"type": "tool", "subtype": "error", "uuid": "u", "message": "it failed"},
-                {"type": "file", "name": "f", "sha": "s", "mime": "m"},
-                {"type": "routerMetadata", "route": "r"},
                 {"type": "stream"},
                 {"type": "title"},
                 {"type": "finalAnswer"},
@@ -127,7 +130,7 @@ def seen(*values: Any, decoder: UpdateDecoder | None = None) -> Seen:
                 final("a"),
             ],
             [TextDelta("a"), FinalText("a"), Finish(None)],
-            id="what is not known is skipped",
+            id="what says nothing",
         ),
     ],
 )
@@ -136,6 +139,32 @@ def test_updates_become_events(values: list[Any], events: list[Event]) -> None:
 
     assert found.error is None
     assert found.events == events
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"type": "webSearch", "subtype": "sources", "sources": [{"link": "https://x"}]},
+        {"type": "tool", "subtype": "error", "uuid": "u", "message": "it failed"},
+        {"type": "file", "name": "f", "sha": "s", "mime": "m"},
+        {"type": "nobodyKnows"},
+        {"type": "stream", "token": 7},
+        {"type": "status", "status": "keepAlive", "token": "x"},
+    ],
+)
+def test_an_update_without_an_event_of_its_own_is_kept_as_it_came(update: dict[str, Any]) -> None:
+    found = seen(token("a"), update, update, final("a"))
+
+    assert found.of(Extra) == [Extra({"updates": [update]}, of="choice")] * 2
+    assert found.answer.completion("cohere-c4ai", "m").choices[0].extra == {"updates": [update, update]}
+
+
+def test_what_stands_beside_a_final_answer_is_kept() -> None:
+    more: dict[str, Any] = {"interrupted": True, "webSources": [{"uri": "https://x", "title": "X"}]}
+
+    assert seen({**final("a"), **more}).of(Extra) == [
+        Extra({"updates": [{"type": "finalAnswer", **more}]}, of="choice")
+    ]
 
 
 def test_the_final_text_is_the_better_one() -> None:

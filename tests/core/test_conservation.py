@@ -15,11 +15,18 @@ from hypothesis import strategies as st
 
 from g4fsdk import ProtocolError, ProviderError
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
-from g4fsdk.parsers import DocumentParser, SSEParser
+from g4fsdk.parsers import DocumentParser, JSONLinesParser, SSEParser, TextParser
 from g4fsdk.testing import Cassette
-from tests.support.conservation import invented, lost_in_chunks, lost_in_document, lost_in_stream
+from tests.support.conservation import (
+    invented,
+    lost_in_chunks,
+    lost_in_document,
+    lost_in_stream,
+    lost_in_updates,
+)
 from tests.support.players import CASSETTES, name_of
-from tests.support.wire import run, sse
+from tests.support.strategies import cuts, texts, whole_text
+from tests.support.wire import cut_at, run, sse
 
 CAPTURES = sorted((Path(__file__).parents[2].parent / "shared" / "captures").glob("*/**/*.json"))
 
@@ -231,6 +238,48 @@ def test_nothing_around_a_text_is_lost_whatever_came_before(
 
 
 words_in_turn = (f"w{number}" for number in count(9_000_000))
+
+
+updates = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["stream", "status", "title", "finalAnswer", "reasoning", "tool"]) | words},
+        optional={
+            **dict.fromkeys(("token", "text", "title", "message", "nobody_knows"), mostly(words)),
+            "subtype": st.just("stream") | words,
+            "status": st.sampled_from(["started", "keepAlive", "finished"]) | words | scalars,
+            "interrupted": scalars,
+            "webSources": anything,
+        },
+    ),
+    st.fixed_dictionaries({"type": st.just("stream"), "token": words}),
+)
+
+
+@given(made=st.lists(updates, max_size=6), error=st.none() | words, is_whole=st.booleans())
+def test_nothing_in_lines_of_updates_is_lost_and_nothing_is_invented(
+    made: list[Any], error: str | None, is_whole: bool
+) -> None:
+    last = {"type": "status", "status": "error", "message": error} if error else {"type": "finalAnswer"}
+    wires = [json.dumps(update).encode() + b"\n" for update in [*made, last]]
+
+    seen = run(JSONLinesParser(), [b"".join(wires)] if is_whole else wires)
+
+    assert error is None or (seen.error is not None and error in seen.error.message)
+    assert lost_in_updates(made, seen) == []
+    assert invented([*made, "updates"], seen) == []
+
+
+@given(said=texts, where=st.data())
+def test_nothing_in_a_plain_text_is_lost_and_nothing_is_invented(
+    said: list[str], where: st.DataObject
+) -> None:
+    text = whole_text(said)
+    wire = text.encode()
+
+    seen = run(TextParser(), cut_at(wire, where.draw(cuts(len(wire)))))
+
+    assert seen.text == seen.answer.partial == text.removeprefix("\ufeff") or seen.error is not None
+    assert seen.error is None or seen.error.partial == text.removeprefix("\ufeff")
 
 
 def documents(body: bytes) -> list[Any]:

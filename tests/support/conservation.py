@@ -49,6 +49,21 @@ NOISE: tuple[Rule, ...] = (
     ),
     *((("^", key), lambda said: isinstance(said, str), "padding") for key in ("obfuscation", "p")),
 )
+#: The same, of chat-ui's updates.
+SILENT: tuple[Rule, ...] = (
+    (
+        ("^", "type"),
+        frozenset("stream status title finalAnswer reasoning".split()).__contains__,
+        "the kind of the event says it",
+    ),
+    (("^", "subtype"), lambda said: said == "stream", "the kind of the event says it"),
+    (
+        ("^", "status"),
+        frozenset(("started", "keepAlive", "finished")).__contains__,
+        "the server is there; the end of the body says the last",
+    ),
+    (("^", "interrupted"), lambda said: said is False, "it did not break off"),
+)
 #: What is told and was not sent, in the same form.
 MADE: tuple[Rule, ...] = (
     (("role",), lambda told: told == "assistant", "who answers is known"),
@@ -154,6 +169,12 @@ def lost_in_stream(chunks: list[Any], seen: Seen) -> list[Leaf]:
 def lost_in_document(document: Any, seen: Seen) -> list[Leaf]:
     """Return what stands in *document*, and not in the completion."""
     return _lost([document], Told(_whole(seen))) if seen.error is None else lost_in_stream([document], seen)
+
+
+def lost_in_updates(updates: list[Any], seen: Seen) -> list[Leaf]:
+    """Return what stands in chat-ui's *updates*, and in no event and not in the completion."""
+    told = Told(msgspec.to_builtins(seen.events), _whole(seen), texts=_joined([*seen.events]))
+    return [leaf for leaf in _lost(updates, told) if not _fits(SILENT, ("^", *leaf[0]), leaf[1])]
 
 
 def lost_in_chunks(chunks: list[Any], seen: Seen) -> list[Leaf]:
