@@ -31,6 +31,7 @@ from tests.support.wire import cut_at, run, sse
 CAPTURES = sorted((Path(__file__).parents[2].parent / "shared" / "captures").glob("*/**/*.json"))
 
 OPENAI_SHAPED = [path for path in CASSETTES if path.parent.name in {"openai", "amigo", "autonomous"}]
+CHAT_UI = [path for path in CASSETTES if path.parent.name == "cohere-c4ai"]
 
 numbers = count(1_000_003)
 words = st.builds(lambda: f"w{next(numbers)}")
@@ -306,6 +307,18 @@ def test_nothing_in_a_recorded_answer_is_lost(path: Path) -> None:
         body = b"".join(interaction.response.chunks)
         found = documents(body)
         assert lost_in_stream(found, run(SSEParser(), [body])) == []
+
+
+@pytest.mark.parametrize("path", CHAT_UI, ids=name_of)
+def test_nothing_in_recorded_updates_is_lost(path: Path) -> None:
+    body = b"".join(Cassette.load(path).interactions[-1].response.chunks)
+    lines = body.splitlines() if body.startswith(b'{"type":') else []
+    made = [json.loads(line.replace(rb"\u0000", b"")) for line in lines if line.strip()]
+    failed = [update for update in made if update.get("status") == "error"]
+
+    found = run(JSONLinesParser(), [body.replace(rb"\u0000", b"")])
+
+    assert lost_in_updates([update for update in made if update not in failed], found) == []
 
 
 @pytest.mark.skipif(not CAPTURES, reason="there are no captures beside this project")
