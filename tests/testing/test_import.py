@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -163,6 +166,131 @@ def test_a_request_that_the_browser_lost_has_no_response() -> None:
 def test_an_unusable_har_is_refused(document: dict[str, Any], provider: str | None, message: str) -> None:
     with pytest.raises(CassetteError, match=message):
         from_har(document, provider)
+
+
+LETTERS = "Grüße 你好".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        pytest.param({"text": "data: {}", "encoding": "base64"}, b"data: {}", id="Firefox: no base64 at all"),
+        pytest.param(
+            {"text": "abcdefgh", "encoding": "base64", "size": 8}, b"abcdefgh", id="Firefox: by size"
+        ),
+        pytest.param({"text": "YWJj\nZA", "encoding": "base64", "size": 4}, b"abcd", id="lines, no padding"),
+        pytest.param(
+            {"text": LETTERS.decode("latin-1"), "size": len(LETTERS)}, LETTERS, id="bytes as letters"
+        ),
+        pytest.param({"text": LETTERS.decode(), "size": 8}, LETTERS, id="size in letters"),
+        pytest.param({"text": "Ã¼", "size": 4}, "Ã¼".encode(), id="letters that are meant"),
+        pytest.param({"text": b64(gzip.compress(b"hi")), "encoding": "base64"}, b"hi", id="coded"),
+        pytest.param({"text": "", "size": 0}, b"", id="nothing"),
+    ],
+)
+def test_bodies_are_the_bytes_however_they_are_written(content: dict[str, Any], body: bytes) -> None:
+    one = entry(content=content)
+    one["response"]["headers"] = [{"name": "Content-Encoding", "value": "gzip"}, {"name": "x"}]
+
+    response = from_har(har(one)).interactions[0].response
+
+    assert (response.body, response.headers) == (body, [("x", "")])
+
+
+def test_a_body_that_is_still_coded_keeps_its_coding(monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("brotli", "brotlicffi"):
+        monkeypatch.setitem(sys.modules, library, None)
+    one = entry(content={"text": b64(b"\x8b\xff"), "encoding": "base64"})
+    one["response"]["bodySize"] = 2
+
+    response = from_har(har(one)).interactions[0].response
+
+    assert (response.body, response.headers[0]) == (b"\x8b\xff", ("content-encoding", "br"))
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        pytest.param({"content": {"size": -1}}, "did not save the body", id="Safari"),
+        pytest.param({"content": None, "bodySize": 3}, "did not save the body", id="none"),
+        pytest.param(
+            {"content": {"size": 0}, "bodySize": 3}, "did not save the body", id="a size on the wire"
+        ),
+        pytest.param({"content": {"size": 0, "comment": "too large"}}, "it says: too large", id="a comment"),
+        pytest.param({"content": {"_file": "x"}}, "keeps a body in another file, 'x'", id="a file"),
+    ],
+)
+def test_a_body_that_is_not_in_the_file_is_missed(response: dict[str, Any], words: str) -> None:
+    one = entry()
+    one["response"] |= response
+
+    with pytest.raises(CassetteError, match=words):
+        from_har(har(one))
+
+
+def test_a_redirect_needs_no_body() -> None:
+    assert from_har(har(entry(status=307, content={"size": 9}))).interactions[0].response.chunks == []
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "end"),
+    [
+        ("_error", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "truncated"),
+        ("_error", "net::ERR_CONNECTION_RESET", "reset"),
+        ("_failureText", "net::ERR_ABORTED", "client_closed"),
+    ],
+)
+def test_an_answer_that_broke_off_is_told_by_its_error(key: str, error: str, end: str) -> None:
+    one = entry()
+    one["response"][key] = error
+
+    assert from_har(har(one)).interactions[0].response.end == end
+
+
+def test_what_no_browser_captured_is_said_to_be_by_whom() -> None:
+    document = har(entry())
+    document["log"]["creator"] = {"name": "mitmproxy", "version": "12.1"}
+
+    said = from_har(document).metadata["provenance"]
+
+    assert said == "captured with mitmproxy 12.1 (HAR); chunk boundaries and times unknown"
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "folder"])
+def test_bodies_that_playwright_keeps_in_files_are_read(tmp_path: Path, is_zipped: bool) -> None:
+    document = har(entry(content={"size": -1, "_file": "a.txt"}, post={"mimeType": "x", "_file": "b.json"}))
+    files = {"har.har": json.dumps(document), "a.txt": "Hello", "b.json": "{}"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with ZipFile(tmp_path / "trace.zip", "w") as archive:
+        for name in files:
+            archive.write(tmp_path / name, name)
+
+    cassette = import_file(tmp_path / ("trace.zip" if is_zipped else "har.har"))
+
+    assert (cassette.interactions[0].request.body, cassette.interactions[0].response.body) == (
+        b"{}",
+        b"Hello",
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        pytest.param({"a.txt": ""}, "one HAR file, found 0", id="none"),
+        pytest.param({"a.har": "{}"}, "one HAR file", id="no HAR"),
+        pytest.param(
+            {"a.har": json.dumps(har(entry(content={"_file": "b"})))}, "'b' in it|'b'", id="no file"
+        ),
+    ],
+)
+def test_an_archive_that_holds_no_har_is_refused(tmp_path: Path, files: dict[str, str], words: str) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+
+    with pytest.raises(CassetteError, match=words):
+        import_file(tmp_path / "a.zip")
 
 
 def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:

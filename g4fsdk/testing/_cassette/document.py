@@ -199,7 +199,7 @@ def _response(read: _Response, place: str) -> RecordedResponse:
     if isinstance(read.wire, _Wire):
         _take_wire(response, read.wire, read.body, f"{place}.wire")
         return response
-    plain = _plain(read.body, coding_of(read.headers), f"{place}.body")
+    plain = plain_body(read.body, coding_of(read.headers), f"{place}.body")
     if plain is not None:
         response.headers = plain_headers(read.headers)
     if body := read.body if plain is None else plain:
@@ -217,8 +217,12 @@ def plain_headers(headers: Headers) -> Headers:
     return [pair for pair in kept_headers(headers) if pair[0].lower() != _CODING]
 
 
-def _plain(body: bytes, coding: str, place: str) -> bytes | None:
-    """Return *body* without its *coding*; None where nothing here undoes it, so that it stays coded."""
+def plain_body(body: bytes, coding: str, place: str) -> bytes | None:
+    """Return *body* without its *coding*; None where nothing here undoes it, so that it stays coded.
+
+    Raises:
+        CassetteError: It is cut off, broken, or grows and grows.
+    """
     try:
         return b"".join(decode_pieces(coding, [body]))
     except CodingError as error:

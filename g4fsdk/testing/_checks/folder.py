@@ -21,6 +21,7 @@ PROVENANCES: Final = (
     "recorded from the real server software on loopback",
     "reconstructed from the protocol",
     "captured in a browser (HAR)",
+    "captured with",
     "recorded by g4fsdk",
     "recorded with vcrpy",
 )

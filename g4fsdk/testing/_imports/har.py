@@ -1,4 +1,4 @@
-"""What others recorded, as cassettes: a browser's HAR 1.2, as Chrome and Firefox write it, and vcrpy's files.
+"""What others recorded, as cassettes: HAR 1.2 of browsers, proxies and Playwright, and vcrpy's files.
 
 Nothing here removes secrets: scrub what these functions return before it is written.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import msgspec
 
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.document import plain_headers
+from g4fsdk.testing._cassette.codings import MOST_BYTES, coding_of
+from g4fsdk.testing._cassette.document import kept_headers, plain_body, plain_headers
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import provider_of_url, providers_of
 from g4fsdk.testing._cassette.values import (
+    End,
     Headers,
     Interaction,
     RecordedRequest,
@@ -28,13 +31,18 @@ from g4fsdk.testing._cassette.values import (
 )
 from g4fsdk.testing._imports.vcr import adopted
 
-PROVENANCE = "captured in a browser (HAR); chunk boundaries and times unknown"
+UNKNOWN = "(HAR); chunk boundaries and times unknown"
+PROVENANCE = f"captured in a browser {UNKNOWN}"
+BROWSERS = re.compile("firefox|chrom|edge|safari|webkit|inspector|playwright|puppeteer|browser", re.I)
+UNREADABLE = (OSError, KeyError, BadZipFile, RuntimeError)  # RuntimeError: it wants a password
+# How a body ended, by a word of the error's name; every other error broke it off.
+ENDS: dict[str, End] = {"ABORTED": "client_closed", "RESET": "reset", "TIMED_OUT": "timeout"}
 BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 
 
 class _Pair(msgspec.Struct):
     name: str
-    value: str
+    value: str | int | float | None = None
 
 
 class _Param(msgspec.Struct, rename="camel"):
@@ -55,6 +63,7 @@ class _Content(msgspec.Struct):
     text: str | None = None
     encoding: str | None = None
     size: float | None = None
+    comment: str | None = None
 
 
 class _Sent(msgspec.Struct, rename="camel"):
@@ -62,6 +71,7 @@ class _Sent(msgspec.Struct, rename="camel"):
     url: str
     headers: list[_Pair]
     post_data: _Posted | None = None
+    body_size: float | None = None
 
 
 class _Came(msgspec.Struct, rename="camel"):
@@ -70,6 +80,9 @@ class _Came(msgspec.Struct, rename="camel"):
     status_text: str | None = None
     http_version: str | None = None
     content: _Content | None = None
+    body_size: float | None = None
+    error: str | None = msgspec.field(default=None, name="_error")  # Chrome's
+    failure: str | None = msgspec.field(default=None, name="_failureText")  # Playwright's
 
 
 class _Entry(msgspec.Struct):
@@ -80,31 +93,71 @@ class _Entry(msgspec.Struct):
 
 
 def import_file(path: str | Path, provider: str | None = None) -> Cassette:
-    """Return the cassette in the file at *path*: HAR, or a cassette, told by what it holds.
+    """Return the cassette in the file at *path*: HAR, also zipped, or a cassette, told by what it holds.
 
     *provider* says whose entries of a HAR file are meant, see `from_har`, or whose a cassette of vcrpy is.
+    Bodies that Playwright keeps in files of their own are read from the folder or archive of the HAR.
 
     Raises:
         CassetteError: The file is neither, or not usable.
         OSError: The file can't be read.
     """
-    try:
-        document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError):  # no JSON: a cassette is YAML
-        document = None
+    read = _file_beside(Path(path))
+    if is_zipfile(path):
+        document, read = _unpacked(path)
+    else:
+        document = _json(Path(path).read_bytes())  # None for a cassette in YAML
     match document:
         case {"log": dict()}:
-            return from_har(document, provider)
+            return from_har(document, provider, read_file=read)
     cassette = Cassette.load(path)
     return cassette if cassette.metadata else adopted(cassette, provider=provider)
 
 
-def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_contains: str = "") -> Cassette:
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _file_beside(har: Path) -> Callable[[str], bytes]:
+    return lambda name: (har.parent / Path(name).name).read_bytes()
+
+
+def _unpacked(path: str | Path) -> tuple[Any, Callable[[str], bytes]]:
+    """Return the HAR in the archive at *path*, and what reads the files beside it."""
+
+    def read(name: str) -> bytes:
+        try:
+            with ZipFile(path) as archive, archive.open(name) as file:
+                data = file.read(MOST_BYTES + 1)
+        except UNREADABLE as error:
+            raise CassetteError(f"{path}: {name} in it can't be read: {error}") from error
+        if len(data) > MOST_BYTES:
+            raise CassetteError(f"{path}: {name} in it is larger than {MOST_BYTES} bytes")
+        return data
+
+    with ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".har")]
+    document = _json(read(names[0])) if len(names) == 1 else None
+    if not isinstance(document, dict) or "log" not in document:
+        raise CassetteError(f"{path}: expected an archive with one HAR file, found {len(names)} in it")
+    return document, read
+
+
+def from_har(
+    document: Mapping[str, Any],
+    provider: str | None = None,
+    *,
+    url_contains: str = "",
+    read_file: Callable[[str], bytes] | None = None,
+) -> Cassette:
     """Return the cassette of a session that a browser saved as HAR, one chunk a response, all at 0 ms.
 
     Kept are the requests of *provider*, known by their URLs, on whatever host; without a name, those of
     the one provider that *document* has requests of. Of these, only the ones whose URL has *url_contains*
-    in it.
+    in it. *read_file* reads the files that it names.
 
     Raises:
         CassetteError: It is no HAR, has no such request or those of several providers, or lacks a body.
@@ -116,7 +169,8 @@ def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_co
         entries = [each for each in entries if url_contains in each["request"]["url"]]
         provider = provider or _only_provider([each["request"]["url"] for each in entries])
         wanted = [each for each in entries if PROVIDERS[provider].is_asked_at(each["request"]["url"])]
-        interactions = [_interaction(msgspec.convert(each, _Entry)) for each in wanted]
+        read = [msgspec.convert(_with_files(each, read_file), _Entry) for each in wanted]
+        interactions = [Interaction(_request(each.request), _response(each)) for each in read]
     except msgspec.ValidationError as error:
         raise CassetteError(f"not a HAR file: in an entry of {provider}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -126,9 +180,39 @@ def from_har(document: Mapping[str, Any], provider: str | None = None, *, url_co
     if not interactions:
         raise CassetteError(f"no entry of the HAR file is a request of {provider}")
     recorded_at = wanted[0].get("startedDateTime")
-    return Cassette(
-        interactions, {"provider": provider, "provenance": PROVENANCE, "recorded_at": recorded_at}
-    )
+    said = {"provider": provider, "provenance": _provenance(document["log"]), "recorded_at": recorded_at}
+    return Cassette(interactions, said)
+
+
+def _provenance(log: Mapping[str, Any]) -> str:
+    """Say what captured it: a browser, or a proxy by its name."""
+    creator = log.get("creator")
+    said = [creator.get("name"), creator.get("version")] if isinstance(creator, dict) else []
+    name = " ".join(str(word) for word in said if word)
+    return f"captured with {name} {UNKNOWN}" if name and not BROWSERS.search(name) else PROVENANCE
+
+
+def _with_files(entry: Any, read_file: Callable[[str], bytes] | None) -> Any:
+    """Return *entry* with the contents of the files that Playwright keeps bodies in."""
+    match entry:
+        case {"request": {"postData": {"_file": str(name)} as posted} as request}:
+            sent = {**posted, **_content_of(name, read_file)}
+            entry = {**entry, "request": {**request, "postData": sent}}
+    match entry:
+        case {"response": {"content": {"_file": str(name)} as content} as response}:
+            came = {**content, **_content_of(name, read_file)}
+            entry = {**entry, "response": {**response, "content": came}}
+    return entry
+
+
+def _content_of(name: str, read_file: Callable[[str], bytes] | None) -> dict[str, str]:
+    try:
+        data = read_file(name) if read_file else None
+    except UNREADABLE as error:
+        raise CassetteError(f"the HAR file names a file that can't be read: {name!r}: {error}") from error
+    if data is None:
+        raise CassetteError(f"the HAR file keeps a body in another file, {name!r}")
+    return {"text": b64encode(data).decode(), "encoding": "base64"}
 
 
 def _only_provider(urls: list[str]) -> str:
@@ -139,13 +223,9 @@ def _only_provider(urls: list[str]) -> str:
     return found[0]
 
 
-def _interaction(entry: _Entry) -> Interaction:
-    return Interaction(_request(entry.request), _response(entry))
-
-
 def _request(sent: _Sent) -> RecordedRequest:
     headers = _headers(sent.headers)
-    body = _posted(sent.post_data or _Posted(), headers)
+    body = _posted(sent.post_data or _Posted(), sent.body_size)
     return RecordedRequest(sent.method, sent.url.partition("#")[0], headers, body)
 
 
@@ -155,14 +235,14 @@ def _headers(pairs: list[_Pair]) -> Headers:
         (pair.name, line)
         for pair in pairs
         if not pair.name.startswith(":")
-        for line in pair.value.split("\n")
+        for line in str("" if pair.value is None else pair.value).split("\n")
     ]
 
 
-def _posted(data: _Posted, headers: Headers) -> bytes:
+def _posted(data: _Posted, size: float | None) -> bytes:
     """Return the body: as text, or made again from the parameters, which is all that some versions keep."""
     if data.text:
-        return _text_bytes(data.text, data.encoding)
+        return _text_bytes(data.text, data.encoding, size)
     params = data.params or []
     boundary = BOUNDARY.search(data.mime_type or "")
     if boundary:
@@ -186,29 +266,76 @@ def _response(entry: _Entry) -> RecordedResponse:
     came = entry.response
     if came.status == 0:  # blocked, aborted, or no connection: browsers do not say more
         return RecordedResponse(status=0, end="reset")
-    body = _content(entry)
+    headers, body = _plain(_headers(came.headers), _content(entry), came.body_size, entry.request.url)
+    error = came.error or came.failure
     return RecordedResponse(
         status=came.status,
         reason=came.status_text or "",
-        headers=plain_headers(_headers(came.headers)),
+        headers=headers,
         chunks=[body] if body else [],
         at_ms=[0.0] if body else [],
+        end=next((end for word, end in ENDS.items() if word in error), "truncated") if error else "complete",
         http_version=_version(came.http_version or ""),
     )
 
 
+def _plain(headers: Headers, body: bytes, size: float | None, url: str) -> tuple[Headers, bytes]:
+    """Return headers and body without the content coding, which some programs leave in it."""
+    plain = plain_body(body, coding_of(headers), f"{url.partition('?')[0]}: the body of the answer")
+    if plain is None and size == len(body):  # as many bytes as on the wire: still coded
+        return kept_headers(headers), body
+    return plain_headers(headers), body if plain is None else plain
+
+
 def _content(entry: _Entry) -> bytes:
-    content = entry.response.content or _Content()
-    if not content.text and (content.size or 0) > 0:
+    came = entry.response
+    content = came.content or _Content(size=-1)
+    if not content.text and _had_body(entry, content):
         raise CassetteError(
             f"{entry.request.url.partition('?')[0]}: the browser did not save the body of the answer; "
             "save the HAR with content, while the developer tools are still open"
+            + (f" (it says: {content.comment})" if content.comment else "")
         )
-    return _text_bytes(content.text or "", content.encoding)
+    return _text_bytes(content.text or "", content.encoding, content.size)
 
 
-def _text_bytes(text: str, encoding: str | None) -> bytes:
-    return b64decode(text) if encoding == "base64" else text.encode("utf-8", "surrogatepass")
+def _had_body(entry: _Entry, content: _Content) -> bool:
+    """Tell whether there was a body that is not in the file; Safari says -1 for what it doesn't know."""
+    came = entry.response
+    if entry.request.method == "HEAD" or came.status < 200 or came.status in (204, *range(300, 400)):
+        return False
+    return content.size not in (0, None) or (came.body_size or 0) > 0 or bool(content.comment)
+
+
+def _text_bytes(text: str, encoding: str | None, size: float | None) -> bytes:
+    """Return the bytes that *text* stands for; *size* is how many they were, where the file says so."""
+    data = text.encode("utf-8", "surrogatepass")
+    if encoding == "base64":
+        coded = _from_base64(text)
+        # Firefox says base64 of any text, too.
+        return data if coded is None or (size == len(data) and size != len(coded)) else coded
+    return data if size in (None, len(data)) else _from_letters(text, size, data)
+
+
+def _from_base64(text: str) -> bytes | None:
+    coded = "".join(text.split()).rstrip("=")
+    try:
+        return b64decode(coded + "=" * (-len(coded) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+def _from_letters(text: str, size: float | None, data: bytes) -> bytes:
+    """Return the bytes that mitmproxy and others wrote as letters, a letter a byte; else *data*."""
+    for charset in ("latin-1", "cp1252"):
+        try:
+            letters = text.encode(charset)
+            letters.decode("utf-8")
+        except UnicodeError:
+            continue
+        if len(letters) == size:
+            return letters
+    return data
 
 
 def _version(said: str) -> str:
