@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from g4fsdk._core.model.completions import Completion as Completion
     from g4fsdk._core.model.completions import ImagesResponse as ImagesResponse
     from g4fsdk._core.model.completions import Model as Model
-    from g4fsdk._core.model.completions import ToolCall as ToolCall
     from g4fsdk._core.model.errors import AuthError as AuthError
     from g4fsdk._core.model.errors import BlockedError as BlockedError
     from g4fsdk._core.model.errors import DeadlineError as DeadlineError
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from g4fsdk._core.model.events import Usage as Usage
     from g4fsdk._core.model.http import Request as Request
     from g4fsdk._core.model.http import Response as Response
+    from g4fsdk._core.model.messages import ToolCall as ToolCall
 
 # Where each public name lives.
 _NAMES = {
@@ -75,7 +75,7 @@ _NAMES = {
     "_core.flow.provider": "Stream advance",
     "_core.model.chat": "Chat Conversation Ids Message",
     "_core.model.chunks": "Chunk",
-    "_core.model.completions": "Completion ImagesResponse Model ToolCall",
+    "_core.model.completions": "Completion ImagesResponse Model",
     "_core.model.errors": (
         "AuthError BlockedError DeadlineError EmptyAnswerError G4FError "
         "IncompleteStreamError NotFoundError ProtocolError ProviderError RateLimitError "
@@ -86,6 +86,7 @@ _NAMES = {
         "ReasoningDelta RefusalDelta TextDelta Title ToolCallDelta Usage "
     ),
     "_core.model.http": "Request Response",
+    "_core.model.messages": "ToolCall",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = ("parsers", "providers")

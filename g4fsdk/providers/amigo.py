@@ -98,7 +98,9 @@ class Amigo(Provider):
         request = post_json(
             self.at("/v1/chat/completions"), body, self._headers(chat.ids.child(chat.attempt))
         )
-        decoder = AmigoDecoder(Conversation(self.name, model, history), notices=_NOTICES, handle=conversation)
+        decoder = AmigoDecoder(
+            Conversation(self.name, model, history), notices=_NOTICES, handle=conversation, ids=chat.ids
+        )
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
         return one_request(Stream(request, parser, self, model))
 

@@ -64,6 +64,6 @@ class Autonomous(Provider):
             "aiAgent": model,
         }
         request = post_json(self.at(_PATHS[model]), body, merge_headers(_HEADERS, self.headers))
-        decoder = ChatChunkDecoder(Conversation(self.name, model, history), handle=conversation)
+        decoder = ChatChunkDecoder(Conversation(self.name, model, history), handle=conversation, ids=chat.ids)
         parser = (SSEParser if chat.stream else DocumentParser)(decoder)
         return one_request(Stream(request, parser, self, model))

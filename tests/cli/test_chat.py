@@ -9,7 +9,8 @@ import pytest
 from typer.testing import Result
 
 from g4fsdk import Completion, Image, TextDelta
-from g4fsdk._core.model.completions import AssistantMessage, Choice
+from g4fsdk._core.model.completions import Choice
+from g4fsdk._core.model.messages import AssistantMessage
 from g4fsdk.cli import chat as chat_command
 from g4fsdk.cli import output
 from g4fsdk.cli.options import read_prompt

@@ -22,7 +22,7 @@ from g4fsdk import (
     UsageError,
 )
 from g4fsdk._core.model.chat import SeededIds
-from g4fsdk._core.model.completions import AssistantMessage, Function
+from g4fsdk._core.model.messages import AssistantMessage, Function
 
 # --- Messages ---
 

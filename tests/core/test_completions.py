@@ -32,7 +32,8 @@ from g4fsdk import (
 )
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.model.chunks import ChunkChoice, Delta, to_chunks
-from g4fsdk._core.model.completions import AssistantMessage, Audio, Facts, Function
+from g4fsdk._core.model.completions import Facts
+from g4fsdk._core.model.messages import AssistantMessage, Audio, Function
 
 CONVERSATION = Conversation("yqcloud", "gpt-4", (Message("user", "Hi"),))
 

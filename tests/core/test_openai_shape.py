@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,11 @@ from hypothesis import strategies as st
 from g4fsdk import Chunk, Completion, Conversation, UsageError
 
 LEAVES = (
-    st.text(max_size=4) | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+    st.text(max_size=4)
+    | st.integers()
+    | st.booleans()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.none()
 )
 VALUES = st.recursive(
     LEAVES,
@@ -29,7 +34,11 @@ def objects(**named: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
 
 TEXT, COUNT = st.text(max_size=4), st.integers()
 CALL = objects(
-    id=TEXT, type=TEXT, index=COUNT, function=objects(name=TEXT, arguments=TEXT), custom=objects(name=TEXT)
+    id=TEXT,
+    type=TEXT | st.sampled_from(["function", "custom"]),
+    index=COUNT | st.integers(0, 1),
+    function=objects(name=TEXT, arguments=TEXT),
+    custom=objects(name=TEXT, input=TEXT),
 )
 IMAGE = objects(type=st.just("image_url"), image_url=objects(url=TEXT), url=TEXT)
 SAID = {
@@ -37,6 +46,7 @@ SAID = {
     "content": TEXT,
     "refusal": TEXT,
     "reasoning_content": TEXT,
+    "reasoning": TEXT,
     "audio": objects(id=TEXT, data=TEXT, transcript=TEXT, expires_at=COUNT),
     "images": st.lists(IMAGE, max_size=2),
     "annotations": st.lists(VALUES, max_size=2),
@@ -52,7 +62,8 @@ def answers(said: str) -> st.SearchStrategy[dict[str, Any]]:
         st.lists(CALL, max_size=2),
     )
     choice = objects(index=COUNT, logprobs=LOGPROBS, finish_reason=TEXT, **{said: message})
-    whole = objects(id=TEXT, created=COUNT, model=TEXT, service_tier=TEXT, usage=USAGE)
+    ours = objects(provider=st.just("p"), title=st.just("t"))
+    whole = objects(id=TEXT, created=COUNT, model=TEXT, service_tier=TEXT, usage=USAGE, g4fsdk=ours)
     choices = st.lists(choice, max_size=2)
     return st.builds(lambda value, found: value | {"choices": found}, whole, choices)
 
@@ -63,6 +74,8 @@ def leaves(value: Any) -> list[str]:
             return [leaf for item in value.values() for leaf in leaves(item)]
         case list():
             return [leaf for item in value for leaf in leaves(item)]
+        case None:  # nothing is said
+            return []
         case _:
             return [repr(value)]
 
@@ -92,9 +105,10 @@ def test_nothing_is_lost_on_the_way_there_and_back(
 
 @pytest.mark.parametrize("kind", [Completion, Chunk])
 @pytest.mark.parametrize(
-    "value", [{}, {"choices": None}, {"choices": ["x"]}, {"choices": [{"message": {"tool_calls": [1]}}]}]
+    "value",
+    [{}, None, "x", {"choices": None}, {"choices": ["x"]}, {"choices": [{"message": {"tool_calls": [1]}}]}],
 )
-def test_what_is_no_answer_is_refused(kind: type[Completion] | type[Chunk], value: dict[str, Any]) -> None:
+def test_what_is_no_answer_is_refused(kind: type[Completion] | type[Chunk], value: Any) -> None:
     if "tool_calls" in str(value):
         value = {"choices": [{"message": {"tool_calls": [1]}, "delta": {"tool_calls": [1]}}]}
 
@@ -123,3 +137,34 @@ def test_pydantic_takes_an_answer_as_a_type() -> None:
     assert adapter.dump_python(adapter.validate_python(found)) == found.to_dict()
     assert adapter.validate_json(found.to_json()) == found
     assert adapter.json_schema(mode="serialization")["type"] == "object"
+    assert adapter.json_schema()["type"] == "object"
+
+
+@pytest.mark.parametrize("value", [{}, "x", {"choices": [1]}], ids=repr)
+def test_what_is_no_answer_is_a_value_that_pydantic_refuses(value: Any) -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    with pytest.raises(pydantic.ValidationError, match=r"choices|OpenAI"):
+        pydantic.TypeAdapter(Completion).validate_python(value)
+
+
+@pytest.mark.parametrize("kind", [Completion, Chunk])
+async def test_an_endpoint_of_fastapi_takes_an_answer_and_gives_it(
+    kind: type[Completion] | type[Chunk],
+) -> None:
+    fastapi = pytest.importorskip("fastapi")
+    app = fastapi.FastAPI()
+
+    async def echo(answer: Any) -> Any:
+        assert isinstance(answer, kind)
+        return answer
+
+    echo.__annotations__ = {"answer": kind, "return": kind}
+    app.post("/typed")(echo)
+    app.post("/untyped", response_model=None)(echo)
+    said = kind.from_dict({"id": "c1", "choices": [{"index": 0, "finish_reason": "stop"}]}).to_dict()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+        for path in ("/typed", "/untyped"):
+            assert (await client.post(path, json=said)).json() == said
+        assert (await client.post("/typed", json={})).status_code == 422

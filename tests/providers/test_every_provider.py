@@ -9,11 +9,13 @@ import pytest
 
 from g4fsdk import (
     Chat,
+    Completion,
     Conversation,
     ConversationEvent,
     Finish,
     Ids,
     Message,
+    ProtocolError,
     Response,
     ServerError,
     UsageError,
@@ -35,7 +37,7 @@ from tests.support.asking import (
     handed_over,
     stream_for,
 )
-from tests.support.wire import answer_to, chunk, sse
+from tests.support.wire import answer_to, chunk, run, sse
 
 get = g4f_providers.get
 every = pytest.mark.parametrize("name", PROVIDERS)
@@ -337,3 +339,140 @@ def test_an_answer_hands_over_what_was_said(name: str) -> None:
     [event] = found.of(ConversationEvent)
     said = conversation_with(name, SYSTEM, *TURNS[:2]).messages
     assert handed_over(event.conversation).messages == said
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+GEMINI = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+CUSTOM = {"id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+ROUTER = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
+HIDDEN = {"type": "reasoning.encrypted", "data": "ZGF0YQ==", "index": 1}
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm"}
+SIGNED = THOUGHT | {"signature": "c2ln"}
+SIGNATURE = {"type": "thinking", "thinking": "", "signature": "c2ln"}
+SEE = {"type": "text", "text": "Let me see."}
+MISTRAL = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+COPILOT = {"reasoning": "hm", "reasoning_opaque": "c2ln"}
+
+
+def summary(**said: str) -> dict[str, Any]:
+    return {"type": "reasoning", "summary": [{"type": "summary_text", **said}]}
+
+
+@chunks
+@pytest.mark.parametrize(
+    ("deltas", "back"),
+    [
+        *(
+            pytest.param([{key: "h"}, {key: "m"}], {key: "hm"}, id=key)
+            for key in ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+        ),
+        pytest.param([COPILOT], COPILOT, id="Copilot"),
+        pytest.param([{"content": [MISTRAL]}], {"content": [MISTRAL]}, id="Mistral"),
+        pytest.param([{"thinking_blocks": [THOUGHT]}], {"thinking_blocks": [THOUGHT]}, id="unsigned blocks"),
+        pytest.param(
+            [
+                {"reasoning": "h", "reasoning_details": [ROUTER | {"text": "h"}]},
+                {"reasoning": "h", "reasoning_details": [ROUTER | {"text": "h"}]},
+                {"reasoning_details": [ROUTER | {"signature": "c2ln"}]},
+                {"reasoning_details": [HIDDEN]},
+            ],
+            {"reasoning": "hh", "reasoning_details": [ROUTER | {"text": "hh", "signature": "c2ln"}, HIDDEN]},
+            id="OpenRouter",
+        ),
+        pytest.param(
+            [
+                {"reasoning_content": "h", "thinking_blocks": [{"type": "thinking", "thinking": "h"}]},
+                {"reasoning_content": "m", "thinking_blocks": [{"type": "thinking", "thinking": "m"}]},
+                {"thinking_blocks": [SIGNATURE]},
+            ],
+            {"reasoning_content": "hm", "thinking_blocks": [SIGNED]},
+            id="LiteLLM",
+        ),
+        pytest.param(
+            [{"content": [THOUGHT]}, {"content": [SIGNATURE]}, {"content": [SEE]}],
+            {"content": [SIGNED, SEE]},
+            id="Anthropic's blocks",
+        ),
+        pytest.param(
+            [{"content": [summary(text="hm")]}, {"content": [summary(text="", signature="c2ln")]}],
+            {"content": [summary(text="hm", signature="c2ln")]},
+            id="Databricks",
+        ),
+    ],
+)
+@pytest.mark.parametrize("call", [CALL, CALL | GEMINI, CUSTOM], ids=["function", "signed", "custom"])
+def test_what_was_thought_goes_back_as_the_service_said_it(
+    name: str, deltas: list[Any], back: dict[str, Any], call: dict[str, Any]
+) -> None:
+    wire = sse(*(chunk(delta) for delta in deltas), chunk({"tool_calls": [call]}), chunk({}, "tool_calls"))
+
+    found = answer_to(stream_for(name), Response(200, (), wire))
+
+    [event] = found.of(ConversationEvent)
+    said = {"role": "assistant", "tool_calls": [call]} | back
+    assert handed_over(event.conversation).messages[-1].to_dict() == said
+    completion = found.answer.completion(name, "m")
+    assert completion.choices[0].message.to_dict() == said
+    if back not in ({"content": [MISTRAL]}, {"thinking_blocks": [THOUGHT]}):  # its JSON says these as text
+        read = Completion.from_dict(completion.to_dict())
+        assert read.choices[0].message.to_dict() == said
+
+
+@chunks
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_call_without_an_id_is_given_one_that_the_ids_of_the_chat_make(name: str, stream: bool) -> None:
+    call = {"function": {"name": "f", "arguments": "{}"}}
+    document = {"choices": [{"message": {"tool_calls": [call | {"id": ""}]}, "finish_reason": "stop"}]}
+    streamed = sse(chunk({"tool_calls": [call]}), chunk({}, "tool_calls"))
+    for wire in (streamed, json.dumps(document).encode()):
+        asked = stream_for(name, stream=stream, ids=Ids.seeded(7))
+
+        found = answer_to(asked, Response(200, (), wire)).answer.completion(name, "m")
+
+        [made] = found.choices[0].message.tool_calls or []
+        assert made.id == f"call_{Ids.seeded(7).uuid('tool call 0 0').replace('-', '')}"
+
+
+@chunks
+@pytest.mark.parametrize(
+    ("delta", "more"),
+    [
+        pytest.param({"x": "A" * 60}, {}, id="unnamed in the message"),
+        pytest.param({"annotations": ["A" * 60]}, {}, id="annotations"),
+        pytest.param({"images": [{"url": "A" * 60}]}, {}, id="images"),
+        pytest.param({"audio": {"id": "A" * 60}}, {}, id="the id of what is spoken"),
+        pytest.param({"tool_calls": [{"index": 0, "x": "A" * 60}]}, {}, id="unnamed in a call"),
+        pytest.param({"tool_calls": [{"index": 0, "id": "A" * 60}]}, {}, id="the ids of calls"),
+        pytest.param({}, {"logprobs": {"content": [{"token": "A" * 60}]}}, id="logprobs"),
+        pytest.param({}, {"x": "A" * 60}, id="unnamed in the choice"),
+    ],
+)
+def test_whatever_is_kept_counts_as_part_of_the_answer(name: str, delta: Any, more: dict[str, Any]) -> None:
+    pieces = [sse(_with_number(chunk(delta), more, number), done=False) for number in range(1500)]
+
+    found = run(stream_for(name).accept(Response(200, (), b""), max_bytes=50_000), pieces)
+
+    assert isinstance(found.error, ProtocolError)
+    assert "max_bytes" in found.error.message
+
+
+def _with_number(value: dict[str, Any], more: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return *value* with *more* in its choice, and texts that are told apart by *number*."""
+    value["choices"][0] |= more
+    numbered: dict[str, Any] = json.loads(json.dumps(value).replace("A" * 60, f"{number:060}"))
+    for call in (numbered["choices"][0]["delta"] or {}).get("tool_calls") or ():
+        call["index"] = number
+    return numbered
+
+
+@chunks
+def test_facts_count_once_however_often_they_are_said(name: str) -> None:
+    same = [sse(chunk({"refusal": "x"}, provider="P" * 100, seed=n), done=False) for n in range(1500)]
+    new = [sse(chunk({"refusal": "x"}, **{f"k{n}": "P" * 100}), done=False) for n in range(1500)]
+
+    for pieces, error in ((same, None), (new, ProtocolError)):
+        parser = stream_for(name).accept(Response(200, (), b""), max_bytes=50_000)
+        found = run(parser, [*pieces, b"data: [DONE]\n\n"])
+        assert type(found.error) is (error or type(None))

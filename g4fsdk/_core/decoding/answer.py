@@ -9,16 +9,9 @@ from msgspec.structs import replace
 from g4fsdk._core.decoding.beside import in_parts
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
 from g4fsdk._core.decoding.joined import joined, joined_audio, joined_logprobs
+from g4fsdk._core.decoding.thoughts import IN_PARTS, joined_thoughts
 from g4fsdk._core.model.chat import Conversation, Message
-from g4fsdk._core.model.completions import (
-    FACTS,
-    AssistantMessage,
-    Choice,
-    Completion,
-    Facts,
-    Function,
-    ToolCall,
-)
+from g4fsdk._core.model.completions import FACTS, Choice, Completion, Facts
 from g4fsdk._core.model.errors import EmptyAnswerError
 from g4fsdk._core.model.events import (
     Annotation,
@@ -39,7 +32,8 @@ from g4fsdk._core.model.events import (
     Usage,
 )
 from g4fsdk._core.model.http import JSON
-from g4fsdk._core.model.shape import split
+from g4fsdk._core.model.messages import REASONING_KEYS, AssistantMessage, Function, ToolCall
+from g4fsdk._core.model.shape import as_json, split
 
 # What an event or a field of its own says; and the name of what a document is, which ours says again.
 _TOLD = frozenset({"choices", "usage", "finish_reason"})
@@ -94,10 +88,10 @@ class _ChoiceParts:
     @property
     def size(self) -> int:
         """About how many bytes it has said."""
-        calls = sum(_CALL_BYTES + sum(map(len, call.arguments)) for call in self.calls.values())
-        refusal = sum(map(len, self.refusal))
-        audio = sum(len(piece.data) + len(piece.transcript) for piece in self.audio)
-        return self.text.size + self.reasoning.size + len(self.final or "") + refusal + calls + audio
+        calls = [call.said() for call in self.calls.values()]
+        beside = (calls, self.refusal, self.audio, self.images, self.annotations, self.logprobs, self.extra)
+        texts = self.text.size + self.reasoning.size + len(self.final or "")
+        return texts + _CALL_BYTES * len(calls) + len(as_json(beside))
 
     def holds(self, event: Event) -> bool:
         """Whether *event*, of what stands beside the text, says nothing that was not said before."""
@@ -115,7 +109,7 @@ class _ChoiceParts:
             case _:
                 return False
 
-    def message(self, reasoning_key: str = "reasoning_content") -> AssistantMessage:
+    def message(self, reasoning_key: str = "") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
         has_text = bool(text) or not (self.calls or self.refusal or self.audio)
         return AssistantMessage(
@@ -127,14 +121,16 @@ class _ChoiceParts:
             images=[*self.images] or None,
             annotations=[*self.annotations] or None,
             extra=self.unnamed("message"),
-            reasoning_key=reasoning_key,
+            reasoning_key=reasoning_key or REASONING_KEYS[0],
         )
 
     def unnamed(self, of: str) -> dict[str, JSON]:
         """Return what has no name here, of the message or of the choice."""
         pieces = [extra.data for extra in self.extra if extra.of == of]
         found: dict[str, JSON] = joined(pieces) if pieces else {}
-        return found
+        thoughts = {key: [piece[key] for piece in pieces if key in piece] for key in IN_PARTS if key in found}
+        text = self.reasoning.getvalue() if thoughts else ""
+        return found | {key: joined_thoughts(values, text) for key, values in thoughts.items()}
 
 
 class CallParts:
@@ -158,6 +154,10 @@ class CallParts:
         if piece.extra:
             self.extra.append(piece.extra)
 
+    def said(self) -> tuple[JSON, ...]:
+        """Return all it has said, as it came."""
+        return (self.id, self.name, self.arguments, self.extra)
+
     def call(self, index: int) -> ToolCall:
         function = Function(self.name, "".join(self.arguments))
         return ToolCall(self.id, function, index, self.type, joined(self.extra))
@@ -166,9 +166,7 @@ class CallParts:
 class Answer:
     """Adds up the events of one stream."""
 
-    __slots__ = (
-        *("choices", "conversation", "facts", "images", "reasoning_key", "title", "usage", "write_text"),
-    )
+    __slots__ = ("choices", "conversation", "facts", "reasoning_key", "title", "usage", "write_text")
 
     def __init__(
         self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
@@ -179,10 +177,9 @@ class Answer:
         self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
         self.usage: Usage | None = None
         self.title: str | None = None
-        self.images: list[Image] = []
         self.conversation: Conversation | None = None
         self.facts = Facts()
-        self.reasoning_key = "reasoning_content"
+        self.reasoning_key = ""  # where the service says what it thinks, once it did
 
     @property
     def partial(self) -> str:
@@ -192,8 +189,7 @@ class Answer:
     @property
     def size(self) -> int:
         """About how many bytes the answer has by now."""
-        images = sum(len(image.b64_json or image.url or "") for image in self.images)
-        return images + sum(parts.size for parts in self.choices.values())
+        return len(as_json(self.facts)) + sum(parts.size for parts in self.choices.values())
 
     def add(self, event: Event) -> None:
         """Take *event* into account."""
@@ -225,7 +221,6 @@ class Answer:
             case Title():
                 self.title = event.text
             case ImageEvent():
-                self.images += event.images
                 parts.images += event.images
             case AudioDelta():
                 parts.audio.append(event)

@@ -32,6 +32,7 @@ from g4fsdk._core.decoding.said import (
     odd_parts,
     read_said,
     said_in,
+    thought_key,
 )
 from g4fsdk._core.decoding.tool_calls import ToolCalls
 from g4fsdk._core.model.chat import Conversation, Ids
@@ -95,12 +96,22 @@ class ChatChunkDecoder(Decoder):
             texts = thoughts = (read_nothing, read_nothing, read_nothing)
         else:
             texts = (probe_text, self._plain.text, self._plain.short_text)
-            thoughts = (probe_thought, self._plain.thought, self._plain.thought)
+            thoughts = (probe_thought, self._plain_thought, self._plain_thought)
         keys = (b"reasoning_content", b"reasoning")
         return {
             TextDelta: Kind(TextDelta, (b"content",), self.texts, *texts, _IDLE_KEYS),
             ReasoningDelta: Kind(ReasoningDelta, keys, self.thoughts, *thoughts, _IDLE_KEYS),
         }
+
+    def _plain_thought(self, data: bytes) -> str | None:
+        thought = self._plain.thought(data)
+        if thought and not self.answer.reasoning_key:
+            self._note_thought(self.load(data)["choices"][0]["delta"])
+        return thought
+
+    def _note_thought(self, message: dict[str, JSON]) -> None:
+        """Keep where the service says what it thinks: it goes back under that name."""
+        self.answer.reasoning_key = self.answer.reasoning_key or thought_key(message)
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
         bare = data.strip()
@@ -161,7 +172,7 @@ class ChatChunkDecoder(Decoder):
         self.done = self.is_complete = True
 
     def _said_anything(self) -> bool:
-        return bool(self.answer.images) or not all(parts.is_empty for parts in self.answer.choices.values())
+        return not all(parts.is_empty for parts in self.answer.choices.values())
 
     def is_over(self) -> bool:
         return self.is_complete or self._ends_at_eof
@@ -220,6 +231,7 @@ class ChatChunkDecoder(Decoder):
         said = said_in(delta, number)
         if any(type(event) is TextDelta for event in said):
             self._streamed.add(number)
+        self._note_thought(delta)
         self._tell(said, out)
         self._say_all(beside_message(delta, number), out)
         self._tool_calls(delta, number, out, is_whole=self._is_document)
@@ -236,6 +248,7 @@ class ChatChunkDecoder(Decoder):
         beside = beside_message(message, number)
         self._say_all(self._not_told(beside, number) if repeats else beside, out)
         said = said_in(message, number)
+        self._note_thought(message)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
         self._tool_calls(message, number, out, is_whole=True)

@@ -7,9 +7,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from itertools import chain
 
-from g4fsdk._core.model.completions import Audio
 from g4fsdk._core.model.events import AudioDelta, Logprobs
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.messages import Audio
 
 _MAX_DEPTH = 16  # nobody sends in pieces what is nested deeper
 

@@ -9,6 +9,7 @@ import msgspec
 
 from g4fsdk._core.model.events import ReasoningDelta, RefusalDelta, TextDelta
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.messages import REASONING_KEYS
 
 Said: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta
 #: What the texts of a value are: the answer, what the model thinks, or a refusal.
@@ -16,19 +17,16 @@ Voice: TypeAlias = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
 #: What says nothing wherever it stands.
 NOTHING: tuple[JSON, ...] = (None, "", [], {})
-_REASONING_KEYS = (
-    *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
-    *("reasoning_details", "thinking_blocks"),
-)
-_THOUGHT = ("thinking", "summary", "reasoning", "text", "content")
+_REASONING_KEYS = (*REASONING_KEYS, "reasoning_details", "thinking_blocks")
+THOUGHT_KEYS = ("thinking", "summary", "reasoning", "text", "content")
 #: By the type of a part: whose voice it is, None for that of what it is a part of; and where its texts are.
 _PARTS: Mapping[str, tuple[Voice | None, tuple[str, ...]]] = {
     **dict.fromkeys(("text", "output_text", "input_text"), (None, ("text",))),
     "refusal": (RefusalDelta, ("refusal", "text")),
     **dict.fromkeys(
-        ("thinking", "reasoning", "reasoning_text", "reasoning_content"), (ReasoningDelta, _THOUGHT)
+        ("thinking", "reasoning", "reasoning_text", "reasoning_content"), (ReasoningDelta, THOUGHT_KEYS)
     ),
-    **dict.fromkeys(("summary_text", "reasoning.text", "reasoning.summary"), (ReasoningDelta, _THOUGHT)),
+    **dict.fromkeys(("summary_text", "reasoning.text", "reasoning.summary"), (ReasoningDelta, THOUGHT_KEYS)),
 }
 
 
@@ -52,6 +50,13 @@ def _thoughts(message: Mapping[str, JSON], choice: int) -> Iterator[Said]:
             yield from said
 
 
+def thought_key(message: Mapping[str, JSON]) -> str:
+    """Return where *message* says what the model thinks, "" for nowhere."""
+    places = {key: read_said(message.get(key), ReasoningDelta) for key in _REASONING_KEYS}
+    places["content"] = read_said(message.get("content"), TextDelta)
+    return next((key for key, said in places.items() if joined_text(said, ReasoningDelta)), "")
+
+
 def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
     """Return what *value* says: neighbours of one voice are one piece."""
     joined: list[Said] = []
@@ -65,15 +70,32 @@ def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
 
 
 def odd_parts(value: JSON) -> Iterator[JSON]:
-    """Give the parts in *value* that are no text; of one that is, its type and what is beside the text."""
+    """Give the parts in *value* that are no text; of one that is, its type and what is beside the text.
+
+    A thought with something beside its text is given whole: it was signed, and has to go back as it came.
+    """
+    for part in parts_in(value):
+        found = beside_texts(part)
+        yield from [part] if is_thought(part) and any(found) else found
+
+
+def parts_in(value: JSON) -> Iterator[dict[str, JSON]]:
+    """Give the parts in *value*, which may be one."""
     if isinstance(value, list) and _is_of_parts(value):
         for part in value:
-            yield from odd_parts(part)
+            yield from parts_in(part)
     elif isinstance(value, dict) and _is_part(value):
-        yield from _beside_texts(value)
+        yield value
 
 
-def _beside_texts(part: Mapping[str, JSON]) -> Iterator[JSON]:
+def is_thought(part: JSON) -> bool:
+    """Whether *part* says what the model thinks."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    return isinstance(kind, str) and _PARTS.get(kind, (None,))[0] is ReasoningDelta
+
+
+def beside_texts(part: Mapping[str, JSON]) -> Iterator[JSON]:
+    """Give what *part* says beside its texts, with its type."""
     kind = part.get("type")
     typed = {"type": kind} if isinstance(kind, str) else {}
     keys = _PARTS.get(typed["type"], (None, ()))[1] if typed else ("text",)

@@ -71,7 +71,11 @@ def _read(kind: Any, completion: Completion) -> Any:
         if hasattr(kind, "model_validate_json"):
             return kind.model_validate_json(text)
         return msgspec.json.decode(text, type=kind)
-    except ValueError as cause:
+    except (
+        ValueError,
+        msgspec.DecodeError,
+        RecursionError,
+    ) as cause:  # msgspec 0.19 has its own
         said = completion.choices[0].message.refusal or str(cause)
         error = ProtocolError(f"the answer does not fit {kind.__name__}: {said}", excerpt=text.encode())
         error.provider = completion.provider

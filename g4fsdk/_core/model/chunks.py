@@ -7,9 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.completions import FACTS, OURS, Audio, Facts, Function, ToolCall, read_beside_text
-from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.completions import AnyAnswer, AnyChoice, Facts
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -29,7 +27,8 @@ from g4fsdk._core.model.events import (
     Usage,
 )
 from g4fsdk._core.model.http import JSON
-from g4fsdk._core.model.shape import OpenAIShape, given, mappings, split
+from g4fsdk._core.model.messages import Audio, Function, ToolCall, read_beside_text
+from g4fsdk._core.model.shape import given, split
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -70,95 +69,34 @@ def _piece(call: ToolCall) -> dict[str, JSON]:
     return {"index": call.index} | call.to_dict()
 
 
-class ChunkChoice(msgspec.Struct, gc=False):
+class ChunkChoice(AnyChoice, msgspec.Struct, gc=False):
+    """One of the answers asked for, and what the chunk adds to it."""
+
+    _key = "delta"
+    _kind = Delta
     delta: Delta
     index: int = 0
     finish_reason: str | None = None
     logprobs: Logprobs | None = None
     extra: dict[str, JSON] = {}
 
-    def to_dict(self) -> dict[str, JSON]:
-        """Return OpenAI's form."""
-        return {
-            "index": self.index,
-            "delta": self.delta.to_dict(),
-            **({"logprobs": self.logprobs.to_dict()} if self.logprobs is not None else {}),
-            "finish_reason": self.finish_reason,
-            **self.extra,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, JSON], position: int = 0) -> ChunkChoice:
-        """Read OpenAI's form; *position* is the index of a choice that has none."""
-        kinds = {"index": int, "delta": dict, "logprobs": dict, "finish_reason": str}
-        named, rest = split(value, kinds)
-        index = named.get("index", position)
-        return cls(
-            Delta.from_dict(named.get("delta", {})),
-            index,
-            named.get("finish_reason"),
-            Logprobs.from_dict(named["logprobs"], index) if "logprobs" in named else None,
-            rest,
-        )
+    def _said(self) -> dict[str, Any]:
+        return self.delta.to_dict()
 
 
-class Chunk(OpenAIShape, msgspec.Struct, eq=False):
+class Chunk(AnyAnswer[ChunkChoice], eq=False):
     """An OpenAI-shaped chunk, always with one choice: `chunk.choices[0].delta.content` is safe to read.
 
     What it says of the whole answer (*id*, *created*, *extra*...) is what the service has said so far.
     """
 
-    choices: list[ChunkChoice]
-    model: str = ""
-    id: str = ""
-    created: int | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
-    extra: dict[str, JSON] = {}
-    usage: Usage | None = None
-    title: str | None = None
-    conversation: Conversation | None = None
+    _object = "chat.completion.chunk"
+    _choice = ChunkChoice
 
     @property
     def images(self) -> tuple[Image, ...]:
         """The images that the chunk adds."""
         return tuple(image for choice in self.choices for image in choice.delta.images or ())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Chunk) and self.to_dict() == other.to_dict()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return OpenAI's JSON of the chunk, without the conversation; a title stands under `g4fsdk`."""
-        return {
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": self.created,
-            "model": self.model,
-            "choices": [choice.to_dict() for choice in self.choices],
-            **({"usage": self.usage.to_dict()} if self.usage is not None else {}),
-            **given(system_fingerprint=self.system_fingerprint, service_tier=self.service_tier),
-            **({OURS: {"title": self.title}} if self.title is not None else {}),
-            **self.extra,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, JSON]) -> Chunk:
-        """Read what `to_dict` returned, or OpenAI's own. Raises UsageError when *value* is something else."""
-        named, rest = split(value, {**FACTS, "choices": list, "usage": dict, OURS: dict})
-        if "choices" not in named:
-            raise UsageError(f"not a chunk, which has choices: {value!r}"[:300])
-        if rest.get("object") == "chat.completion.chunk":
-            del rest["object"]
-        choices = mappings(named.pop("choices"))
-        usage = named.pop("usage", None)
-        title = named.pop(OURS, {}).get("title")
-        return cls(
-            [ChunkChoice.from_dict(choice, at) for at, choice in enumerate(choices)],
-            **named,
-            usage=Usage.from_dict(usage) if usage is not None else None,
-            title=title,
-            extra=rest,
-        )
 
 
 _Fields: TypeAlias = dict[str, Any]

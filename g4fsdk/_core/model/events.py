@@ -90,7 +90,8 @@ def read_image(item: JSON) -> Image | None:
             found = Image(**{name: text for name, text in named.items() if text}, extra=rest)
         case {"image_url": {"url": str(url)} as inner}:
             _, rest = split(inner, {"url": str})
-            found = Image(url, extra=_beside(item, "image_url") | ({"image_url": rest} if rest else {}))
+            is_usual = item.get("type") == "image_url" and not rest
+            found = Image(url, extra=_beside(item, "image_url") | ({} if is_usual else {"image_url": rest}))
         case {"image_url": str(url)}:
             found = Image(url, extra=_beside(item, "image_url"))
         case {"image": str(b64)}:

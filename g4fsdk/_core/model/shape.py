@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -45,8 +45,16 @@ def mappings(items: Iterable[JSON]) -> list[dict[str, JSON]]:
     return found
 
 
+def as_json(value: object) -> str:
+    """Return *value*, structs and what JSON knows, as JSON text."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half a character, which only an escape can say
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+
+
 class OpenAIShape:
-    """What has the shape of an OpenAI object: JSON and back, `dict(...)`, and so what web frameworks send.
+    """What has the shape of an OpenAI object: JSON and back, and a mapping, so that web frameworks take it.
 
     Two are equal when they say the same.
     """
@@ -64,27 +72,37 @@ class OpenAIShape:
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
-        value = self.to_dict()
-        try:
-            return msgspec.json.encode(value).decode()
-        except UnicodeEncodeError:  # half a character, which only an escape can say
-            return json.dumps(value, separators=(",", ":"))
-
-    def keys(self) -> Iterable[str]:
-        return self.to_dict().keys()
+        return as_json(self.to_dict())
 
     def __getitem__(self, key: str) -> JSON:
         return self.to_dict()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_dict())
+
+    def __len__(self) -> int:
+        return len(self.to_dict())
+
+    keys, values, items, get = Mapping.keys, Mapping.values, Mapping.items, Mapping.get
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
         """Let pydantic, and FastAPI with it, take this as the type of an answer."""
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(
-            lambda value: value if isinstance(value, cls) else cls.from_dict(value),
+        def read(value: Any, _dict: object) -> Any:
+            try:
+                return value if isinstance(value, cls) else cls.from_dict(value)
+            except UsageError as error:
+                raise ValueError(error.message) from error  # which pydantic takes for a value that is wrong
+
+        return core_schema.no_info_wrap_validator_function(
+            read,
+            core_schema.dict_schema(),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 cls.to_dict, return_schema=core_schema.dict_schema()
             ),
-            json_schema_input_schema=core_schema.dict_schema(),
         )
+
+
+Mapping.register(OpenAIShape)  # FastAPI takes no other class for the type of a body
