@@ -312,6 +312,13 @@ def test_a_body_that_is_not_what_its_coding_says_is_stored_as_it_came() -> None:
     assert exchange.interaction().response.body == b"no gzip"
 
 
+def record_one(recorder: Recorder, request: RecordedRequest) -> None:
+    """Record that *request* is answered."""
+    transport = recorder.httpx_transport(httpx.MockTransport(lambda _: httpx.Response(200, text="Hello")))
+    with httpx.Client(transport=transport) as client:
+        client.request(request.method, request.url, content=request.body, headers=request.headers)
+
+
 @pytest.mark.parametrize(
     ("coding", "coded"),
     [
@@ -477,6 +484,82 @@ def test_a_registered_secret_is_nowhere_in_the_file(tmp_path: Path) -> None:
 
     assert SECRET in response.text
     assert b"canary" not in (tmp_path / "one.yaml").read_bytes()
+
+
+def packed_now(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("pack", "coding"),
+    [
+        pytest.param(packed_now, "gzip", id="gzip"),
+        pytest.param(packed_now, "", id="gzip, unsaid"),
+        pytest.param(zlib.compress, "deflate", id="deflate"),
+        pytest.param(lambda data: packed_now(zlib.compress(data)), "deflate, gzip", id="two"),
+        pytest.param(lambda data: data.decode().encode("utf-16"), "", id="UTF-16"),
+        pytest.param(lambda data: data.decode().encode("utf-16-le"), "identity", id="UTF-16 without mark"),
+        pytest.param(lambda data: packed_now(data.decode().encode("utf-16")), "gzip", id="both"),
+        pytest.param(bytes, "gzip", id="text after all"),
+    ],
+)
+def test_a_secret_in_a_packed_body_is_taken_out(
+    tmp_path: Path, pack: Callable[[bytes], bytes], coding: str
+) -> None:
+    sent = pack(b'{"api_key": "not-to-be-seen", "prompt": "Hi"}')
+
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        record_one(recorder, RecordedRequest("POST", "http://a/", [("Content-Encoding", coding)], sent))
+
+    kept = Cassette.load(tmp_path / "one.yaml").interactions[0].request
+    assert kept.body == pack(b'{"api_key": "SCRUBBED-api-key-1", "prompt": "Hi"}')
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip", "lzw"])
+def test_a_request_that_cannot_be_searched_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str
+) -> None:
+    for library in ("brotli", "brotlicffi", "zstandard"):
+        monkeypatch.setitem(sys.modules, library, None)
+
+    with pytest.raises(LeakError, match=rf"request\.body.*it can't be searched: .*{coding}"):  # noqa: SIM117
+        with Recorder(tmp_path / "one.yaml") as recorder:
+            record_one(
+                recorder, RecordedRequest("POST", "http://a/", [("Content-Encoding", coding)], b"\x8b\xff")
+            )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_can_be_changed_or_left_out_before(tmp_path: Path) -> None:
+    def without_answers(one: Interaction) -> Interaction | None:
+        one.response.chunks, one.response.at_ms = [], []
+        one.request.body = b"other"
+        return one if one.request.url.endswith("kept") else None
+
+    with Recorder(tmp_path / "one.yaml", before_record=without_answers) as recorder:
+        record_one(recorder, RecordedRequest("POST", "http://a/kept", [], b"sent"))
+        record_one(recorder, RecordedRequest("POST", "http://a/left", [], b"sent"))
+
+    [one] = Cassette.load(tmp_path / "one.yaml").interactions
+    assert (one.request.url, one.request.body, one.response.body) == ("http://a/kept", b"other", b"")
+
+
+def test_what_before_record_puts_in_is_scrubbed(tmp_path: Path) -> None:
+    def telling(one: Interaction) -> Interaction:
+        one.request.headers.append(("Authorization", "Bearer not-to-be-seen"))
+        return one
+
+    with Recorder(tmp_path / "one.yaml", before_record=telling) as recorder:
+        record_one(recorder, RecordedRequest("POST", "http://a/", [], b"sent"))
+
+    assert "not-to-be-seen" not in (tmp_path / "one.yaml").read_text()
+
+
+def test_before_record_has_to_return_an_interaction(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="expected an Interaction"):  # noqa: SIM117
+        with Recorder(tmp_path / "one.yaml", before_record=lambda one: True) as recorder:  # type: ignore[arg-type, return-value]
+            record_one(recorder, RecordedRequest("POST", "http://a/", [], b"sent"))
 
 
 def test_a_leak_refuses_to_write_and_leaves_the_older_file(

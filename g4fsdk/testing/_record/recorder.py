@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from g4fsdk._version import __version__
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import LeakError
 from g4fsdk.testing._cassette.sources import ids_of_client
-from g4fsdk.testing._cassette.values import RecordedRequest
+from g4fsdk.testing._cassette.values import Interaction, RecordedRequest
 from g4fsdk.testing._record.exchange import RecordingExchange
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
@@ -40,7 +41,8 @@ class Recorder(Transport):
     whole or not at all. *provider* is the name of the service, *provenance* says truthfully what answered: it
     begins with "recorded from the live service" or "recorded from the real server software on loopback", and
     names the address by itself if you leave it out. *ids_seed* is what the ids of the requests were made
-    from, *call* what was asked of the SDK. `metadata` can be added to until the end.
+    from, *call* what was asked of the SDK. `metadata` can be added to until the end. *before_record* takes
+    each `Interaction` when all is recorded, secrets included, and returns what to keep of it, or None.
 
     Give it as `transport` to `Client` or `AsyncClient`; threads and tasks may share it. Each chunk is handed
     on as it comes. Times are milliseconds since the request went to the library, a new connection's set-up
@@ -61,8 +63,10 @@ class Recorder(Transport):
         provenance: str = "",
         ids_seed: int | None = None,
         call: dict[str, Any] | None = None,
+        before_record: Callable[[Interaction], Interaction | None] | None = None,
         clock: MonotonicClock | None = None,
     ) -> None:
+        self._before_record = before_record
         self._path = Path(path)
         self._clock = clock or MonotonicClock()
         self._lock = threading.Lock()
@@ -147,12 +151,21 @@ class Recorder(Transport):
 
     def _recorded(self) -> Cassette:
         with self._lock:
-            interactions = [exchange.interaction() for exchange in self._exchanges]
+            recorded = [exchange.interaction() for exchange in self._exchanges]
+        interactions = [kept for one in recorded if (kept := self._chosen(one)) is not None]
         metadata = {name: value for name, value in self.metadata.items() if value not in ("", None)}
         origins = dict.fromkeys(origin_of(one.request.url) for one in interactions)
         said = f"recorded by g4fsdk.testing.Recorder; what answered: {', '.join(origins) or 'nothing'}"
         metadata.setdefault("provenance", said)
         return Cassette(interactions, metadata)
+
+    def _chosen(self, recorded: Interaction) -> Interaction | None:
+        if self._before_record is None:
+            return recorded
+        kept = self._before_record(deepcopy(recorded))
+        if kept is None or isinstance(kept, Interaction):
+            return kept
+        raise TypeError(f"before_record returned {kept!r}, expected an Interaction, or None to leave it out")
 
     def _scrubbed(self) -> Cassette:
         from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks

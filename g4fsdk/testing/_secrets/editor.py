@@ -8,6 +8,7 @@ from typing import Any
 
 from g4fsdk._core.model.secret_names import words_of
 from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.codings import CodingError
 from g4fsdk.testing._cassette.values import (
     Headers,
     Interaction,
@@ -25,6 +26,7 @@ from g4fsdk.testing._secrets.find import edits_in, known_edits_in
 from g4fsdk.testing._secrets.json_strings import joined_texts
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import PLACEHOLDER
+from g4fsdk.testing._secrets.packed import packed, unpacked
 
 
 def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
@@ -63,10 +65,17 @@ class CassetteEditor:
     def request(self, place: str, request: RecordedRequest) -> RecordedRequest:
         headers = self._headers(f"{place}.headers", request.headers, in_response=False)
         url = self._text(f"{place}.url", request.url)
-        edits = body_edits(request.body, self.known, in_response=False)
-        self.report(f"{place}.body", request.body, edits)
-        body = applied(request.body, edits)
-        return RecordedRequest(request.method, url, _with_length(headers, body) if edits else headers, body)
+        try:
+            text, packs = unpacked(request)
+        except CodingError as error:  # what can't be searched counts as a secret, and stays
+            self.report(f"{place}.body", request.body, [Edit(0, 0, b"?", f"it can't be searched: {error}")])
+            return RecordedRequest(request.method, url, headers, request.body)
+        edits = body_edits(text, self.known, in_response=False)
+        self.report(f"{place}.body", text, edits)
+        if not edits:
+            return RecordedRequest(request.method, url, headers, request.body)
+        body = packed(applied(text, edits), packs)
+        return RecordedRequest(request.method, url, _with_length(headers, body), body)
 
     def _interaction(self, place: str, each: Interaction) -> Interaction:
         self.known.note_sent(as_bytes(each.request.url), each.request.body)
