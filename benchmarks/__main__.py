@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks import _report, chat, crowd, first, hostile, lines, plots, replay, shaped, start, wire
+from benchmarks import _report, chat, crowd, first, hostile, lines, plots, replay, shaped, start, suite, wire
 from benchmarks._bench import QUICK, Bench, Scale
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "start": start.run,
     "hostile": hostile.run,
     "replay": replay.run,
+    "suite": suite.run,
 }
 
 

@@ -31,6 +31,7 @@ class Scale:
     crowd_tokens: int = 100
     crowd_rounds: int = 3
     calls: tuple[int, ...] = (1_500, 5_000)
+    suite: int = 200
 
 
 QUICK = Scale(
@@ -48,6 +49,7 @@ QUICK = Scale(
     crowd_tokens=20,
     crowd_rounds=1,
     calls=(100,),
+    suite=20,
 )
 
 
