@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
+from g4fsdk.testing._cassette.paths import JSON
 from g4fsdk.testing._cassette.values import RecordedRequest
-from g4fsdk.testing._replay.matching import Matching, Names
+from g4fsdk.testing._replay.matching import Matching, Names, providers_of
 from g4fsdk.testing._replay.nearest import explain_mismatch, request_line
 from g4fsdk.testing._replay.planned import PlannedAnswer
 from g4fsdk.testing._replay.queues import Queue, Rehearsals, next_of
-from g4fsdk.testing._secrets.scrub import Scrubber
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._secrets.scrub import Scrubber
 
 MAX_REMEMBERED = 1000  # requests; a server that runs for ever must not grow with each of them
-_Key: TypeAlias = tuple[Names, str]
+_Index: TypeAlias = dict[Names, defaultdict[str, list[Queue]]]
 
 
 class RecordedAnswers:
@@ -48,10 +51,10 @@ class RecordedAnswers:
         self._excused = _excused(sessions)
         self._played: set[int] = set()
         self._rehearsals = Rehearsals()
-        self._kinds = {answer.providers for answer in self._planned}
-        self._queues: dict[_Key, Queue] = {}
-        self._same_bytes: dict[object, Queue] = {}
-        self._scrubbed: dict[_Key, list[Queue]] | None = None
+        self._queues: dict[object, Queue] = {}
+        self._comparables: dict[int, RecordedRequest] = {}
+        self._meant: _Index | None = None
+        self._scrubbed: _Index | None = None
 
     @property
     def played(self) -> int:
@@ -67,6 +70,7 @@ class RecordedAnswers:
         """Take *value* for a secret: it is removed from requests before they are compared or shown."""
         with self._lock:
             self._comparer.add_secret(value)
+            self._comparables.clear()
             self._scrubbed = None
 
     def claim(self, request: RecordedRequest) -> PlannedAnswer:
@@ -110,15 +114,9 @@ class RecordedAnswers:
         if self._queues:
             return
         for answer in self._planned:
-            queue = self._queues.setdefault(self._own_key(answer), Queue(answer.request))
+            same = self._matching.same_bytes(answer.request) or answer.number
+            queue = self._queues.setdefault(same, Queue(answer))
             queue.answers.append(answer)
-            if (same := self._matching.same_bytes(answer.request)) is not None:
-                self._same_bytes.setdefault(same, queue)
-
-    def _own_key(self, answer: PlannedAnswer) -> _Key:
-        if self._matching.judge is not None:  # only it knows which are one
-            return answer.providers, str(answer.number)
-        return answer.providers, self._matching.key(answer.request, answer.providers)
 
     def _candidates(self, request: RecordedRequest) -> Iterator[Iterable[Queue]]:
         """Yield the queues that *request* may take from, found in ways that cost more and more.
@@ -128,32 +126,43 @@ class RecordedAnswers:
         if self._matching.judge is not None:
             yield self._judged(request)
             return
-        if (same := self._same_bytes.get(self._matching.same_bytes(request))) is not None:
+        if (same := self._queues.get(self._matching.same_bytes(request))) is not None:
             yield [same]
-        yield [self._queues[key] for key in self._keys(request) if key in self._queues]
-        yield self._comparable(self._comparer.comparable(request))
-        [known] = self._comparer.knowing([request])
-        yield self._comparable(known)
-
-    def _keys(self, request: RecordedRequest) -> Iterator[_Key]:
-        return ((kind, self._matching.key(request, kind)) for kind in self._kinds)
-
-    def _comparable(self, sent: RecordedRequest) -> list[Queue]:
+        if self._meant is None:
+            self._meant = self._index(lambda one: one)
+        yield self._found(self._meant, request)
         if self._scrubbed is None:
-            found: defaultdict[_Key, list[Queue]] = defaultdict(list)
-            for (kind, _), queue in self._queues.items():
-                request = self._comparer.comparable(queue.request)
-                found[kind, self._matching.key(request, kind)].append(queue)
-            self._scrubbed = dict(found)
-        return [queue for key in self._keys(sent) for queue in self._scrubbed.get(key, ())]
+            self._scrubbed = self._index(self._comparer.comparable)
+        yield self._found(self._scrubbed, self._comparer.comparable(request))
+        [known] = self._comparer.knowing([request])
+        yield self._found(self._scrubbed, known)
+
+    def _index(self, read: Callable[[RecordedRequest], RecordedRequest]) -> _Index:
+        """Return the queues by what their requests mean, as *read* has them, for each kind of request."""
+        index: _Index = {}
+        for queue in self._queues.values():
+            names = providers_of(queue.first.request.url, queue.first.provider)
+            key = self._matching.key(read(queue.first.request), names)
+            index.setdefault(names, defaultdict(list))[key].append(queue)
+        return index
+
+    def _found(self, index: _Index, sent: RecordedRequest) -> list[Queue]:
+        kinds = ((queues, self._matching.key(sent, names)) for names, queues in index.items())
+        return [queue for queues, key in kinds for queue in queues.get(key, ())]
 
     def _judged(self, request: RecordedRequest) -> list[Queue]:
         sent = self._comparer.comparable(request)
         waiting = [queue for queue in self._queues.values() if queue.answers]
         if self._reuse:
             waiting.sort(key=lambda queue: queue.rounds)
-        taken = (one for one in waiting if self._matching.takes(sent, self._comparer.comparable(one.request)))
+        taken = (one for one in waiting if self._matching.takes(sent, self._shown(one.first)))
         return [*islice(taken, 1)]
+
+    def _shown(self, answer: PlannedAnswer) -> RecordedRequest:
+        """Return the recorded request as a callable sees it."""
+        if answer.number not in self._comparables:
+            self._comparables[answer.number] = self._comparer.comparable(answer.request)
+        return self._comparables[answer.number]
 
     def _take(self, queue: Queue) -> PlannedAnswer:
         answer = queue.take(reuse=self._reuse)
@@ -171,8 +180,12 @@ class RecordedAnswers:
             shown[0],
             unplayed=[one for one in recorded if one[0] not in self._played],
             played=[one for one in recorded if one[0] in self._played],
-            tree=lambda number, one: self._matching.tree(one, self._recorded[number].providers),
+            tree=self._tree,
         )
+
+    def _tree(self, number: int, request: RecordedRequest) -> dict[str, JSON]:
+        recorded = self._recorded[number]
+        return self._matching.tree(request, providers_of(recorded.request.url, recorded.provider))
 
 
 def _number(sessions: Sequence[Sequence[PlannedAnswer]]) -> list[PlannedAnswer]:
@@ -208,19 +221,17 @@ class Comparer:
     def __init__(self) -> None:
         self._secrets: set[str] = set()
         self._seen: deque[RecordedRequest] = deque(maxlen=MAX_REMEMBERED)
-        self._knowing = Scrubber()
+        self._knowing: Scrubber | None = None
 
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret."""
         self._secrets.add(value)
-        self._knowing.add_secret(value)
+        if self._knowing is not None:
+            self._knowing.add_secret(value)
 
     def comparable(self, request: RecordedRequest) -> RecordedRequest:
         """Return *request* without the secrets that are registered or that it gives away itself."""
-        scrubber = Scrubber()
-        for secret in self._secrets:
-            scrubber.add_secret(secret)
-        return scrubber.comparable(request)
+        return self._scrubber().comparable(request)
 
     def remember(self, request: RecordedRequest) -> None:
         """Have the secrets of *request* known to `knowing`."""
@@ -228,6 +239,15 @@ class Comparer:
 
     def knowing(self, requests: Iterable[RecordedRequest]) -> list[RecordedRequest]:
         """Return *requests* without those secrets either that other requests gave away."""
+        self._knowing = knowing = self._knowing or self._scrubber()
         while self._seen:
-            self._knowing.scrub_request(self._seen.popleft())
-        return [self._knowing.comparable(request) for request in requests]
+            knowing.scrub_request(self._seen.popleft())
+        return [knowing.comparable(request) for request in requests]
+
+    def _scrubber(self) -> Scrubber:
+        from g4fsdk.testing._secrets.scrub import Scrubber
+
+        scrubber = Scrubber()
+        for secret in self._secrets:
+            scrubber.add_secret(secret)
+        return scrubber

@@ -9,13 +9,10 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._cassette.match import body_meaning, body_without, header_meaning, url_meaning
 from g4fsdk.testing._cassette.paths import JSON, Path, read_path, without
-from g4fsdk.testing._cassette.services import provider_of_url
 from g4fsdk.testing._cassette.values import RecordedRequest
-from g4fsdk.testing._secrets.names import PLACEHOLDER
 
 Part: TypeAlias = Literal["method", "url", "query", "headers", "body"]
 MatchOn: TypeAlias = Callable[[RecordedRequest, RecordedRequest], bool] | Sequence[Part]
@@ -122,6 +119,8 @@ class Matching:
         return {**kept, "query": _unnamed(query, self.ignored.query)} if "query" in self.parts else kept
 
     def _headers(self, request: RecordedRequest) -> JSON:
+        from g4fsdk.testing._secrets.names import PLACEHOLDER
+
         shown = json.loads(PLACEHOLDER.sub("SCRUBBED", json.dumps(header_meaning(request))))
         return _unnamed(shown, self.ignored.headers)
 
@@ -163,6 +162,8 @@ class Facts:
 
 @lru_cache
 def facts_of(names: Names) -> Facts:
+    from g4fsdk.providers import PROVIDERS
+
     kinds = [PROVIDERS[name] for name in sorted(names)]
     made = dict.fromkeys(path for kind in kinds for path in kind.made_by_ids)
     defaults = [(read_path(path), _equals(value)) for kind in kinds for path, value in kind.defaults.items()]
@@ -173,6 +174,9 @@ def _equals(default: JSON) -> Callable[[JSON], bool]:
     return lambda value: type(value) is type(default) and value == default
 
 
-def providers_of(url: str, said: object) -> Names:
+def providers_of(url: str, said: str) -> Names:
     """Return the providers to which a request to *url* may belong, where the recording says *said*."""
-    return frozenset(name for name in (provider_of_url(url), str(said)) if name in PROVIDERS)
+    from g4fsdk.providers import PROVIDERS
+    from g4fsdk.testing._cassette.services import provider_of_url
+
+    return frozenset(name for name in (provider_of_url(url), said) if name in PROVIDERS)

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse
-from g4fsdk.testing._replay.matching import Names, providers_of
 
 Pace: TypeAlias = Literal["instant", "recorded"] | float
 
@@ -35,9 +34,9 @@ class PlannedAnswer:
 
     *response* gives status, headers and end (its chunks are not played, *pieces* are). *recorded* is the
     answer of the recording, to which the positions of faults refer. *number* is the interaction's place in
-    the session, whose first one is *first*; *providers* are those to which the request may belong. An
-    *injected* answer consumes no interaction; a *lasting* one is played for ever, and *excuses* says that
-    whatever stands behind it in the session need not be played.
+    the session, whose first one is *first* and which says of itself that it is of *provider*. An *injected*
+    answer consumes no interaction; a *lasting* one is played for ever, and *excuses* says that whatever
+    stands behind it in the session need not be played.
     """
 
     request: RecordedRequest
@@ -46,7 +45,7 @@ class PlannedAnswer:
     pieces: tuple[Piece, ...]
     number: int
     first: int = 0
-    providers: Names = frozenset()
+    provider: str = ""
     injected: bool = False
     lasting: bool = False
     excuses: bool = False
@@ -63,22 +62,19 @@ class PlannedAnswer:
         return Interaction(self.request, replace(self.response, chunks=chunks, at_ms=at_ms))
 
 
-def planned_answer(interaction: Interaction, number: int, providers: Names = frozenset()) -> PlannedAnswer:
+def planned_answer(interaction: Interaction, number: int, provider: str = "") -> PlannedAnswer:
     """Return *interaction* as it was recorded."""
     response = interaction.response
     pieces = tuple(
         Piece(data, ms, i) for i, (data, ms) in enumerate(zip(response.chunks, response.at_ms, strict=True))
     )
-    return PlannedAnswer(interaction.request, response, response, pieces, number, providers=providers)
+    return PlannedAnswer(interaction.request, response, response, pieces, number, provider=provider)
 
 
 def planned_answers(cassette: Cassette) -> list[PlannedAnswer]:
     """Return an answer for each interaction of *cassette*, as recorded."""
-    said = cassette.metadata.get("provider")
-    return [
-        planned_answer(interaction, i, providers_of(interaction.request.url, said))
-        for i, interaction in enumerate(cassette.interactions)
-    ]
+    said = str(cassette.metadata.get("provider", ""))
+    return [planned_answer(interaction, i, said) for i, interaction in enumerate(cassette.interactions)]
 
 
 def pace_factor(pace: Pace) -> float:

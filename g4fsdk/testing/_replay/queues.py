@@ -7,15 +7,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._replay.planned import PlannedAnswer
 
 
 @dataclass(slots=True, eq=False)
 class Queue:
-    """The answers of one *request*, in recorded order. *turns* is how many were given."""
+    """The answers of one request, in recorded order. *first* is one of them, *turns* how many were given."""
 
-    request: RecordedRequest
+    first: PlannedAnswer
     answers: deque[PlannedAnswer] = field(default_factory=deque)
     turns: int = 0
 

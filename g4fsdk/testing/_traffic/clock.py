@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 
 
@@ -17,6 +17,8 @@ class MonotonicClock:
 
     async def sleep_async(self, seconds: float) -> None:
         if _is_on_asyncio():
+            import asyncio
+
             await asyncio.sleep(seconds)
         else:
             import anyio  # not always: its first sleep loads a backend, 40 ms which the pace would have
@@ -25,6 +27,8 @@ class MonotonicClock:
 
 
 def _is_on_asyncio() -> bool:
+    if (asyncio := sys.modules.get("asyncio")) is None:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:
