@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MethodType
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from g4fsdk import providers
 
@@ -29,6 +29,13 @@ class G4FProvider:
     models: list[str]
     model_aliases: dict[str, str]
     _kind: ClassVar[type[providers.Provider]]
+
+    if not TYPE_CHECKING:  # which takes it for that of the class
+
+        @property
+        def __name__(self) -> str:
+            """For g4f's own client, which may be given an instance."""
+            return type(self).__name__
 
     @classmethod
     def get_dict(cls) -> dict[str, str | None]:

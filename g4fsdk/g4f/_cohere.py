@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -52,7 +52,7 @@ class CohereForAI_C4AI_Command(G4FProvider):  # noqa: N801  # g4f's name
         messages: core.Messages = (),
         api_key: str | None = None,
         proxy: str | None = None,
-        conversation: JsonConversation | None = None,
+        conversation: JsonConversation | Mapping[str, Any] | None = None,
         return_conversation: bool = False,
         **kwargs: Any,
     ) -> AsyncGenerator[Item, None]:
@@ -94,11 +94,11 @@ def _root(conversation_url: str) -> str:
     return root.removesuffix(_PATH)
 
 
-def _handle(conversation: JsonConversation | None) -> core.Conversation | None:
+def _handle(conversation: JsonConversation | Mapping[str, Any] | None) -> core.Conversation | None:
     """Return the handle that the core goes on with."""
     if conversation is None:
         return None
-    state = conversation.get_dict()
+    state = {**(conversation if isinstance(conversation, Mapping) else conversation.get_dict())}
     model = state.pop("model", "")
     state["cookies"] = dict(state.get("cookies") or {})
     preprompt = state.setdefault("preprompt", "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, TypeAlias
 
 from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._core.decoding.images import address_of
@@ -19,10 +20,26 @@ from g4fsdk._core.model.events import (
 )
 
 
+class _Item:
+    """What g4f's own client, where it is loaded, takes for the item of that name of its own."""
+
+    __slots__ = ()
+    _name: ClassVar[str]
+
+    @property  # type: ignore[misc]  # isinstance asks for it, once the type itself is not what it looks for
+    def __class__(self) -> Any:
+        return getattr(sys.modules.get("g4f.providers.response"), self._name, type(self))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        """Pickled, it is of its own type: `__class__` would name the other."""
+        return (object.__new__, (type(self),), *super().__reduce_ex__(protocol)[2:])
+
+
 @dataclass(frozen=True, slots=True)
-class FinishReason:
+class FinishReason(_Item):
     """Why the answer ended, in the service's own word."""
 
+    _name = "FinishReason"
     reason: str
 
     def __str__(self) -> str:
@@ -33,9 +50,10 @@ class FinishReason:
 
 
 @dataclass(frozen=True, slots=True)
-class TitleGeneration:
+class TitleGeneration(_Item):
     """The name that the service gives the conversation."""
 
+    _name = "TitleGeneration"
     title: str
 
     def __str__(self) -> str:
@@ -45,11 +63,13 @@ class TitleGeneration:
         return False  # g4f's own client skips what is nothing, and takes the rest for text
 
 
-class ImageResponse:
+class ImageResponse(_Item):
     """Images by their URLs, exactly as sent; its text is Markdown.
 
     *images* is one URL or several, *alt* what was asked for. `images`, `urls` and `image_urls` are one list.
     """
+
+    _name = "ImageResponse"
 
     def __init__(
         self, images: str | Iterable[str], alt: str = "", options: Mapping[str, Any] | None = None
@@ -93,12 +113,14 @@ def _target(url: str) -> str:
     return f"<{url}>" if {*" ()"} & {*url} else url
 
 
-class JsonConversation:
+class JsonConversation(_Item):
     """A handle to go on with: any attributes, yours to change, to pickle or to keep as JSON.
 
     `JsonConversation(**conversation.get_dict())` makes the same again. It may hold session cookies, so keep
     it as you would keep a password.
     """
+
+    _name = "JsonConversation"
 
     def __init__(self, /, **attributes: Any) -> None:
         vars(self).update(attributes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -41,7 +41,7 @@ class Yqcloud(G4FProvider):
         messages: core.Messages,
         stream: bool = True,
         proxy: str | None = None,
-        conversation: Conversation | None = None,
+        conversation: Conversation | Mapping[str, Any] | None = None,
         return_conversation: bool = False,
         **kwargs: Any,
     ) -> AsyncGenerator[Item, None]:
@@ -55,6 +55,8 @@ class Yqcloud(G4FProvider):
             G4FError: There is no complete answer.
         """
         asked = cls.get_model(model)
+        if isinstance(conversation, Mapping):  # as g4f's own client hands it over
+            conversation = Conversation(**{"model": asked, **conversation})
         provider = place(_Placed, cls.api_endpoint, kwargs)
         client = AsyncClient(provider, proxy=proxy, **read_settings(kwargs))
         history = _history(conversation, messages)

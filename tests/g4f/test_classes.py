@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import json
+import pickle
+import sys
 from collections.abc import AsyncIterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -360,6 +365,89 @@ def test_g4f_s_own_client_finds_what_it_asks_a_class_for(kind: type[G4FProvider]
 def test_what_is_no_text_is_false_since_g4f_s_own_client_takes_the_rest_for_text() -> None:
     assert not FinishReason("stop")
     assert not TitleGeneration("A title")
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The types by which g4f's own client tells what it is given, as if it were loaded."""
+    response: Any = ModuleType("g4f.providers.response")
+    response.MediaResponse = type("MediaResponse", (), {})
+    response.ImageResponse = type("ImageResponse", (response.MediaResponse,), {})
+    for name in ("FinishReason", "JsonConversation", "TitleGeneration"):
+        setattr(response, name, type(name, (), {}))
+    monkeypatch.setitem(sys.modules, "g4f.providers.response", response)
+    return response
+
+
+async def told(items: AsyncIterator[Any], theirs: Any) -> dict[str, Any]:
+    """Return what g4f's own client makes of *items*: it tells them apart by types of its own."""
+    found: dict[str, Any] = {"text": "", "conversation": None, "reason": None, "urls": []}
+    async for item in items:
+        if isinstance(item, theirs.FinishReason):
+            found["reason"] = item.reason
+        elif isinstance(item, theirs.JsonConversation):
+            found["conversation"] = item.get_dict()
+        elif isinstance(item, theirs.MediaResponse):
+            found["urls"] += item.get_list()
+        elif item:
+            found["text"] += item
+    return found
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("kind", [AutonomousAI, AmigoChat])
+async def test_g4f_s_own_client_is_told_why_an_answer_ended(kind: Any, stream: bool, theirs: Any) -> None:
+    whole = '{"choices": [{"message": {"content": "Yes"}, "finish_reason": "length"}]}'
+    service = Service(sse("Yes", reason="length") if stream else whole)
+
+    found = await told(
+        kind.create_async_generator("", QUESTION, stream=stream, transport=service, provider=kind), theirs
+    )
+
+    assert (found["text"], found["reason"]) == ("Yes", "length")
+
+
+async def test_g4f_s_own_client_is_given_images(theirs: Any) -> None:
+    service = Service('{"data": [{"url": "https://i.test/a%20b.png"}]}')
+
+    found = await told(AmigoChat().create_async_generator("flux-pro", QUESTION, transport=service), theirs)
+
+    assert (found["urls"], found["text"]) == (["https://i.test/a%20b.png"], "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"),
+    [(Yqcloud, ["Yes"]), (CohereForAI_C4AI_Command, turn("Yes", title="A title"))],
+    ids=["Yqcloud", "Cohere"],
+)
+async def test_g4f_s_own_client_goes_on_with_a_conversation_it_keeps_as_a_dict(
+    kind: Any, answers: list[Any], theirs: Any
+) -> None:
+    asked = {"model": "", "messages": QUESTION, "return_conversation": True}
+    first = await told(kind.create_async_generator(**asked, transport=Service(*answers)), theirs)
+    kept = json.loads(json.dumps(first["conversation"]))
+    service = Service(*answers[-2:])
+
+    second = await told(kind.create_async_generator(**asked, conversation=kept, transport=service), theirs)
+
+    assert (first["text"], second["text"]) == ("Yes", "Yes")
+    for name in ("conversationId", "userId"):
+        assert name not in kept or kept[name] in service.last.url + service.last.body.decode()
+
+
+@pytest.mark.parametrize("item", [FinishReason("stop"), JsonConversation(a=1), Conversation("gpt-4")])
+def test_an_item_stays_one_of_ours_beside_g4f(item: Any, theirs: Any) -> None:
+    ours = type(item)
+
+    assert isinstance(item, ours)
+    for again in (pickle.loads(pickle.dumps(item)), copy.deepcopy(item)):
+        assert type(again) is ours
+        assert repr(again).split(" at ")[0] == repr(item).split(" at ")[0]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_instance_has_the_name_by_which_g4f_s_own_client_calls_it(kind: Any) -> None:
+    assert kind().__name__ == kind.__name__
 
 
 async def test_who_is_asked_may_be_said_again(caplog: pytest.LogCaptureFixture) -> None:
