@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import anyio
 import httpx
 
-from g4fsdk._client.asynchronous.pools import Place, Pools, Single
+from g4fsdk._client.asynchronous.pools import Place, Pools, Single, Trace
 from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
 from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
@@ -137,24 +137,49 @@ class Connections:
         try:
             with anyio.fail_after(whole[0] and whole[0] + _GRACE_S) as scope:
                 clocks.hold(scope.cancel)
-                built = _built(place, request, limits)
+                phase = _Connecting(scope, limits, place.trace)
+                built = _built(place, request, limits, phase.hear)
                 answer = await place.client.send(built, stream=True, follow_redirects=False)
             clocks.check()  # a call that was stopped leaves the scope without an answer
         except TimeoutError as cause:
-            raise clocks.expired(whole[1]) from cause
+            raise clocks.expired(connecting[1] if phase.goes_on else whole[1]) from cause
         except self.failures as cause:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         return Answer(answer, self.failures, clocks, place, max_bytes)
 
 
-def _built(place: Place, request: Request, limits: dict[str, float | None]) -> Any:
+class _Connecting:
+    """Lets one clock run until a new connection stands: httpx has one for each of its steps, and a proxy's
+    answer is a read to it. Where nobody traces, the library's own clocks are all."""
+
+    def __init__(self, scope: anyio.CancelScope, limits: dict[str, float | None], then: Trace | None) -> None:
+        self._scope = scope
+        self._limits = limits
+        self._later = {**limits}, scope.deadline
+        self._then = then
+        self.goes_on = False
+
+    async def hear(self, step: str, said: Mapping[str, Any]) -> None:
+        if step.endswith("connect_tcp.started"):
+            self.goes_on, seconds = True, self._limits["connect"]
+            if seconds is not None:
+                self._scope.deadline = min(self._scope.deadline, anyio.current_time() + seconds)
+            self._limits |= {"read": None, "write": None}
+        elif step.endswith("send_request_headers.started") and said["request"].method != b"CONNECT":
+            self.goes_on = False
+            limits, self._scope.deadline = self._later
+            self._limits |= limits
+        if self._then is not None:
+            await self._then(step, said)
+
+
+def _built(place: Place, request: Request, limits: dict[str, float | None], trace: Trace) -> Any:
     built = place.client.build_request(
         request.method, request.url, headers=dict(request.headers), content=request.body or None
     )
     built.extensions["timeout"] = limits
-    if place.trace is not None:
-        built.extensions["trace"] = place.trace
+    built.extensions["trace"] = trace
     return built
 
 

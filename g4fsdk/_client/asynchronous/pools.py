@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -21,11 +21,14 @@ _MOST_CALLS = 20_000
 _OTHER_FILES = 64
 
 
+#: What hears how far a call is: the extension "trace" of httpcore.
+Trace: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+
 class Place:
     """Where one call is sent from."""
 
-    #: What hears how far a call is: the extension "trace" of httpcore.
-    trace: Callable[[str, Mapping[str, Any]], Awaitable[None]] | None = None
+    trace: Trace | None = None
 
     def __init__(self, client: Any) -> None:
         self.client = client

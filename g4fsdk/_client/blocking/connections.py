@@ -122,7 +122,7 @@ class _Connection(HTTPConnection):
         for at, address in enumerate(addresses):
             left = clocks.left()[0] if clocks else self.timeout
             try:
-                return create_connection(
+                sock = create_connection(
                     (address, self.port),
                     left and left / (len(addresses) - at),
                     source_address=self.source_address,
@@ -130,13 +130,28 @@ class _Connection(HTTPConnection):
                 )
             except OSError as error:
                 failure = error
+            else:
+                _leave_the_rest(sock)
+                return sock
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from failure
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        assert self.sock is not None  # the proxy answered on it
+        _leave_the_rest(self.sock)
+
 
 class _ConnectionTLS(_Connection, HTTPSConnection):
     pass
+
+
+def _leave_the_rest(sock: socket.socket) -> None:
+    """Let what follows on *sock* (a proxy's answer, TLS) take what is left, not as long again."""
+    clocks = _CLOCKS.get()
+    if clocks is not None:
+        sock.settimeout(clocks.left()[0])
 
 
 #: What stands in for the library's own classes; those of others (SOCKS, vcrpy's) stay as they are.
