@@ -158,6 +158,7 @@ class _Connecting:
         self._limits = limits
         self._later = {**limits}, scope.deadline
         self._then = then
+        self._wire: Any = None
         self.goes_on = False
 
     async def hear(self, step: str, said: Mapping[str, Any]) -> None:
@@ -166,12 +167,21 @@ class _Connecting:
             if seconds is not None:
                 self._scope.deadline = min(self._scope.deadline, anyio.current_time() + seconds)
             self._limits |= {"read": None, "write": None}
+        elif step.endswith("connect_tcp.complete"):
+            self._wire = said["return_value"]
+        elif step.endswith("start_tls.failed"):
+            await self._hang_up()
         elif step.endswith("send_request_headers.started") and said["request"].method != b"CONNECT":
             self.goes_on = False
             limits, self._scope.deadline = self._later
             self._limits |= limits
         if self._then is not None:
             await self._then(step, said)
+
+    async def _hang_up(self) -> None:
+        """Close the connection: httpcore 1.0.9 leaves it open where a TLS handshake is cancelled."""
+        with anyio.CancelScope(shield=True):
+            await self._wire.aclose()
 
 
 def _built(place: Place, request: Request, limits: dict[str, float | None], trace: Trace) -> Any:

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
-import anyio
-
 from g4fsdk._client.asynchronous.waiting import wait_in
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.room import Room
@@ -105,21 +103,11 @@ class _PlaceInPool(Place):
         self._room = room
         self._door = door
         self.is_connecting = False
-        self._wire: Any = None
         pool.calls += 1
 
     async def _hear(self, step: str, said: Mapping[str, Any]) -> None:
-        if step.endswith("connect_tcp.complete"):
-            self._wire = said["return_value"]
-        elif step.endswith("start_tls.failed"):
-            await self._hang_up()
         if not step.startswith("connection."):
             self._connected()
-
-    async def _hang_up(self) -> None:
-        """Close the connection: httpcore 1.0.9 leaves it open where a TLS handshake is cancelled."""
-        with anyio.CancelScope(shield=True):
-            await self._wire.aclose()
 
     def leave(self) -> None:
         self._connected()
