@@ -152,9 +152,9 @@ class AmigoDecoder(ChatChunkDecoder):
 
     def _unwrap(self, value: JSON) -> JSON:
         match value:
-            case {"message": dict(inner)}:
-                return inner
-            case {"message": str(text)} if not {"error", "statusCode", "choices"} & value.keys():
-                return {"choices": [{"message": {"content": text}}]}
+            case {"message": dict(inner), **around}:
+                return {**around, **inner}
+            case {"message": str(text), **around} if not {"error", "statusCode", "choices"} & value.keys():
+                return {**around, "choices": [{"message": {"content": text}}]}
             case _:
                 return value

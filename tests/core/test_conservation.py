@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk import ProtocolError, ProviderError
+from g4fsdk import Ids, ProtocolError, ProviderError
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk.parsers import DocumentParser, JSONLinesParser, SSEParser, TextParser
 from g4fsdk.testing import Cassette
@@ -174,7 +174,7 @@ asked = st.sampled_from([1, 1, 1, 2])
 
 @given(made=streams, n=asked)
 def test_nothing_in_a_stream_is_lost_and_nothing_is_invented(made: list[Any], n: int) -> None:
-    seen = run(SSEParser(ChatChunkDecoder(n=n)), [sse(*made)])
+    seen = run(SSEParser(ChatChunkDecoder(n=n, ids=Ids.seeded(7))), [sse(*made)])
 
     assert lost_in_stream(made, seen) == []
     assert lost_in_chunks(made, seen) == []
@@ -209,6 +209,7 @@ frames = st.fixed_dictionaries(
         "id": words,
         "created": st.builds(lambda: next(numbers)),
         "obfuscation": words,
+        "object": st.sampled_from(["chat.completion.chunk", "text_completion"]),
         **dict.fromkeys(("model", "system_fingerprint", "provider"), st.sampled_from(["m1", "m2"])),
         "nobody_knows": scalars,
     },
@@ -220,15 +221,22 @@ frames = st.fixed_dictionaries(
     others=st.lists(frames, max_size=3),
     order=st.lists(st.integers(0, 3), min_size=4, max_size=12),
     key=st.sampled_from(["content", "reasoning_content", "reasoning"]),
+    last=st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"index": st.sampled_from([-1, 1.0, "1", 1])}),
+        st.dictionaries(st.just("nobody_knows"), scalars, min_size=1),
+    ),
     shapes_before=st.sampled_from([0, 20]),
     is_whole=st.booleans(),
 )
 def test_nothing_around_a_text_is_lost_whatever_came_before(
-    frame: Any, others: list[Any], order: list[int], key: str, shapes_before: int, is_whole: bool
+    frame: Any, others: list[Any], order: list[int], key: str, last: Any, shapes_before: int, is_whole: bool
 ) -> None:
     shapes = [{"id": f"c{number}"} for number in range(shapes_before)]
     shapes += [[frame, *others][at % (1 + len(others))] for at in order]
-    made = [{**shape, "choices": [{"index": 0, "delta": {key: next(words_in_turn)}}]} for shape in shapes]
+    choices = [{"index": 0, "delta": {key: next(words_in_turn)}} for _ in shapes]
+    choices[-1] |= last
+    made = [{**shape, "choices": [choice]} for shape, choice in zip(shapes, choices, strict=True)]
     wires = [sse(chunk, done=False) for chunk in made]
     end = sse({"choices": [{"delta": {}, "finish_reason": "stop"}]})
 

@@ -213,10 +213,13 @@ def test_amigo_sends_a_key_where_one_is_given() -> None:
     ],
 )
 def test_a_whole_answer_of_amigo_may_be_wrapped(value: Any, text: str, status: int) -> None:
-    found = answer_to(stream_for("amigo", stream=False), Response(status, (), json.dumps(value).encode()))
+    body = json.dumps({**value, "nobodyKnows": 7}).encode()
+
+    found = answer_to(stream_for("amigo", stream=False), Response(status, (), body))
 
     assert found.error is None
     assert found.text == text
+    assert found.answer.completion("amigo", "m").extra == {"nobodyKnows": 7}
 
 
 QUOTA = "Amigo, your balance is not enough to make the request, wait until 12 UTC or upgrade your plan"

@@ -70,6 +70,7 @@ MADE: tuple[Rule, ...] = (
     (("object",), lambda told: told == "chat.completion", "what ours is"),
     (("type",), lambda told: told in ("function", "custom"), "what a call is"),
     (("of",), _anything, "where an Extra stood"),
+    (("id",), lambda told: str(told).startswith("call_"), "a call without an id could not be sent back"),
     (("reasoning_key",), _anything, "where reasoning goes back"),
     *(((key,), lambda told: isinstance(told, int), "a place") for key in ("index", "choice")),
     *(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from g4fsdk._core.model.http import JSON
 ChunkT = TypeVar("ChunkT")
 DeltaT = TypeVar("DeltaT")
 ChoiceT = TypeVar("ChoiceT")
+_Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Empty(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -63,7 +64,7 @@ class _ShortText(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=T
 
 
 class _Choice(msgspec.Struct, Generic[DeltaT], gc=False, kw_only=True, forbid_unknown_fields=True):
-    index: int | None = None
+    index: _Place | None = None
     delta: DeltaT
     logprobs: None = None
     finish_reason: None = None
@@ -77,7 +78,7 @@ class _Choice(msgspec.Struct, Generic[DeltaT], gc=False, kw_only=True, forbid_un
 
 
 class _ShortChoice(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
-    index: int | None = None
+    index: _Place | None = None
     delta: _ShortText
     logprobs: None = None
     finish_reason: None = None
@@ -107,14 +108,13 @@ class _Chunk(msgspec.Struct, Generic[ChoiceT], gc=False, forbid_unknown_fields=T
     created: int | None = None
     obfuscation: str | None = None
     p: str | None = None
-    object: str | None = None
+    object: Literal["chat.completion.chunk"] | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    provider: str | None = None
 
 
-_AROUND = ("object", "model", "system_fingerprint", "service_tier", "provider")
+_AROUND = ("model", "system_fingerprint", "service_tier")
 _around = attrgetter(*_AROUND)
 _decode_text = msgspec.json.Decoder(_Chunk[_Choice[_TextOnly]]).decode
 _decode_short_text = msgspec.json.Decoder(_Chunk[_ShortChoice]).decode

@@ -129,6 +129,7 @@ class FastParser(Parser):
         framing = (self.before, self._behind)
         found = learn(unit, framing, kind, self.decoder.padding) if is_lesson else None
         self._use((found and self._template.with_hole(found, kind)) or found or NO_TEMPLATE)
+        self._reads_quickly = self._reads_quickly and kind.read_quickly(unit) is not None
 
 
 class FastEvents(FastParser):
