@@ -25,6 +25,8 @@ def _anything(value: Any) -> bool:
 
 
 def _is_place(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isdecimal()
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 == value % 1
 
 
@@ -71,7 +73,6 @@ MADE: tuple[Rule, ...] = (
     (("type",), lambda told: told in ("function", "custom"), "what a call is"),
     (("of",), _anything, "where an Extra stood"),
     (("id",), lambda told: str(told).startswith("call_"), "a call without an id could not be sent back"),
-    (("reasoning_key",), _anything, "where reasoning goes back"),
     *(((key,), lambda told: isinstance(told, int), "a place") for key in ("index", "choice")),
     *(
         ((f"{kind}_tokens",), lambda told: isinstance(told, int), "a count that was not sent, or the sum")
@@ -205,7 +206,7 @@ def invented(sent: list[Any], seen: Seen) -> list[Leaf]:
     ]
     spoken = Counter(
         word
-        for path, leaf in leaves(whole["to_dict"]["choices"])
+        for path, leaf in leaves(whole["choices"])
         if path[-1] in _SPOKEN and isinstance(leaf, str) and "extra" not in path
         for word in _WORD.findall(leaf)
     )
@@ -230,9 +231,7 @@ def _joined(events: list[Any]) -> list[str]:
 
 
 def _whole(seen: Seen) -> dict[str, Any]:
-    completion = seen.answer.completion("", "")
-    completion.conversation = None
-    return {"to_dict": completion.to_dict(), "fields": msgspec.to_builtins(completion)}
+    return seen.answer.completion("", "").to_dict()
 
 
 def _as_one(chunks: list[Any]) -> list[Any]:
