@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import msgspec
@@ -65,6 +65,30 @@ def test_an_answer_may_be_a_pydantic_model(colour: Colour) -> None:
     model = pydantic.create_model("Model", name=(str, ...))
     with Server(document("openai", CITY)) as server:
         assert parse(colour, server.url, model).parsed == model(name="Köln")
+
+
+@both
+def test_the_schema_of_a_pydantic_model_that_holds_itself_is_an_object(colour: Colour) -> None:
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model("Inside", name=(str, ...), inside=("list[Inside]", []))
+    model.model_rebuild(_types_namespace={"Inside": model})
+    with Server(document("openai", CITY)) as server:
+        found = parse(colour, server.url, model).parsed
+
+    assert found == model(name="Köln", inside=[model(name="Dom")])
+    schema = msgspec.json.decode(server.requests[0].body)["response_format"]["json_schema"]["schema"]
+    assert (schema["type"], schema["required"]) == ("object", ["name", "inside"])
+
+
+@both
+def test_a_dataclass_of_pydantic_is_read_by_its_own_rules(colour: Colour) -> None:
+    pydantic = pytest.importorskip("pydantic")
+    fields: list[Any] = [("name", str), ("inside", list[Any], pydantic.Field(max_length=0))]
+    kind = pydantic.dataclasses.dataclass(make_dataclass("Empty", fields))
+    with Server(document("openai", CITY)) as server, pytest.raises(ProtocolError) as caught:
+        parse(colour, server.url, kind)
+
+    assert caught.value.partial == CITY
 
 
 @both

@@ -31,20 +31,25 @@ def format_of(kind: type) -> dict[str, JSON]:
 
 
 def _schema(kind: Any) -> dict[str, JSON]:
-    found: dict[str, JSON]
-    if hasattr(kind, "model_json_schema"):
-        found = kind.model_json_schema()
+    found = _schema_of(kind)
+    named = found.pop("$ref", "").removeprefix("#/$defs/")
+    return {**found["$defs"][named], **found} if named else found  # the outermost has to stand there itself
+
+
+def _schema_of(kind: Any) -> dict[str, JSON]:
+    if hasattr(kind, "__pydantic_validator__"):  # its models, and its dataclasses
+        from pydantic import TypeAdapter
+
+        found: dict[str, JSON] = TypeAdapter(kind).json_schema()
         return found
     if not (is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))):
         raise UsageError(
             f"response_format must be a msgspec Struct, a dataclass or a pydantic model, not {kind!r}"
         )
     try:
-        found = msgspec.json.schema(kind)
+        return msgspec.json.schema(kind)
     except TypeError as error:
         raise UsageError(f"{kind!r} cannot be said as JSON Schema: {error}") from error
-    named = found.pop("$ref", "").removeprefix("#/$defs/")
-    return {**found["$defs"][named], **found}  # the outermost has to stand there itself
 
 
 def _closed(schema: JSON) -> JSON:
@@ -68,8 +73,8 @@ def parsed_as(kind: type[T], completion: Completion) -> ParsedCompletion[T]:
 def _read(kind: Any, completion: Completion) -> Any:
     text = completion.text
     try:
-        if hasattr(kind, "model_validate_json"):
-            return kind.model_validate_json(text)
+        if hasattr(kind, "__pydantic_validator__"):
+            return kind.__pydantic_validator__.validate_json(text)
         return msgspec.json.decode(text, type=kind)
     except (
         ValueError,
