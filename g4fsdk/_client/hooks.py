@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from g4fsdk._client.clocks import Clocks
@@ -68,6 +68,10 @@ class Terms:
     max_bytes: int = MAX_BYTES
     hooks: Hooks = NO_HOOKS
     secrets: frozenset[str] = frozenset()
+
+    def knowing(self, request: Request) -> Terms:
+        """Return the same, with the secrets of *request* as it was written."""
+        return replace(self, secrets=self.secrets | secrets_of(request.headers, request.url))
 
     def asking(self, request: Request) -> Iterator[object]:
         """Tell that *request* goes out."""

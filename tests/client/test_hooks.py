@@ -95,10 +95,11 @@ def test_images_and_models_are_told_too(colour: Colour) -> None:
 def test_what_is_told_holds_no_secrets(colour: Colour) -> None:
     log = Log(colour)
     echo = Reply(
-        answer("openai", "Hello").pieces, headers={"X-Echo": f"for {KEY}", "Set-Cookie": "sid=123456789"}
+        answer("openai", "Hello").pieces,
+        headers={"X-Echo": f"for {KEY} pass word/1", "Set-Cookie": "sid=123456789"},
     )
     with Server(echo) as server:
-        url = f"http://user:pass-word-1@127.0.0.1:{server.port}/v1?api-key=query-key-1"
+        url = f"http://user:pass%20word%2F1@127.0.0.1:{server.port}/v1?api-key=query-key-1"
         outcome = ask(
             colour,
             "openai",
@@ -113,9 +114,9 @@ def test_what_is_told_holds_no_secrets(colour: Colour) -> None:
     [request], [head] = log.of("request"), log.of("response")
     assert isinstance(request, Request)
     shown = f"{request.url} {request.headers} {head.headers} {log.told}"
-    for secret in (KEY, "pass-word-1", "query-key-1", "cookie-1", "123456789"):
+    for secret in (KEY, "pass word/1", "pass%20word", "query-key-1", "cookie-1", "123456789"):
         assert secret not in shown
-    assert head.headers["x-echo"] == "for ***"
+    assert head.headers["x-echo"] == "for *** ***"
 
 
 class OurOwnError(OSError):

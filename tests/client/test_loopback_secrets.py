@@ -275,3 +275,16 @@ def test_ignored_options_are_not_sent(provider: str, colour: Colour) -> None:
 
     assert outcome.text == "Hello"
     assert (b"logit_bias" in server.requests[-1].body) == (provider == "openai")
+
+
+@both
+def test_a_proxys_password_is_hidden_however_it_is_echoed(
+    colour: Colour, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "g4fsdk")
+    told = b'{"error": {"message": "no: hunter two/2, hunter%20two%2F2, hunter+two%2f2"}}'
+    with Server(lambda _: Reply([told], status=502, framing="length")) as server:
+        proxy = f"http://user:hunter%20two%2F2@127.0.0.1:{server.port}"
+        error = ask(colour, "openai", "http://service.example", proxy=proxy, retries=QUICK).error
+
+    assert not [form for form in ("hunter two", "hunter%20", "two%2F2") if form in said_by(error, caplog)]

@@ -82,7 +82,7 @@ class Connections:
             TransportError: There is none; `retryable` says whether sending again can do no harm.
             UsageError: The request cannot be sent.
         """
-        request = addressed(request)
+        terms, request = terms.knowing(request), addressed(request)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._told(request, terms, repeatable)
             follow = redirected(request, answer.head)

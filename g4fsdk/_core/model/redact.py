@@ -39,7 +39,7 @@ def secrets_of(headers: Mapping[str, str], url: str = "") -> frozenset[str]:
     parts = {
         part for name, value in headers.items() if is_secret_header(name) for part in _parts(name, value)
     }
-    parts |= {part for info in _USERINFO.findall(url) for part in info[:-1].partition(":")}
+    parts |= {unquote(part) for info in _USERINFO.findall(url) for part in info[:-1].partition(":")}
     parts |= {
         unquote_plus(value) for name, value in _PARAMETER.findall(url) if is_secret_query(unquote(name))
     }
