@@ -1,0 +1,187 @@
+"""The choices of a chat completion: what a delta, a whole message or a text of one says, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from g4fsdk._core.decoding.beside import beside_choice, beside_message
+from g4fsdk._core.decoding.call_numbers import as_index
+from g4fsdk._core.decoding.decoder import Decoder, Notice
+from g4fsdk._core.decoding.said import (
+    NOTHING,
+    Said,
+    Voice,
+    joined_text,
+    odd_parts,
+    read_said,
+    said_in,
+    thought_key,
+)
+from g4fsdk._core.decoding.tool_calls import ToolCalls
+from g4fsdk._core.model.chat import Conversation, Ids
+from g4fsdk._core.model.events import (
+    Event,
+    Extra,
+    FinalText,
+    Finish,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from g4fsdk._core.model.http import JSON
+
+_VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
+#: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
+_NO_REASON = frozenset({"", "null", "none"})
+
+
+class ChoiceDecoder(Decoder):
+    """Says what choices hold, and nothing twice. Subclasses say where they are."""
+
+    def __init__(
+        self,
+        history: Conversation | None = None,
+        *,
+        notices: tuple[Notice, ...] = (),
+        handle: Conversation | None = None,
+        n: int = 1,
+        ids: Ids | None = None,
+    ) -> None:
+        """*n* answers were asked for; *ids* names the tool calls that the service leaves without an id."""
+        super().__init__(history, notices=notices, handle=handle)
+        self._n = n
+        self._ids = ids
+        self._calls: dict[int, ToolCalls] = {}
+        self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
+        self._is_document = False
+        self._streamed: set[int] = set()  # choices whose text came in deltas
+
+    def _note_thought(self, message: dict[str, JSON]) -> None:
+        """Keep where the service says what it thinks: it goes back under that name."""
+        self.answer.reasoning_key = self.answer.reasoning_key or thought_key(message)
+
+    def _numbers(self, choices: list[dict[str, JSON]]) -> Iterable[int]:
+        """Return which answer each of *choices* belongs to: by its index, where those tell them apart."""
+        # Old Hugging Face servers count `index` up with every token of one and the same answer.
+        indexes = [as_index(choice.get("index")) if self._n > 1 else None for choice in choices]
+        if self._is_document and len({*indexes} - {None}) < len(indexes):
+            indexes = [None] * len(indexes)
+        return [position if index is None else index for position, index in enumerate(indexes)]
+
+    def _choice(self, choice: dict[str, JSON], number: int, out: list[Event]) -> None:
+        delta, message = _mapping(choice, "delta"), _mapping(choice, "message")
+        if delta and message and self._is_document:  # where a message is all of the answer
+            self.say(Extra({"delta_parts": [choice["delta"]]}, number, "choice"), out)
+        elif delta:
+            self._delta(delta, number, out)
+        if message:
+            reason = choice.get("finish_reason")
+            is_last = isinstance(reason, str) and _is_reason(reason)
+            self._message(message, number, bool(delta) or is_last, out)
+        self._text(choice.get("text"), (delta.get("content"), message.get("content")), number, out)
+        self._say_all(beside_choice(choice, number), out)
+        self._finish(choice, number, out)
+
+    def _text(self, text: JSON, told: Iterable[JSON], number: int, out: list[Event]) -> None:
+        """Say the *text* of an older completion, unless it repeats what was *told*."""
+        if all(content in NOTHING for content in told):
+            self._tell(read_said(text, TextDelta, number), out)
+            if parts := [*odd_parts(text)]:
+                self.say(Extra({"text_parts": parts}, number, "choice"), out)
+        elif text not in (*NOTHING, *told):
+            self.say(Extra({"text": text}, number, "choice"), out)
+
+    def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
+        said = said_in(delta, number)
+        if any(type(event) is TextDelta for event in said):
+            self._streamed.add(number)
+        self._note_thought(delta)
+        self._tell(said, out)
+        self._say_all(beside_message(delta, number), out)
+        self._tool_calls(delta, number, out, is_whole=self._is_document)
+
+    def _say_all(self, events: Iterable[Event], out: list[Event]) -> None:
+        for event in events:
+            self.say(event, out)
+
+    def _message(self, message: dict[str, JSON], number: int, repeats: bool, out: list[Event]) -> None:
+        """Say what the whole *message* adds to what was said: Perplexity and MiniMax repeat all of it.
+
+        *repeats*: there is a delta beside it, or it is the last; else it may be just the next piece.
+        """
+        beside = beside_message(message, number)
+        self._say_all(self._not_told(beside, number) if repeats else beside, out)
+        said = said_in(message, number)
+        self._note_thought(message)
+        for voice in _VOICES:
+            self._add_whole(voice, joined_text(said, voice), number, repeats, out)
+        self._tool_calls(message, number, out, is_whole=True)
+
+    def _not_told(self, events: Iterable[Event], number: int) -> list[Event]:
+        """Return those of *events* that say something which was not said beside the answer so far."""
+        parts = self.answer.choices.get(number)
+        return [*events] if parts is None else [event for event in events if not parts.holds(event)]
+
+    def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
+        before = self._said_so_far(voice, number)
+        if text.startswith(before) and (repeats or len(text) > len(before)):
+            text = text[len(before) :]
+        elif repeats and before.startswith(text):
+            return
+        elif repeats and voice is TextDelta and number in self._streamed:
+            self.flush(out, number)
+            self.say(FinalText(text, number), out)
+            return
+        if text:
+            self._tell([voice(text, number)], out)
+
+    def _said_so_far(self, voice: Voice, number: int) -> str:
+        parts = self.answer.choices.get(number)
+        if parts is None:
+            return ""
+        if voice is TextDelta:
+            return parts.text.getvalue() + ("" if number else self.held)
+        return parts.reasoning.getvalue() if voice is ReasoningDelta else "".join(parts.refusal)
+
+    def _tell(self, said: Iterable[Said], out: list[Event]) -> None:
+        for event in said:
+            if type(event) is TextDelta:
+                self.say_text(event.text, out, event.choice)
+            else:
+                self.say(event, out)
+
+    def _tool_calls(
+        self, message: dict[str, JSON], number: int, out: list[Event], *, is_whole: bool = False
+    ) -> None:
+        if "tool_calls" in message or "function_call" in message:
+            calls = self._calls.setdefault(number, ToolCalls(self.answer, number))
+            self._say_all(calls.read(message, is_whole=is_whole), out)
+
+    def _name_calls(self, number: int, out: list[Event]) -> None:
+        if self._ids is not None and number in self._calls:
+            self._say_all(self._calls[number].named(self._ids), out)
+
+    def _finish(self, value: dict[str, JSON], number: int, out: list[Event]) -> None:
+        """Say the end that *value* tells, once: OpenRouter and others tell it twice. Another is beside it."""
+        reason = value.get("finish_reason")
+        if not _is_reason(reason) or (number, repr(reason)) in self._reasons:
+            return
+        self._reasons.add((number, repr(reason)))
+        parts = self.answer.choices.get(number)
+        if not isinstance(reason, str) or (parts is not None and parts.finished):
+            self.say(Extra({"finish_reason_parts": [reason]}, number, "choice"), out)
+            return
+        self.flush(out, number)
+        self._name_calls(number, out)
+        self.say(Finish(reason, number), out)
+        self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
+
+
+def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:
+    """Return the delta or message under *key*: anything but a mapping is its content."""
+    value = choice.get(key)
+    return value if isinstance(value, dict) else {} if value in NOTHING else {"content": value}
+
+
+def _is_reason(reason: JSON) -> bool:
+    return reason not in NOTHING and str(reason).strip().lower() not in _NO_REASON
