@@ -6,8 +6,10 @@ import base64
 import copy
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -581,6 +583,69 @@ def test_what_cannot_be_scrubbed_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         Scrubber().scrub_request(live(CANARY))
 
     assert CANARY not in str(caught.value)
+
+
+def plainly(body: bytes) -> RecordedRequest:
+    return RecordedRequest("POST", URL, body=body)
+
+
+def _escaped(letter: str, way: str) -> str:
+    return way.format(letter, ord(letter))
+
+
+def in_any_coding(secret: str) -> st.SearchStrategy[str]:
+    """Draw *secret* as it comes, each of its letters escaped in one way or another or not at all."""
+    ways = st.sampled_from(["{0}", "{0}", "{0}", "%{1:02x}", "%{1:02X}", "\\\\u{1:04x}", "\\\\\\\\u{1:04X}"])
+    letters = [ways.map(partial(_escaped, letter)) for letter in secret]
+    return st.tuples(*letters).map("".join)
+
+
+BESIDE = st.sampled_from(["", " ", "%", "%2", "\\\\", "\\\\u00", '\\"', "a", "/", "=", "é"])
+OWN = ["abcdef0123456789-own", "u0041-of/the=caller+x", "2f4d5e6f7a8b9c0d", CANARY, "with a blank, too", KEY]
+
+
+@given(st.sampled_from(OWN).flatmap(lambda own: st.tuples(st.just(own), BESIDE, in_any_coding(own), BESIDE)))
+def test_a_known_secret_is_found_however_its_letters_are_escaped(drawn: tuple[str, str, str, str]) -> None:
+    own, before, coded, after = drawn
+    scrubber = Scrubber()
+    scrubber.add_secret(own)
+
+    body = scrubber.scrub_request(plainly(f'{{"q": "{before}{coded}{after}"}}'.encode())).body
+
+    assert b"SCRUBBED" in body
+
+
+SAID = st.sampled_from(
+    ["Hi", KEY, CANARY, f"Bearer {CANARY}", base64_of(KEY.encode()), quote(f"?key={KEY}"), "a=b"]
+)
+NAMES = st.sampled_from(["q", "api_key", "cookie", "content", "token", "user_id"])
+TREES = st.recursive(
+    SAID, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3)
+)
+
+
+@given(st.dictionaries(NAMES, TREES, max_size=4), st.booleans())
+def test_a_short_way_finds_what_the_long_way_finds(said: dict[str, object], is_known: bool) -> None:
+    def scrubbed(body: bytes) -> bytes:
+        scrubber = Scrubber()
+        if is_known:
+            scrubber.add_secret(CANARY)
+        return scrubber.scrub_request(plainly(body)).body
+
+    # A blank ahead of an object has its strings looked at one by one.
+    assert b" " + scrubbed(as_json(said)) == scrubbed(b" " + as_json(said))
+
+
+def test_a_text_of_nothing_but_secrets_takes_no_longer_than_its_length_asks_for() -> None:
+    part = b'Content-Disposition: form-data; name="token"\r\n\r\nx\r\n'
+
+    def seconds(times: int) -> float:
+        began = time.process_time()
+        Scrubber().scrub_request(plainly(part * times))
+        return time.process_time() - began
+
+    seconds(1)
+    assert seconds(200) < 100 * max(seconds(20), 0.001)
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='"\\{}[]:,%&?=skey-01A \n', max_size=200).map(str.encode))

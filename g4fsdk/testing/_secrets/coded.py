@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
+from binascii import a2b_base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -13,7 +14,12 @@ from g4fsdk.testing._secrets.edits import BETWEEN, Edit, applied
 
 Search: TypeAlias = Callable[[bytes], list[Edit]]
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
+# A run of base64 that may be text: its first letter is one that text begins with.
+BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_-])[CDI-Za-fw-z0-9][A-Za-z0-9+/_-]{7,}={0,2}")
+TEXT = re.compile(
+    rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
+)
+TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 WORD = re.compile(rb"[^\s\"'<>&?=#\\]+")
 PERCENT_UNIT = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 
@@ -58,10 +64,12 @@ def _searched_together(
 
 def _base64_text(run: bytes) -> bytes:
     """Return the text that *run* codes, empty when it codes none."""
-    standard = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    standard = run.rstrip(b"=").translate(TO_STANDARD)
     if len(standard) % 4 == 1:
         return b""
-    text = b64decode(standard + b"=" * (-len(standard) % 4))
+    text = a2b_base64(standard + b"=" * (-len(standard) % 4))
+    if TEXT.fullmatch(text) is None:
+        return b""
     try:
         return (
             text if text.decode().replace("\n", "").replace("\r", "").replace("\t", "").isprintable() else b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from g4fsdk._core.model.secret_names import words_of
@@ -22,8 +23,8 @@ from g4fsdk.testing._secrets.edits import (
     applied_to_chunks,
     merged,
 )
-from g4fsdk.testing._secrets.find import edits_in, known_edits_in
-from g4fsdk.testing._secrets.json_strings import joined_texts
+from g4fsdk.testing._secrets.find import edits_in, is_innocent, known_edits_in
+from g4fsdk.testing._secrets.json_strings import is_one_document, joined_texts
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import PLACEHOLDER
 from g4fsdk.testing._secrets.packed import packed, unpacked
@@ -36,6 +37,8 @@ def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
 def body_edits(body: bytes, known: KnownSecrets, *, in_response: bool) -> list[Edit]:
     """Return the edits that take the secrets out of *body*, those in text joined over events included."""
     edits = edits_in(body, known, in_response=in_response)
+    if is_one_document(body):
+        return edits
     careful, others = joined_texts(body)
     for edit in edits_in(careful.text, known, in_response=in_response):
         edits += careful.in_body(edit)
@@ -65,6 +68,8 @@ class CassetteEditor:
     def request(self, place: str, request: RecordedRequest) -> RecordedRequest:
         headers = self._headers(f"{place}.headers", request.headers, in_response=False)
         url = self._text(f"{place}.url", request.url)
+        if self.known.is_clean(request.body):
+            return RecordedRequest(request.method, url, headers, request.body)
         try:
             text, packs = unpacked(request)
         except CodingError as error:  # what can't be searched counts as a secret, and stays
@@ -73,6 +78,7 @@ class CassetteEditor:
         edits = body_edits(text, self.known, in_response=False)
         self.report(f"{place}.body", text, edits)
         if not edits:
+            self.known.note_clean(request.body)
             return RecordedRequest(request.method, url, headers, request.body)
         body = packed(applied(text, edits), packs)
         return RecordedRequest(request.method, url, _with_length(headers, body), body)
@@ -101,11 +107,17 @@ class CassetteEditor:
 
     def _header(self, place: str, name: str, value: str, *, in_response: bool) -> str:
         data = as_bytes(value)
-        edits = [*header_edits(name, data, self.known), *edits_in(data, self.known, in_response=in_response)]
+        edits = header_edits(name, data, self.known)
+        if not edits and is_innocent(data, self.known, in_response=in_response):
+            return value
+        if not edits or not _says_all(name, data, self.known.values):
+            edits += edits_in(data, self.known, in_response=in_response)
         return self._edited(place, data, merged(edits))
 
     def _text(self, place: str, text: str) -> str:
         data = as_bytes(text)
+        if is_innocent(data, self.known):
+            return text
         return self._edited(place, data, edits_in(data, self.known))
 
     def _cookie(self, place: str, value: str) -> str:
@@ -143,6 +155,15 @@ class CassetteEditor:
         if isinstance(value, str):
             return self._header(place, name, value, in_response=False)
         return self._value(place, name, value)
+
+
+@lru_cache(maxsize=1024)
+def _says_all(name: str, data: bytes, values: tuple[str, ...]) -> bool:
+    """Tell whether the name of a header alone gives every secret in its value, *values* being known."""
+    known = KnownSecrets(values)
+    by_name = merged(header_edits(name, data, known))
+    learned = known.values
+    return merged([*by_name, *edits_in(data, known, in_response=True)]) == by_name and known.values == learned
 
 
 def _with_length(headers: Headers, body: bytes) -> Headers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from g4fsdk._core.model.secret_names import is_secret_member, is_secret_query, words_of
@@ -16,7 +17,7 @@ from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_codi
 from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
 from g4fsdk.testing._secrets.edits import Edit, merged
 from g4fsdk.testing._secrets.find_json import edits_by_key
-from g4fsdk.testing._secrets.known import KnownSecrets
+from g4fsdk.testing._secrets.known import Haystack, KnownSecrets
 from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SIGNATURE, slug_of
 
 DEEPEST = 4  # base64 or percent coding inside one another
@@ -28,6 +29,8 @@ PART = re.compile(
     rb'Content-Disposition:[^\r\n]*[;\s]name="([A-Za-z][A-Za-z0-9_.-]{0,63})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n',
     re.IGNORECASE,
 )
+# Where the boundary was lost, the next part begins.
+PART_END = re.compile(rb"\r\n--|\s*Content-Disposition:", re.IGNORECASE)
 SIGNATURES = frozenset({"sig", "signature"})
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
@@ -40,7 +43,9 @@ def _key_pattern(start: str, rest: str) -> re.Pattern[bytes]:
     return re.compile(rf"{literal}(?:(?<![A-Za-z0-9]{literal})|(?<=\\[nrt]{literal})){rest}".encode())
 
 
-KEYS = {slug: _key_pattern(start, rest) for slug, (start, rest) in KEY_PATTERNS.items()}
+KEYS = {slug: (start.encode(), _key_pattern(start, rest)) for slug, (start, rest) in KEY_PATTERNS.items()}
+# Longer texts, and those of a session with more secrets, are rarely the same twice.
+LONGEST_REMEMBERED, MOST_REMEMBERED = 1024, 8
 
 
 def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, depth: int = 0) -> list[Edit]:
@@ -65,13 +70,25 @@ def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, dep
     return merged(_outside_placeholders(data, found))
 
 
+def is_innocent(data: bytes, known: KnownSecrets, *, in_response: bool = False) -> bool:
+    """Tell whether no secret is in *data*, by itself or as it is *known*; cheap for texts that recur."""
+    if len(data) <= LONGEST_REMEMBERED and len(known.values) <= MOST_REMEMBERED:
+        return _is_innocent(data, known.values, in_response)
+    return not edits_in(data, known, in_response=in_response)
+
+
+@lru_cache(maxsize=4096)
+def _is_innocent(data: bytes, values: tuple[str, ...], in_response: bool) -> bool:
+    return not edits_in(data, KnownSecrets(values), in_response=in_response)
+
+
 def known_edits_in(data: bytes, known: KnownSecrets) -> list[Edit]:
     """Return the edits that take out of *data* what is *known* already."""
     return merged(_outside_placeholders(data, list(_known(data, known))))
 
 
 def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
-    for found in QUERY_NAME.finditer(data):
+    for found in QUERY_NAME.finditer(data) if b"=" in data else ():
         name = found[1].decode()
         value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
         if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
@@ -81,7 +98,7 @@ def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
 
 
 def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
-    for found in USERINFO.finditer(data):
+    for found in USERINFO.finditer(data) if b"@" in data else ():
         for group, slug in ((1, "user"), (2, "password")):
             if found[group]:
                 text = unquote_to_bytes(found[group]).decode("utf-8", "surrogateescape")
@@ -92,26 +109,27 @@ def _in_parts(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in PART.finditer(data) if b"Content-Disposition" in data else ():
         if not is_secret_member(name := found[1].decode()):
             continue
-        end = data.find(b"\r\n--", found.end())
-        end = len(data) if end < 0 else end
+        ending = PART_END.search(data, found.end())
+        end = ending.start() if ending else len(data)
         slug = slug_of(name)
         yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), known)
 
 
 def _by_pattern(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
-    for slug, pattern in KEYS.items():
-        for found in pattern.finditer(data):
+    for slug, (start, pattern) in KEYS.items():
+        for found in pattern.finditer(data) if start in data else ():
             yield from secret_edit(*found.span(), found[0].decode(), (slug, f"{slug} by its look"), known)
-    for found in PEM.finditer(data):
+    for found in PEM.finditer(data) if b"-----BEGIN " in data else ():
         yield from secret_edit(*found.span(), found[0].decode(), ("private-key", "private key"), known)
-    for found in BEARER.finditer(data):
+    for found in BEARER.finditer(data) if b"bearer" in data.lower() else ():
         if any(byte in b"0123456789" for byte in found[1]) or len(found[1]) >= 24:
             yield from secret_edit(*found.span(1), found[1].decode(), ("bearer", "bearer token"), known)
 
 
 def _known(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    text = Haystack(data)
     for value, forms in known.searched():
-        for start, end in forms.ranges(data):
+        for start, end in forms.ranges(text):
             is_number = value.isdecimal() and data[start - 1 : start] in (b":", b"[", b",", b" ")
             new = b"0" if is_number else known.placeholder(value, "secret").encode()
             yield Edit(start, end, new, "known secret")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit
 from g4fsdk.testing._secrets.known import encoded
 
@@ -109,6 +111,31 @@ class JoinedText:
         if at not in self.raw_starts:
             self.raw_starts[at] = _unit_starts(self.body, self.strings[at])
         return self.raw_starts[at]
+
+
+def is_one_document(body: bytes) -> bool:
+    """Tell whether *body* is one JSON object whose strings stand each at a place of its own, with no escapes.
+
+    No text of it is then joined of several strings, and each reads as it is written.
+    """
+    if body[:1] != b"{" or b"\\" in body:
+        return False
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return 2 * _count_strings(document) == body.count(b'"')  # fewer, where a key comes twice
+
+
+def _count_strings(value: object) -> int:
+    match value:
+        case str():
+            return 1
+        case dict():
+            return len(value) + sum(map(_count_strings, value.values()))
+        case list():
+            return sum(map(_count_strings, value))
+    return 0
 
 
 def joined_texts(body: bytes) -> tuple[JoinedText, list[JoinedText]]:

@@ -6,23 +6,59 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from g4fsdk._core.model.redact import base64_cores
 from g4fsdk.testing._secrets.names import REQUEST_IDS, canonical, is_searched
 
+_ESCAPED = re.compile(rb"(?<!\\)\\+(?:u00([2-7][0-9A-Fa-f])|/)|%([2-7][0-9A-Fa-f])")
+_TOKEN = re.compile(r"[A-Za-z0-9_.~-]+")
+# What stands before a token may take its first letters for the rest of an escape: `%` two, `\\` five.
+_MAY_BE_TAKEN = 5
+_SHORTEST_CORE = 8
+
+
+class Haystack:
+    """A text in which known secrets are searched, read once for all of them."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.is_plain = b"%" not in data and b"\\" not in data
+
+    @cached_property
+    def unescaped(self) -> bytes:
+        """The text with its escaped ASCII as letters, whatever the depth of the escapes."""
+        return _ESCAPED.sub(_letter, self.data)
+
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    code = found[1] or found[2]
+    return bytes.fromhex(code.decode()) if code else b"/"
+
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """How one secret is found in bytes: as it is, with escapes mixed in, and inside base64."""
+    """How one secret is found in bytes: as it is, with escapes mixed in, and inside base64.
 
-    plain: re.Pattern[bytes]
-    escaped: re.Pattern[bytes]
+    Where *core* is not, once escapes are undone, there the secret is not, however it is escaped.
+    """
+
+    value: str
+    raw: bytes
+    core: bytes
     base64: tuple[bytes, ...]
 
-    def ranges(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where *data* holds the secret as text."""
-        pattern = self.escaped if b"%" in data or b"\\" in data else self.plain
-        return (found.span() for found in pattern.finditer(data))
+    def ranges(self, text: Haystack) -> Iterator[tuple[int, int]]:
+        """Yield where *text* holds the secret as text."""
+        if text.is_plain:
+            if self.raw not in text.data:
+                return iter(())
+            pattern = _plain_pattern(self.value)
+        elif self.core and self.core not in text.unescaped:
+            return iter(())
+        else:
+            pattern = _escaped_pattern(self.value)
+        return (found.span() for found in pattern.finditer(text.data))
 
     def base64_ranges(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Yield where *data* holds base64 characters that stem from the secret alone."""
@@ -38,12 +74,31 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+@lru_cache(maxsize=1024)
 def forms_of(value: str) -> Forms:
-    plain, escaped = re.escape(encoded(value)), b"".join(map(_escaped_character, value))
-    if value.isdecimal():  # part of a longer number is another number
-        plain, escaped = rb"(?<!\d)" + plain + rb"(?!\d)", rb"(?<!\d)" + escaped + rb"(?!\d)"
+    token = max(_TOKEN.findall(value), key=len, default="")[_MAY_BE_TAKEN:]
     cores = {core for shift in range(3) for core in base64_cores(encoded(value), shift) if len(core) >= 6}
-    return Forms(re.compile(plain), re.compile(escaped), tuple(core.encode() for core in sorted(cores)))
+    return Forms(
+        value,
+        encoded(value),
+        token.encode() if len(token) >= _SHORTEST_CORE else b"",
+        tuple(core.encode() for core in sorted(cores)),
+    )
+
+
+@lru_cache(maxsize=256)
+def _plain_pattern(value: str) -> re.Pattern[bytes]:
+    return re.compile(_alone(value, re.escape(encoded(value))))
+
+
+@lru_cache(maxsize=256)
+def _escaped_pattern(value: str) -> re.Pattern[bytes]:
+    return re.compile(_alone(value, b"".join(map(_escaped_character, value))))
+
+
+def _alone(value: str, pattern: bytes) -> bytes:
+    # Part of a longer number is another number.
+    return rb"(?<!\d)" + pattern + rb"(?!\d)" if value.isdecimal() else pattern
 
 
 def _escaped_character(character: str) -> bytes:
@@ -67,17 +122,28 @@ class KnownSecrets:
     the recording and in a later request with another key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, values: Iterable[str] = ()) -> None:
         self._placeholders: dict[str, str] = {}
-        self._searched: dict[str, Forms] = {}
+        self._searched = {value: forms_of(value) for value in values}
+        #: What is searched, in the order in which it was found.
+        self.values: tuple[str, ...] = tuple(self._searched)
         self._taken: Counter[str] = Counter()
         self._chosen: set[str] = set()
         self._sent: list[bytes] = []
+        self._clean: tuple[int, bytes] | None = None
+
+    def is_clean(self, body: bytes) -> bool:
+        """Tell whether *body* is the last that nothing was found in, and nothing is known since."""
+        return self._clean == (len(self._searched), body)
+
+    def note_clean(self, body: bytes) -> None:
+        self._clean = len(self._searched), body
 
     def add(self, value: str) -> None:
         """Have *value* searched everywhere, unless it is too common for that."""
         if value not in self._searched and is_searched(value):
             self._searched[value] = forms_of(value)
+            self.values = (*self.values, value)
 
     def searched(self) -> list[tuple[str, Forms]]:
         return list(self._searched.items())

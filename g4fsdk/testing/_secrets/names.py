@@ -10,14 +10,16 @@ a conversation (``chatId``, ``userId`` in a request, conversation and message id
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from g4fsdk._core.model.secret_names import words_of
 
 
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """Return *name* as the tables here compare it: without case and separators."""
-    return re.sub(r"[_-]", "", name).lower()
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def _names(*names: str) -> frozenset[str]:
