@@ -32,6 +32,7 @@ from g4fsdk.testing import (
 )
 from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._traffic.clock import MonotonicClock
+from tests.support.loopback import Reply, Server
 
 URL = "http://chat.test/api"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
@@ -422,3 +423,67 @@ async def test_tasks_share_a_replay() -> None:
 
     assert await asyncio.gather(*(post_httpx(replay) for _ in range(20))) == [CHUNKS] * 20
     replay.assert_all_played()
+
+
+def redirected(location: str) -> Cassette:
+    """Return a recording of a redirect to *location*, where nothing was recorded."""
+    one = interaction(status=307)
+    one.response.headers = [("Location", location)]
+    return cassette(one)
+
+
+def follow_requests(replay: Replay) -> object:
+    with session_on(replay) as session:
+        return session.post(URL, data=b"{}", timeout=5)
+
+
+def follow_httpx(replay: Replay, library: Any = httpx) -> object:
+    with library.Client(transport=replay.httpx_transport(), follow_redirects=True) as client:
+        return client.post(URL, content=b"{}")
+
+
+def follow_httpx_async(replay: Replay, library: Any = httpx) -> object:
+    async def ask() -> object:
+        transport = replay.httpx_transport()
+        async with library.AsyncClient(transport=transport, follow_redirects=True) as client:
+            return await client.post(URL, content=b"{}")
+
+    return asyncio.run(ask())
+
+
+def follow_httpx2(replay: Replay) -> object:
+    return follow_httpx(replay, pytest.importorskip("httpx2"))
+
+
+@pytest.mark.parametrize("follow", [follow_requests, follow_httpx, follow_httpx_async, follow_httpx2])
+def test_a_redirect_reaches_nobody_and_is_remembered(follow: Callable[[Replay], object]) -> None:
+    with Server(lambda _: Reply([b"live"])) as server:
+        replay = Replay(redirected(server.url + "/elsewhere"))
+
+        with pytest.raises(MismatchError, match="/elsewhere"):
+            follow(replay)
+
+        assert server.requests == []
+    assert len(replay.mismatches) == 1
+    with pytest.raises(MismatchError, match="/elsewhere"):
+        replay.assert_all_played()
+
+
+def ask_once(client: Any) -> object:
+    answer = client.chat.completions.create("Hello")
+    return asyncio.run(answer) if isinstance(client, AsyncClient) else answer
+
+
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_a_client_that_is_redirected_reaches_nobody(make: Any) -> None:
+    with Server(lambda _: Reply([b"live"])) as server:
+        one = interaction(status=307, url=f"{server.url}/v1/chat/completions")
+        one.response.headers = [("Location", f"{server.url}/elsewhere")]
+        replay = Replay(cassette(one), match_on=("url",))
+        client = make("openai", base_url=f"{server.url}/v1", model="m", transport=replay)
+
+        with pytest.raises(MismatchError, match="/elsewhere"):
+            ask_once(client)
+
+        assert server.requests == []
+    assert len(replay.mismatches) == 1

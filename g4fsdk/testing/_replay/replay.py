@@ -99,7 +99,10 @@ class Replay(Transport):
         self._answers.add_secret(value)
 
     def requests_adapter(self, inner: object = None) -> ReplayAdapter:
-        """Return an adapter to mount on a `requests.Session`."""
+        """Return an adapter to mount on a `requests.Session`, for `http://` and for `https://`.
+
+        A redirect from the one to the other would leave a session that has it for one of them only.
+        """
         from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
         return ReplayAdapter(self._answers, self._factor, self._clock)
