@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from benchmarks import _report, corpora
+from benchmarks import _report, corpora, neighbours
 from benchmarks.__main__ import PARTS, run
 from benchmarks._bench import Bench, Scale
 from g4fsdk import UsageError
@@ -225,3 +225,10 @@ def test_bench_command_as_json() -> None:
     figures = json.loads(result.stdout)["figures"]
     assert {figure["stream"] for figure in figures} >= {"constant", "chat-ui lines", "text"}
     assert all(figure["events_per_s"] > 0 and figure["times_floor"] > 0 for figure in figures)
+
+
+def test_what_neighbours_get_is_held_against_the_live_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert neighbours.main(["httpx", "httpx2"]) == 0
+
+    said = capsys.readouterr().out
+    assert "httpx, stream=True, served: same" in said
