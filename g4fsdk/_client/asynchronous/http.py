@@ -252,10 +252,18 @@ class Answer:
                 return  # the answer is complete: a connection in doubt is only not used again
 
     async def leave(self) -> None:
-        """End the reading, from where the body is read.
+        """Close the connection, from where the body is read."""
+        try:
+            if _is_in_trio():
+                await self._end()
+        finally:
+            await self.aclose()
+
+    async def _end(self) -> None:
+        """End the reading.
 
         The libraries read with one generator inside of another; none closes the next, and trio warns of each
-        that is dropped: cancelled where it waits, the innermost ends them all.
+        that is dropped: cancelled where it waits, the innermost ends them all. asyncio ends them itself.
         """
         try:
             with anyio.CancelScope() as scope:
@@ -264,8 +272,6 @@ class Answer:
                     pass
         except self.failures:
             return  # it has ended, too
-        finally:
-            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection, from wherever."""
@@ -274,6 +280,11 @@ class Answer:
                 await self._answer.aclose()
         finally:
             self._place.leave()
+
+
+def _is_in_trio() -> bool:
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
 async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterator[bytes]:
