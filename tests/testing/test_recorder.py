@@ -37,6 +37,7 @@ from g4fsdk.testing._record.exchange import RecordingExchange
 from g4fsdk.testing._record.on_requests import RecordingRaw
 from g4fsdk.testing._secrets import scrub as _scrub
 from g4fsdk.testing._traffic.clock import MonotonicClock
+from tests.support.loopback import Framing, Reply, Server
 
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
 ENDS: list[End] = ["complete", "truncated", "reset", "timeout"]
@@ -214,6 +215,70 @@ def test_a_caller_who_left_is_recorded_as_such(tmp_path: Path, leave: Callable[[
 def read1_all(raw: Any) -> bytes:
     raw.decode_content = True
     return b"".join(iter(lambda: raw.read1(65536), b""))
+
+
+class Telling(MonotonicClock):
+    """Tells when the first piece of a body was kept: the second time that is asked for."""
+
+    def __init__(self, was_heard: threading.Event) -> None:
+        self.was_heard = was_heard
+        self.asked = 0
+
+    def now(self) -> float:
+        self.asked += 1
+        if self.asked > 1:
+            self.was_heard.set()
+        return super().now()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda answer: b"".join(answer.iter_content(1)), id="by bytes"),
+        pytest.param(lambda answer: b"".join(answer.iter_content(None)), id="as it comes"),
+        pytest.param(lambda answer: answer.content, id="whole"),
+        pytest.param(lambda answer: b"".join(iter(lambda: answer.raw.read(3), b"")), id="read"),
+        pytest.param(lambda answer: b"".join(iter(lambda: answer.raw.read1(3), b"")), id="read1"),
+    ],
+)
+@pytest.mark.parametrize("framing", ["chunked", "length", "close"])
+def test_chunks_are_those_of_the_wire_whatever_is_asked_for(
+    tmp_path: Path, read: Callable[[requests.Response], bytes], framing: Framing
+) -> None:
+    was_heard = threading.Event()
+    reply = Reply([b"hello", was_heard, b"world"], framing=framing)
+
+    recorder = Recorder(tmp_path / "one.yaml", clock=Telling(was_heard))
+    with Server(reply) as server, recorder, session_on(recorder) as session:
+        assert read(session.get(server.url, stream=True, timeout=5)) == b"helloworld"
+
+    kept = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (kept.chunks, kept.end) == ([b"hello", b"world"], "complete")
+
+
+def test_a_body_that_nothing_here_decodes_keeps_its_coding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library in ("brotli", "brotlicffi"):
+        monkeypatch.setitem(sys.modules, library, None)
+    exchange = exchange_for([("Content-Encoding", "br"), ("Content-Length", "3")])
+    raw = raw_response(io.BytesIO(b"\x8b\xff!"), {"content-encoding": "br"})
+    raw.CONTENT_DECODERS = ["gzip"]
+
+    assert RecordingRaw(raw, exchange).read(decode_content=True) == b"\x8b\xff!"
+
+    response = exchange.interaction().response
+    assert (response.body, response.headers) == (b"\x8b\xff!", [("Content-Encoding", "br")])
+
+
+def test_a_packed_body_that_is_cut_off_is_no_complete_one() -> None:
+    exchange = exchange_for([("Content-Encoding", "gzip")])
+
+    exchange.heard(gzip.compress(b"plain text")[:-8], is_coded=True)
+    exchange.ended("complete")
+
+    response = exchange.interaction().response
+    assert (response.body, response.end) == (b"plain text", "truncated")
 
 
 def read_into(raw: Any) -> bytes:

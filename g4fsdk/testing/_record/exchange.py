@@ -34,8 +34,9 @@ class RecordingExchange:
         self._start = clock.now()
         self._head = RecordedResponse(0)
         self._headers: Headers = []
-        self._pieces: list[tuple[float, bytes]] = []
+        self._pieces: list[tuple[float, list[bytes]]] = []
         self._is_coded = False
+        self._goes_on = False
         self._end: End = "client_closed"
 
     def answered(self, status: int, reason: str, headers: Headers, http_version: str) -> None:
@@ -43,11 +44,19 @@ class RecordingExchange:
         self._head = RecordedResponse(status, reason, http_version=http_version)
         self._headers = headers
 
-    def heard(self, data: bytes, *, is_coded: bool) -> None:
-        """Keep *data*, which just came; *is_coded* says that its Content-Encoding is still in it."""
-        if data:
-            self._pieces.append((1000 * (self._clock.now() - self._start), data))
-            self._is_coded = is_coded
+    def heard(self, data: bytes, *, is_coded: bool, goes_on: bool = False) -> None:
+        """Keep *data*, which just came; *is_coded* says that its Content-Encoding is still in it.
+
+        *goes_on* says that more of the same HTTP chunk is to come, which the caller reads by and by.
+        """
+        if not data:
+            return
+        self._is_coded = is_coded
+        if self._goes_on:
+            self._pieces[-1][1].append(data)
+        else:
+            self._pieces.append((1000 * (self._clock.now() - self._start), [data]))
+        self._goes_on = goes_on
 
     def ended(self, end: End) -> None:
         """Keep how the body ended; the first to say it is right."""
@@ -56,7 +65,7 @@ class RecordingExchange:
 
     def interaction(self) -> Interaction:
         """Return what was recorded so far, the body's content coding undone."""
-        pieces = list(self._pieces)
+        pieces = [(at_ms, b"".join(parts)) for at_ms, parts in list(self._pieces)]
         headers, plain, end = self._decoded([data for _, data in pieces])
         kept = [(at_ms, data) for (at_ms, _), data in zip(pieces, plain, strict=True) if data]
         response = RecordedResponse(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -29,6 +30,7 @@ _ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "reset"),
     ((http.client.HTTPException, ProtocolError), "truncated"),
 )
+_WIRE_BYTES = 65536  # as much as one read of a socket may give
 _VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 _ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, DeadlineError)
 
@@ -102,6 +104,10 @@ class RecordingRaw:
     def __init__(self, raw: Any, exchange: RecordingExchange) -> None:
         self._raw = raw
         self._exchange = exchange
+        self._ahead = bytearray()  # what came, and was not asked for yet
+        codings = str(getattr(raw, "headers", {}).get("content-encoding", "")).lower().split(",")
+        known = getattr(raw, "CONTENT_DECODERS", codings)
+        self._can_decode = any(coding.strip() in known for coding in codings)
         self._note_length()
 
     def __getattr__(self, name: str) -> Any:
@@ -123,16 +129,41 @@ class RecordingRaw:
         return data
 
     def stream(self, amt: int | None = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
-        return self._listen(self._raw.stream(amt, decode_content), decode_content)
+        if not self._is_urllib3s or self._raw.chunked:
+            return self._listen(self._raw.stream(amt, decode_content), decode_content)
+        return iter(partial(self.read, amt, decode_content), b"")
 
     def read_chunked(self, amt: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:
         return self._listen(self._raw.read_chunked(amt, decode_content), decode_content)
 
-    def read(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
-        return self._read(self._raw.read, amt, *args, **kwargs)
+    def read(
+        self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False
+    ) -> bytes:
+        if not self._is_urllib3s or cache_content:
+            return self._read(self._raw.read, amt, decode_content, cache_content)
+        while amt is None or amt < 0 or len(self._ahead) < amt:
+            if not (piece := self._read(self._raw.read1, _WIRE_BYTES, decode_content)):
+                break
+            self._ahead += piece
+        return self._taken(amt)
 
     def read1(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
-        return self._read(self._raw.read1, amt, *args, **kwargs)
+        if not self._is_urllib3s:
+            return self._read(self._raw.read1, amt, *args, **kwargs)
+        if not self._ahead and amt != 0:
+            self._ahead += self._read(self._raw.read1, _WIRE_BYTES, *args, **kwargs)
+        return self._taken(amt)
+
+    @property
+    def _is_urllib3s(self) -> bool:
+        """Whether more can be read than is asked for, so that what is kept is what came."""
+        return isinstance(self._raw, urllib3.HTTPResponse)
+
+    def _taken(self, amt: int | None) -> bytes:
+        size = len(self._ahead) if amt is None or amt < 0 else amt
+        data = bytes(self._ahead[:size])
+        del self._ahead[:size]
+        return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         data = self.read(len(buffer))
@@ -159,8 +190,15 @@ class RecordingRaw:
 
     def _keep(self, data: bytes, decode_content: bool | None) -> None:
         is_decoded = self._raw.decode_content if decode_content is None else decode_content
-        self._exchange.heard(data, is_coded=not is_decoded)
+        is_coded = not (is_decoded and self._can_decode)
+        self._exchange.heard(data, is_coded=is_coded, goes_on=self._is_inside_a_chunk())
         self._note_length()
+
+    def _is_inside_a_chunk(self) -> bool:
+        """Tell whether more of an HTTP chunk is to come; urllib3 or http.client counts, whoever reads it."""
+        readers = self._raw, getattr(self._raw, "_fp", None)
+        counts = [getattr(reader, "chunk_left", None) for reader in readers]
+        return any(isinstance(left, int) and left > 0 for left in counts)
 
     def _note_length(self) -> None:
         if getattr(self._raw, "length_remaining", None) == 0:
