@@ -469,6 +469,20 @@ def test_a_redirect_reaches_nobody_and_is_remembered(follow: Callable[[Replay], 
         replay.assert_all_played()
 
 
+@pytest.mark.parametrize("prefix", ["https://", "http://chat.test/"])
+def test_a_redirect_to_another_adapter_of_the_session_is_refused(prefix: str) -> None:
+    """The session would send it: it has the replay for one kind of addresses only."""
+    with Server(lambda _: Reply([b"live"])) as server, requests.Session() as session:
+        replay = Replay(redirected(server.url + "/elsewhere"), match_on=("body",))
+        session.mount(prefix, replay.requests_adapter())
+
+        with pytest.raises(MismatchError, match=r"mount this one for http:// and for https://"):
+            session.post(prefix.removesuffix("chat.test/") + "chat.test/api", data=b"{}", timeout=5)
+
+        assert server.requests == []
+    assert len(replay.mismatches) == 1
+
+
 def ask_once(client: Any) -> object:
     answer = client.chat.completions.create("Hello")
     return asyncio.run(answer) if isinstance(client, AsyncClient) else answer

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
 from g4fsdk.testing._cassette.paths import JSON
@@ -87,6 +87,12 @@ class RecordedAnswers:
             except MismatchError as error:
                 self.mismatches.append(error)
                 raise
+
+    def refuse(self, text: str) -> NoReturn:
+        """Raise, and remember, a MismatchError."""
+        error = MismatchError(text)
+        self.mismatches.append(error)
+        raise error
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names them, when recorded interactions are left."""

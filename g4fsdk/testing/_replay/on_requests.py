@@ -6,16 +6,21 @@ Only the socket is ours. What a broken, stalled or early end raises is thus what
 from __future__ import annotations
 
 import errno
+import gc
 import http.client
 import io
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.models import REDIRECT_STATI
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
+from g4fsdk._core.model.redact import redact_url
 from g4fsdk.testing._replay.planned import beats
 from g4fsdk.testing._traffic.sent import sent_by_requests
 from g4fsdk.testing._traffic.wire import (
@@ -29,6 +34,7 @@ from g4fsdk.testing._traffic.wire import (
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+    from g4fsdk.testing._cassette.values import RecordedResponse
     from g4fsdk.testing._replay.answers import RecordedAnswers
     from g4fsdk.testing._replay.planned import PlannedAnswer
     from g4fsdk.testing._traffic.clock import MonotonicClock
@@ -59,6 +65,8 @@ class ReplayAdapter(HTTPAdapter):
             requests.ConnectionError, requests.ReadTimeout: The recorded connection ended without an answer.
         """
         answer = self._answers.claim(sent_by_requests(request))
+        if target := _redirected(request, answer.response):
+            self._check_held(target)
         wire = _WireReader(answer, request.method or "GET", self._factor, self._clock, _read_timeout(timeout))
         try:
             raw = _open(wire, request)
@@ -69,6 +77,23 @@ class ReplayAdapter(HTTPAdapter):
             aborted = ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(aborted, request=request) from error
         return self.build_response(request, raw)
+
+    def _check_held(self, target: str) -> None:
+        """Raise MismatchError when a session that holds this adapter would ask somebody else for *target*."""
+        for held in gc.get_referrers(self):
+            if isinstance(held, OrderedDict):  # `Session.adapters`: an adapter is not told who has it
+                found = next((held[one] for one in held if target.lower().startswith(one.lower())), self)
+                if not isinstance(found, ReplayAdapter):
+                    self._answers.refuse(
+                        f"the recording redirects to {redact_url(target)}, for which the session has another "
+                        "adapter: mount this one for http:// and for https://"
+                    )
+
+
+def _redirected(request: requests.PreparedRequest, response: RecordedResponse) -> str:
+    """Return where a session may go on to after *response*, or ""."""
+    location = next((value for name, value in response.headers if name.lower() == "location"), "")
+    return urljoin(request.url or "", location) if response.status in REDIRECT_STATI and location else ""
 
 
 def _open(wire: _WireReader, request: requests.PreparedRequest) -> urllib3.HTTPResponse:

@@ -101,7 +101,7 @@ class Replay(Transport):
     def requests_adapter(self, inner: object = None) -> ReplayAdapter:
         """Return an adapter to mount on a `requests.Session`, for `http://` and for `https://`.
 
-        A redirect from the one to the other would leave a session that has it for one of them only.
+        A redirect to where the session has another adapter is a MismatchError: it would leave the recording.
         """
         from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
