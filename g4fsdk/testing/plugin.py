@@ -108,80 +108,78 @@ def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
     return pytestconfig.rootpath / str(pytestconfig.getini("g4f_cassette_dir"))
 
 
-@pytest.fixture
-def _g4f_marked(request: pytest.FixtureRequest, g4f_cassette_dir: Path) -> MarkedTest:
-    from g4fsdk.testing._pytest.marked import read_marker
+def _marked(request: pytest.FixtureRequest) -> MarkedTest:
+    """Return what the test's marker asks for; fails a test that has none."""
+    stash = request.node.stash
+    if _MARKED not in stash:
+        from g4fsdk.testing._pytest.marked import read_marker
 
-    mode: Any = request.config.getoption("g4f_record")
-    writers = request.config.stash[_WRITERS]
-    marked = request.node.stash[_MARKED] = read_marker(request.node, Path(g4f_cassette_dir), mode, writers)
+        folder = Path(request.getfixturevalue("g4f_cassette_dir"))
+        mode: Any = request.config.getoption("g4f_record")
+        writers = request.config.stash[_WRITERS]
+        stash[_MARKED] = read_marker(request.node, folder, mode, writers)
+    marked: MarkedTest = stash[_MARKED]
     return marked
 
 
-@pytest.fixture(autouse=True)
-def _g4f_test(request: pytest.FixtureRequest) -> None:
-    """Block the sockets of a marked test, and answer what it asks with clients of its own."""
-    if request.node.get_closest_marker(MARKER) is not None:
-        request.getfixturevalue("g4f_sockets")
-        if not request.getfixturevalue("_g4f_marked").is_served:
-            request.getfixturevalue("_g4f_intercepted")
+def _session(request: pytest.FixtureRequest) -> Cassette:
+    """Return what is recorded for the test."""
+    stash = request.node.stash
+    if _SESSION not in stash:
+        from g4fsdk.testing._pytest.fixtures import load
 
-
-@pytest.fixture
-def g4f_sockets(request: pytest.FixtureRequest) -> Iterator[SocketGuard]:
-    """Sockets are blocked in marked tests that don't record; `allow` lets an address through."""
-    from g4fsdk.testing._pytest.sockets import SocketGuard
-
-    guard = SocketGuard()
-    is_marked = request.node.get_closest_marker(MARKER) is not None
-    if not is_marked or request.getfixturevalue("_g4f_marked").records:
-        yield guard
-        return
-    with guard:
-        yield guard
-
-
-@pytest.fixture
-def _g4f_intercepted(g4f_replay: object, g4f_sockets: SocketGuard) -> Iterator[None]:
-    from g4fsdk.testing._pytest.intercepted import Interception
-    from g4fsdk.testing._replay.replay import Replay
-
-    if not isinstance(g4f_replay, Replay):  # the project's own
-        yield
-        return
-    with Interception(g4f_replay, g4f_sockets):
-        yield
-
-
-@pytest.fixture
-def _g4f_session(request: pytest.FixtureRequest, _g4f_marked: MarkedTest) -> Cassette:
-    from g4fsdk.testing._pytest.fixtures import load
-
-    session = load(_g4f_marked, request.config)
-    request.node.stash[_SESSION] = _g4f_marked, session
+        marked = _marked(request)
+        stash[_SESSION] = marked, load(marked, request.config)
+    session: Cassette = stash[_SESSION][1]
     return session
 
 
+@pytest.fixture(autouse=True)
+def _g4f_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Block the sockets of a marked test, and answer what it asks with clients of its own."""
+    if request.node.get_closest_marker(MARKER) is None:
+        yield
+        return
+    from g4fsdk.testing._pytest.around import around
+
+    marked, guard = _marked(request), request.getfixturevalue("g4f_sockets")
+    replay = None if marked.is_served else request.getfixturevalue("g4f_replay")
+    with around(marked, guard, replay):
+        yield
+
+
 @pytest.fixture
-def g4f_settings(_g4f_marked: MarkedTest, _g4f_session: Cassette) -> dict[str, Any]:
+def g4f_sockets() -> SocketGuard:
+    """Sockets are blocked in marked tests that don't record; `allow` lets an address through."""
+    from g4fsdk.testing._pytest.sockets import SocketGuard
+
+    return SocketGuard()
+
+
+@pytest.fixture
+def _g4f_session(request: pytest.FixtureRequest) -> Cassette:
+    return _session(request)
+
+
+@pytest.fixture
+def g4f_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
     from g4fsdk.testing._pytest.fixtures import client_settings
 
-    return client_settings(_g4f_marked, _g4f_session)
+    return client_settings(_marked(request), _session(request))
 
 
 @pytest.fixture
-def g4f_replay(
-    _g4f_marked: MarkedTest, _g4f_session: Cassette, g4f_sockets: SocketGuard, pytestconfig: pytest.Config
-) -> Iterator[Replay]:
+def g4f_replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
     """The recording as a transport; in the record modes it records what it has not got."""
     from g4fsdk.testing._pytest.fixtures import playing
-    from g4fsdk.testing._pytest.rerecord import RecordingReplay
 
-    with playing(_g4f_marked, _g4f_session, pytestconfig) as replay:
+    marked = _marked(request)
+    session, records = _session(request), marked.records
+    with playing(marked, session, request.config) as replay:
         yield replay
-    if isinstance(replay, RecordingReplay) and replay.recorder.has_news:
-        pytestconfig.stash[_WRITERS][_g4f_marked.paths[0]] = _g4f_marked.nodeid
+    if records and replay.recorder.has_news:
+        request.config.stash[_WRITERS][marked.paths[0]] = marked.nodeid
 
 
 @pytest.fixture
@@ -212,28 +210,20 @@ def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay:
 
 
 @pytest.fixture
-def g4f_server(
-    request: pytest.FixtureRequest,
-    _g4f_marked: MarkedTest,
-    _g4f_session: Cassette,
-    g4f_sockets: SocketGuard,
-) -> Iterator[ReplayServer | Front]:
+def g4f_server(request: pytest.FixtureRequest, g4f_sockets: SocketGuard) -> Iterator[ReplayServer | Front]:
     """A server on loopback that plays the recording; the only address that sockets may reach.
 
     In the record modes it stands in front of the service, and records it.
     """
-    from contextlib import suppress
+    from g4fsdk.testing._pytest.served import fronting, serving
 
-    from g4fsdk.testing._cassette.errors import MismatchError
-    from g4fsdk.testing._pytest.fixtures import fronting, serving
-
-    if _g4f_marked.records:
+    marked, session = _marked(request), _session(request)
+    if marked.records:
         replay, settings = (request.getfixturevalue(name) for name in ("g4f_replay", "g4f_settings"))
-        with fronting(replay, settings, _g4f_session) as front:
+        with fronting(replay, settings, session) as front:
             yield front
         return
-    # What it was asked and had not got is reported with the outcome of the test itself.
-    with suppress(MismatchError), serving(_g4f_marked, _g4f_session) as server:
+    with serving(marked, session) as server:
         g4f_sockets.allow(server.url)
         yield server
 
@@ -252,6 +242,10 @@ def pytest_fixture_setup(
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[_FIXTURES] = {}
+    if _MARKED in item.stash:  # it is run again
+        del item.stash[_MARKED]
+    if _SESSION in item.stash:
+        del item.stash[_SESSION]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,11 +18,8 @@ from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.services import base_url_of
 from g4fsdk.testing._pytest.marked import fail
-from g4fsdk.testing._pytest.rerecord import RecordingReplay, Rerecorder
 from g4fsdk.testing._pytest.rules import broken_rules
-from g4fsdk.testing._record.front import Front
 from g4fsdk.testing._replay.replay import Replay
-from g4fsdk.testing._server.server import ReplayServer
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
 _DICE = random.SystemRandom()
 _SEEDS = 1_000_000_000
 _MOST_LOADED = 256  # cassettes that are kept for other tests
-_NO_PROVIDER = (
+NO_PROVIDER = (
     "the recording does not say of which provider it is: keep it in a folder of that name, "
     "cassettes/<provider>/<case>.yaml, or override the fixture g4f_settings"
 )
@@ -84,11 +81,13 @@ def _check_rules(marked: MarkedTest, config: pytest.Config, path: Path, cassette
 
 
 @contextmanager
-def playing(marked: MarkedTest, cassette: Cassette, config: pytest.Config) -> Iterator[Replay]:
+def playing(marked: MarkedTest, cassette: Cassette, config: pytest.Config) -> Iterator[Any]:
     """Play *cassette*, and in a record mode record what has to be recorded; it is written on leaving."""
     if not marked.records:
         yield Replay(cassette, **marked.played)
         return
+    from g4fsdk.testing._pytest.rerecord import RecordingReplay, Rerecorder
+
     before = cassette if marked.mode == "new" else Cassette()
     with Rerecorder(
         marked.paths[0],
@@ -98,22 +97,6 @@ def playing(marked: MarkedTest, cassette: Cassette, config: pytest.Config) -> It
         keeps_refusals=bool(config.getoption("g4f_keep_refusals") or config.getini("g4f_keep_refusals")),
     ) as recorder:
         yield RecordingReplay(before, recorder, **marked.played)
-
-
-def serving(marked: MarkedTest, cassette: Cassette) -> ReplayServer:
-    """Return a server of *cassette*, which is not started yet."""
-    return ReplayServer(cassette, **marked.played)
-
-
-def fronting(replay: Replay, settings: Mapping[str, Any], cassette: Cassette) -> Front:
-    """Return a server in front of whom *settings* name, else of who was recorded; it is not started."""
-    name = settings.get("provider") or ""
-    if not isinstance(name, str) or not name:
-        fail(f"{_NO_PROVIDER}: g4f_server records one provider, named in g4f_settings")
-    upstream = settings.get("base_url") or base_url_of(cassette, name) or providers.get(name).base_url
-    if isinstance(replay, RecordingReplay):
-        replay.recorder.metadata |= {"provider": name, "base_url": settings.get("base_url")}
-    return Front(replay.requests_adapter(), upstream)
 
 
 def client_settings(marked: MarkedTest, cassette: Cassette) -> dict[str, Any]:
@@ -148,7 +131,7 @@ def client_arguments(
     recorded anew, at that of *settings*, else again at the recorded one.
     """
     if not settings.get("provider"):
-        fail(_NO_PROVIDER)
+        fail(NO_PROVIDER)
     given = {**settings, "transport": replay}
     if played is None:
         return given

@@ -10,12 +10,13 @@ of older loops: theirs is answered by the marked test that runs, unless there ar
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,6 @@ from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.transport import TRANSPORT, Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._pytest.patches import Patches
-from g4fsdk.testing._pytest.rerecord import RecordingReplay
 
 if TYPE_CHECKING:
     from g4fsdk._core.flow.provider import Provider
@@ -67,14 +67,11 @@ class Interception:
         with _lock:
             _active.remove(self)
             if not _active:
-                _patches.undo()
-                _environment.undo()
+                _uninstall()
 
     def takes(self, request: Any, url: str) -> bool:
         """Whether *request* is answered here; not what is being recorded already."""
-        if isinstance(self.replay, RecordingReplay) and self.replay.is_sending(request):
-            return False
-        return not self._guard.allows(url)
+        return not _is_recorded(self.replay, request) and not self._guard.allows(url)
 
     def answering(self, make: str, inner: Any) -> Any:
         """Return the adapter of the replay that its method *make* makes; *inner* sends what is recorded."""
@@ -102,6 +99,15 @@ def current() -> Interception | None:
     return running[0] if running else None
 
 
+def _is_recorded(replay: Replay, request: object) -> bool:
+    """Whether *replay* is recording *request* already, which is on its way to the network."""
+    if not replay.wraps:
+        return False
+    from g4fsdk.testing._pytest.rerecord import RecordingReplay
+
+    return isinstance(replay, RecordingReplay) and replay.is_sending(request)
+
+
 def _taking(request: Any, url: str) -> Interception | None:
     found = current()
     return found if found is not None and found.takes(request, url) else None
@@ -112,23 +118,59 @@ def _taking(request: Any, url: str) -> Interception | None:
 
 def _install() -> None:
     """Put the hooks in front of the network, and our own clients' transport into the environment."""
-    for owner, name, hook in _hooks():
-        _patches.put(owner, name, hook(vars(owner)[name]))
+    for name in LIBRARIES:
+        if name in sys.modules:
+            _hook(sys.modules[name])
+    sys.meta_path.insert(0, _late)
     _environment.setenv(TRANSPORT, f"{__name__}:{overhearing.__name__}")
 
 
-def _hooks() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
-    seen = set()
-    for name in LIBRARIES:
-        if find_spec(name) is None:
-            continue
-        module = import_module(name)
-        if name == "requests":
-            yield module.adapters.HTTPAdapter, "send", _of_requests
-        elif module.HTTPTransport not in seen:  # httpx2 can be told to stand in place of httpx
-            seen.add(module.HTTPTransport)
-            yield module.HTTPTransport, "handle_request", _of_httpx
-            yield module.AsyncHTTPTransport, "handle_async_request", _of_async_httpx
+def _uninstall() -> None:
+    _environment.undo()
+    sys.meta_path.remove(_late)
+    _patches.undo()
+
+
+def _hook(module: Any) -> None:
+    if module.__name__ == "requests":
+        _put(module.adapters.HTTPAdapter, "send", _of_requests)
+    else:
+        _put(module.HTTPTransport, "handle_request", _of_httpx)
+        _put(module.AsyncHTTPTransport, "handle_async_request", _of_async_httpx)
+
+
+def _put(owner: Any, name: str, hook: Callable[[Any], Any]) -> None:
+    _patches.put(owner, name, hook(vars(owner)[name]))
+
+
+class _Late(MetaPathFinder):
+    """Hooks a library that is imported while a marked test runs: nobody pays for the others."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if name not in LIBRARIES:
+            return None
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, others), None)
+        if spec is not None and spec.loader is not None:
+            _run_after(spec.loader, _hook)
+        return spec
+
+
+def _run_after(loader: Any, hook: Callable[[Any], None]) -> None:
+    """Let *loader*, which is of one module, call *hook* with it once it is loaded."""
+    load = loader.exec_module
+
+    def exec_module(module: Any) -> None:
+        del loader.exec_module
+        load(module)
+        with _lock:
+            if _active:
+                hook(module)
+
+    loader.exec_module = exec_module
+
+
+_late = _Late()
 
 
 def _of_requests(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,8 +214,7 @@ class _Straight:
         self._replay = replay
 
     def send(self, request: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(self._replay, RecordingReplay):
-            self._replay.is_sending(request)
+        _is_recorded(self._replay, request)
         return self._original(request, *args, **options)
 
     def handle_request(self, request: Any) -> Any:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -146,11 +147,16 @@ def _safe(name: str) -> str:
     return f"{safe}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
+@cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
 def _path(folder: Path, name: str) -> Path:
     from g4fsdk.testing._cassette.sources import SUFFIXES
 
     path = folder / (name if name.endswith(SUFFIXES) else f"{name}.yaml")
-    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in name or not os.path.realpath(path).startswith(os.path.join(_real(str(folder)), "")):
         fail(f"{name!r} names no file in {folder}: a recording lies in the folder of the recordings")
     return path
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
-from g4fsdk.testing._pytest.marked import MarkedTest
-from g4fsdk.testing._pytest.rerecord import RecordingReplay
 from g4fsdk.testing._pytest.sockets import SocketBlockedError
 from g4fsdk.testing._replay.replay import Replay
-from g4fsdk.testing._server.server import ReplayServer
+
+if TYPE_CHECKING:
+    from g4fsdk.testing._pytest.marked import MarkedTest
+    from g4fsdk.testing._pytest.rerecord import Rerecorder
+    from g4fsdk.testing._server.server import ReplayServer
 
 _NOTHING = (
     "was played: the code under test asked nobody by way of requests, httpx, httpx2, g4f_client, "
@@ -29,12 +32,8 @@ class Outcome:
 
     def __init__(self, marked: MarkedTest | None, fixtures: Mapping[str, object]) -> None:
         self._marked = marked
-        self._players = {
-            name: one for name, one in fixtures.items() if isinstance(one, Replay | ReplayServer)
-        }
-        self._recorders = {
-            name: one.recorder for name, one in fixtures.items() if isinstance(one, RecordingReplay)
-        }
+        self._players = dict(_players(fixtures))
+        self._recorders = dict(_recorders(self._players))
 
     def noticed(self) -> Iterator[str]:
         """Give what is worth knowing of a test that failed, too."""
@@ -61,6 +60,26 @@ class Outcome:
 
     def _advice(self) -> str:
         return f"\n{self._marked.advice()}" if self._marked else ""
+
+
+def _players(fixtures: Mapping[str, object]) -> Iterator[tuple[str, Replay | ReplayServer]]:
+    replay, server = fixtures.get("g4f_replay"), fixtures.get("g4f_server")
+    if isinstance(replay, Replay):
+        yield "g4f_replay", replay
+    if server is not None:
+        from g4fsdk.testing._server.server import ReplayServer
+
+        if isinstance(server, ReplayServer):
+            yield "g4f_server", server
+
+
+def _recorders(players: Mapping[str, Replay | ReplayServer]) -> Iterator[tuple[str, Rerecorder]]:
+    for name, player in players.items():
+        if isinstance(player, Replay) and player.wraps:
+            from g4fsdk.testing._pytest.rerecord import RecordingReplay
+
+            if isinstance(player, RecordingReplay):
+                yield name, player.recorder
 
 
 def shorten(call: pytest.CallInfo[None], root: Path) -> None:
