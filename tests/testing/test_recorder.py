@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import io
+import socket
 import sys
 import threading
 import zlib
@@ -514,6 +515,21 @@ def test_a_refused_connection_is_recorded(tmp_path: Path, read: Read) -> None:
 
     response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
     assert (response.status, response.end) == (0, "reset")
+
+
+@every_client
+def test_a_name_without_an_address_is_no_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Read
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with Recorder(tmp_path / "one.yaml") as recorder, pytest.raises(BREAKS):
+        read(recorder, "http://nobody.test")
+
+    response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (response.status, response.end) == (0, "client_closed")
 
 
 def test_an_exception_does_not_stop_the_writing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from g4fsdk.testing._cassette.errors import MismatchError
+from g4fsdk.testing._record.exchange import UNASKED, causes
 from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
 from g4fsdk.testing._traffic.wire import WITHOUT_BODY
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _ENDS: tuple[tuple[str, End], ...] = (
     ("TimeoutException", "timeout"),
     ("RemoteProtocolError", "truncated"),
+    ("UnsupportedProtocol", "client_closed"),
+    ("LocalProtocolError", "client_closed"),
     ("TransportError", "reset"),
 )
 
@@ -120,8 +123,10 @@ def _async_transport(library: Any) -> Any:
 def _noting_the_end(exchange: RecordingExchange, library: Any) -> Iterator[None]:
     try:
         yield
-    except library.TransportError as error:
-        exchange.ended(next(end for kind, end in _ENDS if isinstance(error, getattr(library, kind))))
+    except httpx.TransportError as error:
+        is_unasked = any(isinstance(cause, UNASKED) for cause in causes(error))
+        ends = (end for kind, end in _ENDS if isinstance(error, getattr(library, kind)))
+        exchange.ended("client_closed" if is_unasked else next(ends))
         raise
     except (Exception, GeneratorExit):
         raise  # not the connection's end: the caller's own, or it reads no more

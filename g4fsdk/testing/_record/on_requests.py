@@ -16,6 +16,7 @@ from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from g4fsdk._core.model.errors import DeadlineError
 from g4fsdk.testing._cassette.errors import MismatchError
+from g4fsdk.testing._record.exchange import UNASKED, causes
 from g4fsdk.testing._traffic.sent import sent_by_requests
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # What the end of a connection is called, by the first class found among an error and its causes.
 _ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
+    (UNASKED, "client_closed"),
     ((NewConnectionError,), "reset"),  # in urllib3 a kind of timeout, whatever happened
     ((http.client.RemoteDisconnected,), "truncated"),  # in http.client a kind of reset, though it is a FIN
     ((TimeoutError, Urllib3TimeoutError, requests.Timeout, DeadlineError), "timeout"),
@@ -84,18 +86,11 @@ def _noting_the_end(exchange: RecordingExchange) -> Iterator[None]:
 
 def end_of(error: BaseException) -> End:
     """Return how the connection ended that raised *error*; a reset when nothing tells."""
-    causes = list(_causes(error))
+    found = list(causes(error))
     for kinds, end in _ENDS:
-        if any(isinstance(cause, kinds) for cause in causes):
+        if any(isinstance(cause, kinds) for cause in found):
             return end
     return "reset"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        yield from (inner for inner in error.args if isinstance(inner, BaseException))
-        error = error.__cause__ or error.__context__
 
 
 class RecordingRaw:
