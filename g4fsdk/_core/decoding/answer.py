@@ -243,8 +243,10 @@ class Answer:
         named, rest = split(value, FACTS)
         if rest.get("object") in _KINDS:
             del rest["object"]
-        said = {key: item for key, item in named.items() if item != ""}
+        said = {key: item for key, item in named.items() if item not in ("", getattr(self.facts, key))}
         extra = {key: item for key, item in rest.items() if key not in _TOLD}
+        if not (said or extra):
+            return
         self.facts = replace(self.facts, **said, extra=self.facts.extra | extra)
         if clash := [key for key in FACTS if key in self.facts.extra and getattr(self.facts, key)]:
             self.facts = replace(self.facts, extra=in_parts(self.facts.extra, *clash))

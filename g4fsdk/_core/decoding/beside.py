@@ -27,7 +27,7 @@ _OF_MESSAGE = frozenset(
 _THOUGHTS = ("reasoning_details", "thinking_blocks")
 _SPOKEN = ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
 _OF_CHOICE = frozenset("delta message text finish_reason".split())
-_ROLE = "assistant"
+ROLE = "assistant"
 # What a prompt, an answer and both together count under: OpenAI's names, and those of its newer interface.
 _COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
 _DETAILS = tuple((f"{old}_details", f"{new}_details") for old, new in _COUNTS[:2])
@@ -57,7 +57,7 @@ def _unnamed(rest: dict[str, JSON]) -> dict[str, JSON]:
     for key in _THOUGHTS:
         if key in rest and not any(odd_parts(rest[key])):  # else it has to go back as it came
             del rest[key]
-    if rest.get("role") == _ROLE:
+    if rest.get("role") == ROLE:
         del rest["role"]
     return in_parts(rest, "audio")
 
@@ -72,9 +72,9 @@ def in_parts(value: dict[str, JSON], *names: str) -> dict[str, JSON]:
 
 def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
     """Give what a choice says beside its message and its end."""
-    named, rest = split(beside(value, _OF_CHOICE), {"logprobs": dict})
-    if "logprobs" in named:
-        yield Logprobs.from_dict(named["logprobs"], choice)
+    rest = beside(value, _OF_CHOICE)
+    if isinstance(rest.get("logprobs"), dict):
+        yield Logprobs.from_dict(rest.pop("logprobs"), choice)
     if as_index(rest.get("index")) is not None:
         del rest["index"]
     if rest:

@@ -76,7 +76,7 @@ class ChatChunkDecoder(ChoiceDecoder):
     def _plain_thought(self, data: bytes) -> str | None:
         thought = self._plain.thought(data)
         if thought and not self.answer.reasoning_key:
-            self._note_thought(self.load(data)["choices"][0]["delta"])
+            self._note_thought(self.load(data)["choices"][0]["delta"], [ReasoningDelta(thought)])
         return thought
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from g4fsdk._core.decoding.beside import beside_choice, beside_message
+from g4fsdk._core.decoding.beside import ROLE, beside_choice, beside_message
 from g4fsdk._core.decoding.call_numbers import as_index
 from g4fsdk._core.decoding.decoder import Decoder, Notice
 from g4fsdk._core.decoding.said import (
@@ -56,9 +56,10 @@ class ChoiceDecoder(Decoder):
         self._is_document = False
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
-    def _note_thought(self, message: dict[str, JSON]) -> None:
-        """Keep where the service says what it thinks: it goes back under that name."""
-        self.answer.reasoning_key = self.answer.reasoning_key or thought_key(message)
+    def _note_thought(self, message: dict[str, JSON], said: Iterable[Said]) -> None:
+        """Keep where *message* says what the model thinks, if it does: it goes back under that name."""
+        if not self.answer.reasoning_key and any(type(event) is ReasoningDelta for event in said):
+            self.answer.reasoning_key = thought_key(message)
 
     def _numbers(self, choices: list[dict[str, JSON]]) -> Iterable[int]:
         """Return which answer each of *choices* belongs to: by its index, where those tell them apart."""
@@ -84,6 +85,8 @@ class ChoiceDecoder(Decoder):
 
     def _text(self, text: JSON, told: Iterable[JSON], number: int, out: list[Event]) -> None:
         """Say the *text* of an older completion, unless it repeats what was *told*."""
+        if text is None:
+            return
         if all(content in NOTHING for content in told):
             self._tell(read_said(text, TextDelta, number), out)
             if parts := [*odd_parts(text)]:
@@ -92,10 +95,14 @@ class ChoiceDecoder(Decoder):
             self.say(Extra({"text": text}, number, "choice"), out)
 
     def _delta(self, delta: dict[str, JSON], number: int, out: list[Event]) -> None:
+        if text := _only_text(delta):
+            self._streamed.add(number)
+            self.say_text(text, out, number)
+            return
         said = said_in(delta, number)
         if any(type(event) is TextDelta for event in said):
             self._streamed.add(number)
-        self._note_thought(delta)
+        self._note_thought(delta, said)
         self._tell(said, out)
         self._say_all(beside_message(delta, number), out)
         self._tool_calls(delta, number, out, is_whole=self._is_document)
@@ -112,7 +119,7 @@ class ChoiceDecoder(Decoder):
         beside = beside_message(message, number)
         self._say_all(self._not_told(beside, number) if repeats else beside, out)
         said = said_in(message, number)
-        self._note_thought(message)
+        self._note_thought(message, said)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
         self._tool_calls(message, number, out, is_whole=True)
@@ -175,6 +182,13 @@ class ChoiceDecoder(Decoder):
         self._name_calls(number, out)
         self.say(Finish(reason, number), out)
         self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
+
+
+def _only_text(delta: dict[str, JSON]) -> str:
+    """Return the text of a *delta* that says nothing else, as nearly all do; else "": it is read in full."""
+    text = delta.get("content")
+    is_only = len(delta) == 1 or delta == {"role": ROLE, "content": text}
+    return text if is_only and isinstance(text, str) else ""
 
 
 def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:

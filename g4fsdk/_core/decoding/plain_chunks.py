@@ -8,7 +8,7 @@ id, its time and padding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -98,27 +98,49 @@ class _Probe(msgspec.Struct, Generic[ChoiceT], gc=False):
     x_groq: _GroqExtra | None = None
 
 
-class _Chunk(msgspec.Struct, Generic[ChoiceT], gc=False, forbid_unknown_fields=True):
-    choices: tuple[ChoiceT]
-    usage: None = None
-    error: None = None
-    finish_reason: None = None
-    x_groq: None = None
-    id: str | None = None
-    created: int | None = None
-    obfuscation: str | None = None
-    p: str | None = None
-    object: Literal["chat.completion.chunk"] | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
-
-
+#: What a chunk says around its choices that stays the same in all of a stream.
 _AROUND = ("model", "system_fingerprint", "service_tier")
-_around = attrgetter(*_AROUND)
-_decode_text = msgspec.json.Decoder(_Chunk[_Choice[_TextOnly]]).decode
-_decode_short_text = msgspec.json.Decoder(_Chunk[_ShortChoice]).decode
-_decode_thought = msgspec.json.Decoder(_Chunk[_Choice[_ReasoningOnly]]).decode
+_Around: TypeAlias = tuple[JSON, ...]
+# As many readers may one stream have: each takes as long to make as some 300 chunks to read.
+_READERS = 8
+_Read: TypeAlias = Callable[[bytes], Any]
+_only: Any = Literal
+
+
+@lru_cache(maxsize=64)
+def _reader(choice: Any, around: _Around) -> _Read:
+    """Return what decodes a chunk of one such *choice*, with nothing but *around* it, or less.
+
+    The fields stand as services send them, since they are looked for in this order.
+    """
+    fields: list[tuple[str, Any, None]] = [
+        *(("id", str | None, None), ("object", Literal["chat.completion.chunk"] | None, None)),
+        ("created", int | None, None),
+        *(
+            (name, None if said is None else _only[said] | None, None)
+            for name, said in zip(_AROUND, around, strict=True)
+        ),
+    ]
+    rest: list[tuple[str, Any, None]] = [
+        ("usage", None, None),
+        ("obfuscation", str | None, None),
+        ("p", str | None, None),
+    ]
+    rest += [(name, None, None) for name in ("error", "finish_reason", "x_groq")]
+    chunk = msgspec.defstruct(
+        "_Chunk",
+        [*fields, ("choices", tuple[choice]), *rest],
+        gc=False,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(chunk).decode
+
+
+def _refuse(data: bytes) -> Any:
+    raise msgspec.DecodeError("not read in short")
+
+
 _probe_text = msgspec.json.Decoder(_Probe[_Choice[_TextOnly]]).decode
 _probe_thought = msgspec.json.Decoder(_Probe[_Choice[_ReasoningOnly]]).decode
 
@@ -131,59 +153,66 @@ def read_nothing(data: bytes) -> str | None:
 class PlainChunks:
     """Reads the chunks of one stream that say nothing but a text; None stands for any other."""
 
-    __slots__ = ("_around", "_known")
+    __slots__ = ("_around", "_left", "_read_short_text", "_read_text", "_read_thought")
 
     def __init__(self) -> None:
-        self._around: dict[str, JSON] = {}  # what was said around the choices
-        self._known: set[tuple[str | None, ...]] = set()  # what says nothing else
+        self._left = _READERS
+        self._expect((None, None, None))
+
+    def _expect(self, around: _Around) -> None:
+        self._around = around
+        self._read_text: _Read | None = None
+        self._read_short_text: _Read | None = None
+        self._read_thought: _Read | None = None
 
     def note(self, chunk: Mapping[str, JSON]) -> None:
         """Take what *chunk*, which is read in full, says around its choices."""
-        for name in _AROUND:
-            if (said := chunk.get(name)) is not None and said != self._around.get(name):
-                self._around[name] = said
-                self._known.clear()
+        said = (chunk.get("model"), chunk.get("system_fingerprint"), chunk.get("service_tier"))
+        if said != self._around:
+            around = tuple(old if new is None else new for new, old in zip(said, self._around, strict=True))
+            if around != self._around:
+                self._expect(around)
+
+    def _reader(self, choice: Any) -> _Read:
+        """Return what reads a chunk of one such *choice* from now on."""
+        self._left -= 1
+        is_usual = self._left >= 0 and all(said is None or isinstance(said, str) for said in self._around)
+        return _reader(choice, self._around) if is_usual else _refuse
 
     def text(self, data: bytes) -> str | None:
         """Return the text of a chunk on one line that says nothing else, "" for nothing."""
         if 10 in data or 13 in data:
             return None
+        if (read := self._read_text) is None:
+            read = self._read_text = self._reader(_Choice[_TextOnly])
         try:
             if not data.isascii():
                 data.decode()  # what nobody decodes has to be characters, too
-            chunk = _decode_text(data)
+            text: str = read(data).choices[0].delta.content
         except UNREADABLE:
             return None
-        is_as_before = _around(chunk) in self._known or self._is_as_before(chunk)
-        return chunk.choices[0].delta.content if is_as_before else None
+        return text
 
     def short_text(self, data: bytes) -> str | None:
         """The same, for chunks of few keys."""
         if 10 in data or 13 in data:
             return None
+        if (read := self._read_short_text) is None:
+            read = self._read_short_text = self._reader(_ShortChoice)
         try:
             if not data.isascii():
                 data.decode()
-            chunk = _decode_short_text(data)
+            text: str = read(data).choices[0].delta.content
         except UNREADABLE:
             return None
-        is_as_before = _around(chunk) in self._known or self._is_as_before(chunk)
-        return chunk.choices[0].delta.content if is_as_before else None
+        return text
 
     def thought(self, data: bytes) -> str | None:
         """The same for what the model thinks."""
-        chunk = _read(_decode_thought, data)
-        return _thought(chunk.choices[0].delta) if chunk and self._is_as_before(chunk) else None
-
-    def _is_as_before(self, chunk: _Chunk[Any]) -> bool:
-        found = _around(chunk)
-        if found not in self._known:
-            if any(
-                said not in (None, self._around.get(name)) for name, said in zip(_AROUND, found, strict=True)
-            ):
-                return False
-            self._known.add(found)
-        return True
+        if (read := self._read_thought) is None:
+            read = self._read_thought = self._reader(_Choice[_ReasoningOnly])
+        chunk = _read(read, data)
+        return _thought(chunk.choices[0].delta) if chunk else None
 
 
 def probe_text(data: bytes) -> str | None:
