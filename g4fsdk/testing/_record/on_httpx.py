@@ -123,7 +123,7 @@ def _async_transport(library: Any) -> Any:
 def _noting_the_end(exchange: RecordingExchange, library: Any) -> Iterator[None]:
     try:
         yield
-    except httpx.TransportError as error:
+    except library.TransportError as error:
         is_unasked = any(isinstance(cause, UNASKED) for cause in causes(error))
         ends = (end for kind, end in _ENDS if isinstance(error, getattr(library, kind)))
         exchange.ended("client_closed" if is_unasked else next(ends))
