@@ -16,6 +16,8 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("recordings need PyYAML: install g4fsdk[testing]", name="yaml") from error
 
+from g4fsdk.testing._cassette.plain_yaml import UNUSUAL, read_plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -169,6 +171,9 @@ def load_yaml(text: str, name: str) -> Any:
         # JSON has its own reader because YAML 1.1 knows no surrogate escapes ("\ud83d\ude00").
         if is_json:
             return json.loads(text)
+        plain = _read_plain(text)
+        if plain is not UNUSUAL:
+            return plain
         _check_bounds(text, name)
         return yaml.load(text, Loader=_Loader)
     except CassetteError:
@@ -177,6 +182,14 @@ def load_yaml(text: str, name: str) -> Any:
         raise CassetteError(f"{name}: nested too deeply") from error
     except _UNREADABLE as error:
         raise CassetteError(f"{name}: not {'JSON' if is_json else 'YAML'}: {_first_line(error)}") from error
+
+
+def _read_plain(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return read_plain(loader, deepest=_DEEPEST)
+    finally:
+        loader.dispose()
 
 
 def _check_bounds(text: str, name: str) -> None:
