@@ -45,19 +45,35 @@ def cassette(context: typer.Context) -> None:
 
 @app.command()
 def show(file: CassetteFile, as_json: options.AsJSON = False) -> None:
-    """Say what a recording holds: what answered, and each request with what came back and how it ended."""
+    """Say what a recording holds: what answered, what was asked and said, when it came, and each request."""
+    from g4fsdk.cli.told import timeline, told
+
     loaded = Cassette.load(file)
     rows = [_row(number, one) for number, one in enumerate(loaded.interactions)]
+    said = told(loaded)
     if as_json:
-        write_document({"path": str(file), "metadata": loaded.metadata, "interactions": rows})
+        facts = {"path": str(file), "metadata": loaded.metadata, "interactions": rows}
+        answer = (
+            {"choices": [choice.to_dict() for choice in said.choices], "failure": said.failure}
+            if said
+            else None
+        )
+        write_document({**facts, "answer": answer})
         return
-    write(f"{file}\n" + "".join(_facts(loaded.metadata)) + "\n" * bool(rows))
+    times = [timeline(one.response) for one in loaded.interactions]
+    blocks = (
+        [str(file), *_facts(loaded.metadata)],
+        said.lines() if said else (),
+        [f"{number}  {line}" for number, line in enumerate(times) if line],
+    )
+    write("\n".join(text for block in blocks if (text := "".join(f"{line}\n" for line in block))))
+    write("\n" * bool(rows))
     write_table(rows)
 
 
 def _facts(metadata: Mapping[str, Any]) -> list[str]:
     names = ("provider", "provenance", "recorded_at", "sdk_version", "ids_seed")
-    return [f"{name}: {metadata[name]}\n" for name in names if metadata.get(name) is not None]
+    return [f"{name}: {metadata[name]}" for name in names if metadata.get(name) is not None]
 
 
 def _row(number: int, interaction: Interaction) -> dict[str, Any]:

@@ -35,11 +35,37 @@ def test_show_says_what_a_recording_holds() -> None:
     assert lines[-1].split()[-1] == "truncated"
 
 
+def test_show_tells_the_conversation_and_when_it_came(tmp_path: Path) -> None:
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    cassette = openai_cassette(
+        delta(content="Hel"), delta(content="lo"), delta(tool_calls=[call]), user="Hi there"
+    )
+    cassette.interactions[0].response.at_ms = [10.0, 20.0, 300.0, 400.0]
+    cassette.save(tmp_path / "a.yaml")
+
+    lines = run("cassette", "show", tmp_path / "a.yaml").stdout.splitlines()
+
+    assert [line for line in lines if line.startswith(("user", "assistant", "tool call"))] == [
+        "user: Hi there",
+        "assistant: Hello",
+        'tool call: add({"a": 1})',
+    ]
+    marks = f" ..{' ' * 27}.{' ' * 8}."
+    assert f"0  |{marks}| 4 chunks from 10 to 400 ms, complete" in lines
+
+
+def test_show_tells_how_a_call_failed(tmp_path: Path) -> None:
+    lines = run("cassette", "show", FOLDER / "openai" / "aimock-cut.yaml").stdout.splitlines()
+
+    assert any(line.startswith("failed: IncompleteStreamError: ") for line in lines)
+
+
 def test_show_as_json() -> None:
     document = json.loads(run("cassette", "show", NORMAL, "--json").stdout)
 
     assert document["metadata"]["call"]["messages"] == [{"role": "user", "content": "Question."}]
     assert [one["status"] for one in document["interactions"]] == [200]
+    assert document["answer"]["choices"][0]["message"]["content"]
 
 
 def test_show_of_a_recording_that_is_not_scrubbed_shows_no_key(tmp_path: Path) -> None:
