@@ -96,6 +96,8 @@ def test_the_origin_can_be_left_out() -> None:
 
     assert elsewhere.key(here, frozenset()) == elsewhere.key(there, frozenset())
     assert elsewhere.same_bytes(here) == elsewhere.same_bytes(there)
+    for other in ("http://chat.test?a=1", "http://chat.test?a=/", "http://chat.test"):
+        assert elsewhere.same_bytes(post(b"x", url=other)) is None
 
 
 def body_of(content: str, **more: object) -> bytes:

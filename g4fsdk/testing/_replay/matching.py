@@ -94,8 +94,10 @@ class Matching:
         """Return what requests share that are one without a closer look; None where only a look can tell."""
         if self.judge is not None or "headers" in self.parts:
             return None
-        url = request.url if self.with_origin else request.url.partition("://")[2].partition("/")[2]
-        return request.method, url, request.body
+        if self.with_origin:
+            return request.method, request.url, request.body
+        host, slash, target = request.url.partition("://")[2].partition("/")
+        return (request.method, target, request.body) if slash and "?" not in host else None
 
     def key(self, request: RecordedRequest, names: Names) -> str:
         """Return what requests share that one answer fits; *names* are the providers they may belong to."""
