@@ -35,15 +35,13 @@ class Suite:
     needs: tuple[str, ...] = ()
 
 
-_EMPTY, _OURS, _THEIRS = "empty tests", "g4f_replay, requests", "pytest-recording, requests"
+_EMPTY, _OURS, _THEIRS = "empty tests", "g4f_cassette, requests", "pytest-recording, requests"
 _SUITES = {
     _EMPTY: Suite("def test_{n}():\n    pass\n", ("-p", "no:g4fsdk", "-p", "no:recording")),
     _OURS: Suite(
         "@pytest.mark.g4f_cassette('openai/test_{n}')\n"
-        "def test_{n}(g4f_replay):\n"
-        "    session = requests.Session()\n"
-        "    session.mount('http://', g4f_replay.requests_adapter())\n"
-        f"    assert {_POST.replace('{session}', 'session')} == '{{n}}'\n",
+        "def test_{n}():\n"
+        f"    assert {_POST.replace('{session}', 'requests.Session()')} == '{{n}}'\n",
         ("-p", "no:recording"),
     ),
     "g4f_client": Suite(
