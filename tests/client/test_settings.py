@@ -346,9 +346,12 @@ def test_nonsense_that_echoes_the_key_is_not_quoted() -> None:
 
 
 def test_a_code_that_echoes_the_key_is_hidden_and_a_message_is_one_line() -> None:
-    error = blamed(ProviderError(f"busy\nCRITICAL \x1b[2J {KEY}", code=f"key {KEY}"))
+    error = blamed(
+        ProviderError(f"busy\nCRITICAL \x1b[2J {KEY}", code=f"key {KEY}", body=f'{{"k":"{KEY}"}}'.encode())
+    )
 
     assert (error.code, error.message) == ("key ***", "busy CRITICAL  [2J ***")
+    assert vars(error)["body"] == b'{"k":"***"}'
 
 
 def test_a_key_in_a_query_is_hidden_where_it_is_echoed() -> None:

@@ -19,6 +19,7 @@ from g4fsdk import (
     Ids,
     Image,
     ImageEvent,
+    ImagesResponse,
     IncompleteStreamError,
     Logprobs,
     ProtocolError,
@@ -946,6 +947,13 @@ def test_a_half_without_its_other_is_replaced_in_every_answer() -> None:
         pytest.param(
             sse(hi(), {"object": "error", "message": "boom", "code": 40303}, done=False), 40303, id="vLLM"
         ),
+        pytest.param(sse(hi(), {"choices": [], "x_groq": {"error": "boom"}}), None, id="Groq"),
+        pytest.param(
+            sse(hi(), {"choices": [{"delta": {}, "error": {"code": 502, "message": "boom"}}]}),
+            502,
+            id="choice",
+        ),
+        pytest.param(sse(hi(), [{"error": {"code": 503, "message": "boom"}}]), 503, id="Google"),
     ],
 )
 def test_a_failure_in_mid_stream_is_an_error(wire: bytes, code: Any) -> None:
@@ -956,6 +964,20 @@ def test_a_failure_in_mid_stream_is_an_error(wire: bytes, code: Any) -> None:
     assert (seen.text, seen.error.partial, seen.error.code) == ("Hi", "Hi", code)
     bytewise = run(SSEParser(), [wire[at : at + 1] for at in range(len(wire))])
     assert bytewise.summary == seen.summary
+
+
+def test_a_failure_keeps_its_document_and_all_that_came_before_it() -> None:
+    failure = {"id": "c", "error": {"message": "boom", "metadata": {"raw": "x1"}}, "provider": "p"}
+    thought = chunk({"reasoning": "t"}, id="a1", usage={"prompt_tokens": 3}, citations=["u1"])
+
+    error = run(SSEParser(), [sse(hi(), thought, failure)]).error
+
+    assert isinstance(error, ProviderError)
+    assert json.loads(error.body) == failure
+    assert error.answer is not None
+    assert error.answer.usage == Usage(3, 0, 3)
+    assert (error.answer.text, error.answer.id, error.answer.extra) == ("Hi", "a1", {"citations": ["u1"]})
+    assert error.answer.choices[0].message.reasoning == "t"
 
 
 @pytest.mark.parametrize(
@@ -1269,6 +1291,19 @@ def test_images_come_as_they_were_sent(value: Any, images: list[Image]) -> None:
     assert seen.error is None
     assert seen.events == [ImageEvent(tuple(images), "a cat")]
     assert seen.of(ImageEvent)[0].urls == [image.url for image in images if image.url]
+
+
+def test_what_stands_beside_images_is_kept() -> None:
+    usage = {"input_tokens": 2, "output_tokens": 3, "input_tokens_details": {"text_tokens": 2}}
+    value = {"created": 7, "quality": "low", "data": [{"url": "u"}, {"error": "e"}], "usage": usage}
+
+    whole = run(DocumentParser(ImageDecoder("a cat")), [json.dumps(value).encode()]).answer.completion(
+        "", "m"
+    )
+
+    kept = {"quality": "low", "data_parts": [{"error": "e"}]}
+    spent = Usage(2, 3, 5, prompt_tokens_details={"text_tokens": 2})
+    assert ImagesResponse.of(whole) == ImagesResponse([Image("u")], 7, "m", "", spent, kept)
 
 
 @pytest.mark.parametrize(

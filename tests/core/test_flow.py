@@ -20,7 +20,8 @@ from g4fsdk import (
     advance,
     providers,
 )
-from g4fsdk._core.flow.provider import MAX_ERROR_BODY, is_success
+from g4fsdk._core.flow.provider import is_success
+from g4fsdk._core.model.errors import MAX_ERROR_BODY
 from g4fsdk.parsers import Parser, SSEParser, TextParser
 from tests.support.wire import chunk, run, sse, stream_of
 

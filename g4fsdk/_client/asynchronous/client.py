@@ -303,7 +303,7 @@ class Images:
         client = self._client._tuned(timeout=timeout, retries=retries)
         tasks = client._settings.image_tasks(prompt, model, options)
         opened = await client._open(tasks, as_events, client._begin(is_streamed=False))
-        return ImagesResponse(data=(await opened.completion()).images)
+        return ImagesResponse.of(await opened.completion())
 
 
 class Models:

@@ -295,7 +295,7 @@ class Images:
         client = self._client._tuned(timeout=timeout, retries=retries)
         tasks = client._settings.image_tasks(prompt, model, options)
         opened = client._open(tasks, as_events, client._begin(is_streamed=False))
-        return ImagesResponse(data=opened.completion().images)
+        return ImagesResponse.of(opened.completion())
 
 
 class Models:

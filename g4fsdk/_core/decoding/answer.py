@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from g4fsdk._core.decoding.beside import in_parts
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
 from g4fsdk._core.decoding.joined import joined, joined_audio, joined_logprobs
+from g4fsdk._core.decoding.refusals import shown
+from g4fsdk._core.decoding.said import NOTHING
 from g4fsdk._core.decoding.thoughts import IN_PARTS, joined_thoughts
 from g4fsdk._core.model.chat import Conversation, Message
 from g4fsdk._core.model.completions import FACTS, Choice, Completion, Facts
@@ -238,25 +240,28 @@ class Answer:
     def note(self, value: Mapping[str, JSON]) -> None:
         """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out.
 
-        Of what is said again, the last counts.
+        Of what is said again, the last counts that says something.
         """
         named, rest = split(value, FACTS)
         if rest.get("object") in _KINDS:
             del rest["object"]
         said = {key: item for key, item in named.items() if item not in ("", getattr(self.facts, key))}
-        extra = {key: item for key, item in rest.items() if key not in _TOLD}
+        before = self.facts.extra
+        new = ((key, item) for key, item in rest.items() if item not in NOTHING or key not in before)
+        extra = {key: item for key, item in new if key not in _TOLD}
         if not (said or extra):
             return
-        self.facts = replace(self.facts, **said, extra=self.facts.extra | extra)
+        self.facts = replace(self.facts, **said, extra=before | extra)
         if clash := [key for key in FACTS if key in self.facts.extra and getattr(self.facts, key)]:
             self.facts = replace(self.facts, extra=in_parts(self.facts.extra, *clash))
 
     def check_not_empty(self) -> None:
         """Raise EmptyAnswerError when the stream held no answer of any kind."""
         if all(parts.is_empty for parts in self.choices.values()):
+            beside = f"; it says only {shown(self.facts.extra)}" if self.facts.extra else ""
             raise EmptyAnswerError(
-                "the answer ended well and held nothing: no text, image, tool call, refusal or finish; "
-                "ask again, or try another model"
+                "the answer ended well and held nothing: no text, image, tool call, refusal or finish"
+                f"{beside}; ask again, or try another model"
             )
 
     def as_message(self) -> Message:

@@ -106,6 +106,12 @@ def read_usage(value: JSON) -> Usage | None:
     return Usage(prompt or 0, completion or 0, total, 0, of_prompt, of_completion, extra)
 
 
+def odd_usage(value: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what a chunk or document says in place of the tokens used, and counts none."""
+    usage = value.get("usage")
+    return {} if usage in NOTHING or read_usage(usage) is not None else {"usage_parts": [usage]}
+
+
 def _taken(found: dict[str, JSON], names: tuple[str, ...], read: Callable[[JSON], T | None]) -> T | None:
     """Take what *names* say out of *found*; what is none of it, or says another, stays."""
     values = {name: said for name in names if (said := read(found.get(name))) is not None}

@@ -8,9 +8,7 @@ each line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from g4fsdk._core.decoding.beside import read_usage, usage_in
+from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.choices import ChoiceDecoder
 from g4fsdk._core.decoding.decoder import Kind, Notice
 from g4fsdk._core.decoding.plain_chunks import PlainChunks, probe_text, probe_thought, read_nothing
@@ -88,9 +86,8 @@ class ChatChunkDecoder(ChoiceDecoder):
         elif bare:  # some send nothing to keep the connection alive
             value = self.load(data) if name != _ERROR else self._error_in(data)
             if not isinstance(value, dict):
-                raise ValueError("not an object")
+                raise failure_in(value) or ValueError("not an object")
             self._read(value, out)
-            self._check(value)
 
     def _error_in(self, data: bytes) -> dict[str, JSON]:
         """Return the failure that an event of that name tells, in the usual shape."""
@@ -101,12 +98,6 @@ class ChatChunkDecoder(ChoiceDecoder):
         error = value.get("error") if isinstance(value, dict) else None
         return {**(value if isinstance(value, dict) else {}), "error": error or value or "an error"}
 
-    def _check(self, value: JSON) -> None:
-        """Raise the failure that *value* reports, if it does."""
-        failure = failure_in(value)
-        if failure is not None:
-            raise failure
-
     def _decode_other(self, data: bytes, out: list[Event]) -> None:
         """Read an event with a name of its own: it says nothing, unless it is a chunk or an error as well."""
         try:
@@ -116,7 +107,6 @@ class ChatChunkDecoder(ChoiceDecoder):
         match value:
             case {"choices": [_, *_]} | {"error": _}:
                 self._read(value, out)
-                self._check(value)
 
     def document(self, data: bytes, out: list[Event]) -> None:
         value = self._unwrap(self.load(data))
@@ -124,7 +114,6 @@ class ChatChunkDecoder(ChoiceDecoder):
             raise failure_in(value) or _no_choices(value, data)
         self._is_document = True
         self._read(value, out)
-        self._check(value)
         self._done(out)
 
     def _unwrap(self, value: JSON) -> JSON:
@@ -150,8 +139,11 @@ class ChatChunkDecoder(ChoiceDecoder):
             self.say(Finish(None), out)
 
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
+        """Say what a chunk or document says, then raise the failure that it reports, if it does."""
+        failure = failure_in(value)
         self._plain.note(value)
-        self.answer.note({**value, **_odd_usage(value)})
+        if failure is None:  # which tells all else
+            self.answer.note({**value, **odd_usage(value)})
         choices, odd = _choices_in(value)
         for choice, number in zip(choices, self._numbers(choices), strict=True):
             self._choice(choice, number, out)
@@ -161,12 +153,8 @@ class ChatChunkDecoder(ChoiceDecoder):
         usage = usage_in(value)
         if usage is not None:
             self.say(usage, out)
-
-
-def _odd_usage(value: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return what a chunk or document says in place of the tokens used, and counts none."""
-    usage = value.get("usage")
-    return {} if usage in NOTHING or read_usage(usage) is not None else {"usage_parts": [usage]}
+        if failure is not None:
+            raise failure
 
 
 def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:
@@ -181,5 +169,5 @@ def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:
 def _no_choices(value: JSON, data: bytes) -> ProviderError | ProtocolError:
     message, code = dig(data)
     if isinstance(value, dict) and message:
-        return ProviderError(f"the service sent no answer but: {message}", code=code)
+        return ProviderError(f"the service sent no answer but: {message}", code=code, body=data)
     return ProtocolError(f"expected a chat completion with choices, got {data[:200]!r}", excerpt=data)

@@ -23,6 +23,7 @@ from g4fsdk._core.model.events import (
     Title,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import as_json
 
 #: What says nothing, by the type of an update and a key of it.
 _SILENT: Mapping[tuple[str, str], tuple[JSON, ...]] = {
@@ -84,7 +85,7 @@ class UpdateDecoder(Decoder):
                 self._keep(value, self._say(value, out), out)
             case dict():
                 said = f"the service refused inside its answer: {shown(value)}"
-                raise failure_in(value) or ProviderError(said)
+                raise failure_in(value) or ProviderError(said, body=as_json(value).encode())
             case _:
                 raise ValueError("not an object")
 
@@ -138,5 +139,7 @@ def _failure(value: dict[str, JSON]) -> ProviderError:
     message, code = value.get("message"), value.get("statusCode")
     said = message[:500] if isinstance(message, str) else shown(value)
     return ProviderError(
-        f"the service failed inside its answer: {said}", code=code if isinstance(code, str | int) else None
+        f"the service failed inside its answer: {said}",
+        code=code if isinstance(code, str | int) else None,
+        body=as_json(value).encode(),
     )

@@ -8,13 +8,32 @@ _FINE = frozenset({"", "0", "ok", "success", "succeeded", "none", "null"})
 _SUCCESS = range(200, 300)
 
 
+def failing_part(value: JSON) -> JSON:
+    """Return the part of *value* that says `error`, if any, else *value*.
+
+    Source: Groq (`x_groq`), OpenRouter (in a choice), Google (a list of one).
+    """
+    match value:
+        case [dict() as only]:
+            return only
+        case {"error": error} if error:
+            return value
+        case {"x_groq": {"error": error} as part} if error:
+            return part
+        case {"choices": [*choices]}:
+            failed = (choice for choice in choices if isinstance(choice, dict) and choice.get("error"))
+            return next(failed, value)
+        case _:
+            return value
+
+
 def reports_failure(value: JSON) -> bool:
     """Whether *value* says so, by whatever keys.
 
     Source: MiniMax (`base_resp`), Baidu and FastChat (`error_code`), Cloudflare (`errors`), DashScope, Zhipu
     and Spark (`code` with `message` or `msg`), FastAPI (`detail`), NestJS (`statusCode`), vLLM (`object`).
     """
-    match value:
+    match failing_part(value):
         case {"error": error} if error:
             return True
         case {"errors": errors} if errors:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.decoder import Decoder
 from g4fsdk._core.decoding.refusals import failure_in
 from g4fsdk._core.model.errors import ProtocolError
@@ -17,27 +16,6 @@ _MEDIA_TYPES = {
     "UklGR": "image/webp",
     "R0lGOD": "image/gif",
 }
-
-
-def read_images(value: JSON, data: bytes) -> tuple[Image, ...]:
-    """Return the images of an image answer.
-
-    Raises:
-        ProviderError: The service reported a failure.
-        ProtocolError: There is no image in it.
-    """
-    images = tuple(_images(value))
-    if not images:
-        raise failure_in(value) or ProtocolError(
-            f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
-        )
-    return images
-
-
-def _images(value: JSON) -> Iterable[Image]:
-    match value:
-        case {"data": list(items)} | {"images": list(items)}:  # Hyperbolic says `images`
-            yield from filter(None, map(read_image, items))
 
 
 def address_of(image: Image) -> str:
@@ -63,5 +41,28 @@ class ImageDecoder(Decoder):
         raise ValueError("an image answer is one document")
 
     def document(self, data: bytes, out: list[Event]) -> None:
-        self.say(ImageEvent(read_images(self.load(data), data), self._prompt), out)
+        value = self.load(data)
+        key, items = _items(value)
+        images = [image for item in items if (image := read_image(item)) is not None]
+        if not images:
+            raise failure_in(value) or ProtocolError(
+                f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
+            )
+        odd = {f"{key}_parts": [item for item in items if read_image(item) is None]}
+        around = {name: item for name, item in value.items() if name != key}
+        self.answer.note(around | odd_usage(value) | (odd if len(images) < len(items) else {}))
+        self.say(ImageEvent(tuple(images), self._prompt), out)
+        if (usage := usage_in(value)) is not None:
+            self.say(usage, out)
         self.done = True
+
+
+def _items(value: JSON) -> tuple[str, list[JSON]]:
+    """Return what should be images in an image answer, and where it stands."""
+    match value:
+        case {"data": list(items)}:
+            return "data", items
+        case {"images": list(items)}:  # Hyperbolic
+            return "images", items
+        case _:
+            return "", []

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from g4fsdk._core.decoding.failures import reports_failure
+from g4fsdk._core.decoding.failures import failing_part, reports_failure
 from g4fsdk._core.model.errors import (
     AuthError,
     BlockedError,
@@ -25,6 +25,7 @@ from g4fsdk._core.model.errors import (
 )
 from g4fsdk._core.model.http import JSON, Headers, Response
 from g4fsdk._core.model.redact import redact_url
+from g4fsdk._core.model.shape import as_json
 
 _BY_STATUS: Mapping[int, type[StatusError]] = {
     401: AuthError,
@@ -157,7 +158,8 @@ def failure_in(value: JSON) -> ProviderError | None:
         return None
     message, code = _dig_value(value)
     said = repr(message[:_MAX_MESSAGE]) if message else shown(value)
-    return ProviderError(f"the service failed inside its answer: {said}", code=code)
+    body = as_json(value).encode()
+    return ProviderError(f"the service failed inside its answer: {said}", code=code, body=body)
 
 
 def dig(body: bytes) -> tuple[str, str | int | None]:
@@ -175,6 +177,7 @@ def dig(body: bytes) -> tuple[str, str | int | None]:
 
 
 def _dig_value(value: JSON) -> tuple[str, str | int | None]:
+    value = failing_part(value)
     return _message(value, _MAX_DEPTH), _code(value, _MAX_DEPTH)
 
 

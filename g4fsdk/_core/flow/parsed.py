@@ -84,5 +84,5 @@ def _read(kind: Any, completion: Completion) -> Any:
         said = completion.choices[0].message.refusal or str(cause)
         error = ProtocolError(f"the answer does not fit {kind.__name__}: {said}", excerpt=text.encode())
         error.provider = completion.provider
-        error.of_stream(text, completion.conversation)
+        error.of_stream(text, completion.conversation, completion)
         raise error from cause

@@ -14,12 +14,11 @@ from g4fsdk._core.flow.addresses import below, checked_url, home_of
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
-from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
+from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, StatusError, UsageError
 from g4fsdk._core.model.http import JSON, Request, Response
 from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
 
-MAX_ERROR_BODY = 1 << 20
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 

@@ -148,8 +148,9 @@ class Parser:
         return self._error
 
     def mark(self, error: G4FError) -> None:
-        """Put on *error* the text so far and the handle to go on with."""
-        error.of_stream(self.answer.partial, self.decoder.conversation)
+        """Put on *error* the answer so far and the handle to go on with."""
+        answer = None if self._is_empty else self.answer.completion("", "")
+        error.of_stream(self.answer.partial, self.decoder.conversation, answer)
 
     def _takes_nothing_away(self, error: G4FError) -> bool:
         """Whether *error* is nonsense behind a complete answer."""

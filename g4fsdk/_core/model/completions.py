@@ -195,9 +195,25 @@ class Completion(AnyAnswer[Choice], kw_only=True, eq=False):
 
 
 class ImagesResponse(msgspec.Struct):
-    """The images made for one prompt."""
+    """The images made for one prompt.
+
+    *model* is what the service named, or what was asked for; *extra* is what stood beside the images that
+    has no name here.
+    """
 
     data: list[Image]
+    created: int | None = None
+    model: str = ""
+    id: str = ""
+    usage: Usage | None = None
+    extra: dict[str, JSON] = {}
+
+    @classmethod
+    def of(cls, completion: Completion) -> Self:
+        """Return the images of *completion*, and what the service said beside them."""
+        beside = {name: getattr(completion, name) for name in ("created", "model", "id", "usage")}
+        unnamed = {name: getattr(completion, name) for name in ("system_fingerprint", "service_tier")}
+        return cls(completion.images, **beside, extra=given(**unnamed) | completion.extra)
 
 
 class Model(msgspec.Struct):

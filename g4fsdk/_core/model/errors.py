@@ -26,10 +26,12 @@ from g4fsdk._core.model.http import Request
 
 if TYPE_CHECKING:
     from g4fsdk._core.model.chat import Conversation
+    from g4fsdk._core.model.completions import Completion
     from g4fsdk._core.model.events import Event
 
 Clock: TypeAlias = Literal["connect", "first_event", "idle", "total"]
 MAX_EXCERPT = 200
+MAX_ERROR_BODY = 1 << 20
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -40,6 +42,7 @@ class G4FError(Exception):
         provider: Name of the provider asked, or None.
         request: The request that failed, its secrets removed, or None.
         partial: The text of choice 0 that had arrived.
+        answer: All that had arrived, as far as it came (calls, usage, id...), or None where nothing had.
         conversation: The handle to go on with, where there is one.
         code: The service's own error code, or None.
         errors: With a fallback list, the error of every provider tried.
@@ -62,6 +65,7 @@ class G4FError(Exception):
         self.provider = provider
         self.code = code
         self.partial = partial
+        self.answer: Completion | None = None
         self.request: Request | None = None
         self.conversation: Conversation | None = None
         self.errors: tuple[G4FError, ...] = ()
@@ -76,14 +80,19 @@ class G4FError(Exception):
         self.message = message
         self.args = (message,)
 
-    def of_stream(self, partial: str, conversation: Conversation | None) -> None:
+    def of_stream(
+        self, partial: str, conversation: Conversation | None, answer: Completion | None = None
+    ) -> None:
         """Take what a stream holds so far: its text, and the handle to go on with where none is known yet."""
         self.partial = partial
+        self.answer = answer
         self.conversation = self.conversation or conversation
 
     def asked(self, provider: str, request: Request | None, conversation: Conversation | None) -> None:
         """Take who was asked what, and the handle to go on with, where they are not known yet."""
         self.provider = self.provider or provider
+        if self.answer is not None:
+            self.answer.provider = provider
         self.request = request or self.request
         self.conversation = self.conversation or conversation
 
@@ -187,7 +196,19 @@ class ServerError(StatusError):
 
 
 class ProviderError(G4FError):
-    """The service reported a failure inside an answer that began well."""
+    """The service reported a failure inside an answer that began well.
+
+    Attributes:
+        body: The JSON that reports it, at most 1 MiB, or b"".
+    """
+
+    def __init__(self, message: str, *, code: str | int | None = None, body: bytes = b"") -> None:
+        super().__init__(message, code=code)
+        self.body = body[:MAX_ERROR_BODY]
+
+    def edit(self, edit: Callable[[str], str]) -> None:
+        super().edit(edit)
+        self.body = _edited(self.body, edit)
 
 
 class ProtocolError(G4FError):
