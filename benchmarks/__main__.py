@@ -9,7 +9,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks import _report, chat, crowd, first, hostile, lines, plots, replay, shaped, start, suite, wire
+from benchmarks import (
+    _report,
+    call,
+    chat,
+    crowd,
+    first,
+    hostile,
+    lines,
+    plots,
+    replay,
+    shaped,
+    start,
+    suite,
+    wire,
+)
 from benchmarks._bench import QUICK, Bench, Scale
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -18,6 +32,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "text": lines.run_text,
     "shaped": shaped.run,
     "wire": wire.run,
+    "call": call.run,
     "first": first.run,
     "crowd": crowd.run,
     "start": start.run,

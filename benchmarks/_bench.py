@@ -31,6 +31,7 @@ class Scale:
     crowd_tokens: int = 100
     crowd_rounds: int = 3
     calls: tuple[int, ...] = (1_500, 5_000)
+    in_a_row: int = 25
     suite: int = 200
 
 
@@ -49,6 +50,7 @@ QUICK = Scale(
     crowd_tokens=20,
     crowd_rounds=1,
     calls=(100,),
+    in_a_row=5,
     suite=20,
 )
 

@@ -2,13 +2,15 @@
 
 It prints its port, and ends with its standard input, or after *--seconds*. Paths say what comes:
 `/events/20000/...` one event an HTTP chunk, `/blocks/20000/...` chunks of 16 KiB, both at once;
-`/steps/100/...` the first event at once and the others in ten parts, 20 ms apart.
+`/steps/100/...` the first event at once and the others in ten parts, 20 ms apart;
+`/whole/100/...` the text of so many events as one document.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import subprocess
 import sys
 import threading
@@ -38,6 +40,8 @@ def chunked(parts: Sequence[bytes]) -> bytes:
 def script(kind: str, count: int) -> list[bytes]:
     """Return what to write, and after each entry but the last to wait a step."""
     corpus = corpora.SSE["constant"](count)
+    if kind == "whole":
+        return [_document(corpus.text)]
     if kind == "blocks":
         return [_HEAD + chunked([*corpora.pieces(corpus.wire, _BLOCK)]) + b"0\r\n\r\n"]
     if kind == "events":
@@ -47,6 +51,15 @@ def script(kind: str, count: int) -> list[bytes]:
     parts = [chunked(others[at : at + size]) for at in range(0, len(others), size)]
     parts[-1] += b"0\r\n\r\n"
     return [_HEAD + chunked([first]), *parts]
+
+
+def _document(text: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    body = json.dumps(
+        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    )
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
 
 
 class Connection(asyncio.Protocol):
