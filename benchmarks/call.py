@@ -1,4 +1,4 @@
-"""One call of a short answer on a connection that is kept alive: what the clients cost beside their library."""
+"""One short call on a connection that is kept alive: what the clients cost beside their library."""
 
 from __future__ import annotations
 
