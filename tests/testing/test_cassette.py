@@ -395,6 +395,11 @@ def broken(**changes: object) -> str:
         pytest.param(
             with_response(wire={"sizes": [4], "at_ms": [True]}), "at_ms[0]: expected a number", id="bool"
         ),
+        pytest.param(
+            json.dumps(PLAIN).replace("://", "://["),
+            "interactions[0].request: expected an address",
+            id="no address",
+        ),
         pytest.param(broken(sizes=None), "wire.sizes: expected a list, found None", id="no list"),
     ],
 )

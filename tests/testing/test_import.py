@@ -150,6 +150,12 @@ def test_a_request_that_the_browser_lost_has_no_response() -> None:
         pytest.param(har(entry()), "amigos", "unknown provider 'amigos'", id="unknown provider"),
         pytest.param(har(entry(content={"size": 7})), None, "did not save the body", id="no content"),
         pytest.param({"log": {"entries": [{}]}}, None, "not a HAR file", id="no request"),
+        pytest.param(
+            json.loads(json.dumps(har(entry())).replace("://", "://[")),
+            None,
+            "expected an address",
+            id="address",
+        ),
         pytest.param(har(entry(method=7)), None, r"yqcloud: .*request\.method", id="method"),  # type: ignore[arg-type]
         pytest.param(har(entry(status="200")), None, r"response\.status", id="status"),  # type: ignore[arg-type]
         pytest.param(har(entry(post={"text": 7})), None, r"request\.postData\.text", id="text sent"),

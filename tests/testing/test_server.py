@@ -206,6 +206,13 @@ def test_a_head_that_never_ends_is_refused() -> None:
         assert b"not an HTTP/1.1 request: peer unexpectedly closed" in read_all(client)
 
 
+def test_a_target_that_is_no_address_is_refused() -> None:
+    with ReplayServer(cassette()) as server, raw_socket(server) as client:
+        client.sendall(b"GET http://[x/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+
+        assert b"not an address" in read_all(client)
+
+
 def test_a_connection_is_kept_and_closed_as_recorded() -> None:
     kept, closed = interaction([b"1"]), interaction([b"2"], headers=[("Connection", "close")])
     with ReplayServer(cassette(kept, closed)) as server, raw_socket(server) as client:

@@ -25,6 +25,7 @@ from g4fsdk.testing._cassette.values import (
     RecordedRequest,
     RecordedResponse,
     Session,
+    check_address,
 )
 from g4fsdk.testing._cassette.yaml import FlowMapping
 
@@ -104,6 +105,9 @@ class _Request(msgspec.Struct):
     uri: str
     body: _Body
     headers: _Headers = msgspec.field(default_factory=_Headers)
+
+    def __post_init__(self) -> None:
+        check_address(self.uri)
 
 
 class _Status(msgspec.Struct):

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from g4fsdk._core.model.redact import redact_url
 
 End: TypeAlias = Literal["complete", "reset", "truncated", "timeout", "client_closed"]
 Headers: TypeAlias = list[tuple[str, str]]
+
+
+def check_address(url: str) -> None:
+    """Raise ValueError when no part of *url* can be told from another: `http://[x`."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise ValueError("Expected an address") from None
 
 
 @dataclass(slots=True)

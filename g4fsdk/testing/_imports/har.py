@@ -28,6 +28,7 @@ from g4fsdk.testing._cassette.values import (
     Interaction,
     RecordedRequest,
     RecordedResponse,
+    check_address,
 )
 from g4fsdk.testing._imports.vcr import adopted
 
@@ -72,6 +73,9 @@ class _Sent(msgspec.Struct, rename="camel"):
     headers: list[_Pair]
     post_data: _Posted | None = None
     body_size: float | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self.url)
 
 
 class _Came(msgspec.Struct, rename="camel"):

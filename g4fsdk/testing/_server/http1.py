@@ -101,5 +101,8 @@ def _received(head: h11.Request, body: bytes) -> ReceivedRequest:
 def _path_of(target: str) -> str:
     if target.startswith("/"):
         return target
-    parts = urlsplit(target)  # a client that takes us for its proxy sends the whole URL
+    try:
+        parts = urlsplit(target)  # a client that takes us for its proxy sends the whole URL
+    except ValueError as error:
+        raise BadRequestError(f"not an address: {error}") from error
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
