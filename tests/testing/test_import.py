@@ -153,7 +153,7 @@ def test_a_request_that_the_browser_lost_has_no_response() -> None:
         pytest.param(
             json.loads(json.dumps(har(entry())).replace("://", "://[")),
             None,
-            "expected an address",
+            "Expected an address",
             id="address",
         ),
         pytest.param(har(entry(method=7)), None, r"yqcloud: .*request\.method", id="method"),  # type: ignore[arg-type]
