@@ -24,6 +24,7 @@ from g4fsdk._core.model.events import (
     TextDelta,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.shape import as_json
 
 #: The names of events that are chunks; other events are none of the answer.
 _ERROR = b"error"
@@ -57,6 +58,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         """
         super().__init__(history, notices=notices, handle=handle, n=n, ids=ids)
         self._plain = PlainChunks()
+        self._around = ""  # what the last chunk said beside its choices
         self._ends_at_eof = ends_at_eof
 
     def kinds(self) -> dict[type[Event], Kind]:
@@ -141,9 +143,11 @@ class ChatChunkDecoder(ChoiceDecoder):
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
         """Say what a chunk or document says, then raise the failure that it reports, if it does."""
         failure = failure_in(value)
-        self._plain.note(value)
-        if failure is None:  # which tells all else
-            self.answer.note({**value, **odd_usage(value)})
+        around = {key: item for key, item in value.items() if key != "choices"}
+        if failure is None and (said := as_json(around)) != self._around:  # a failure tells all of it
+            self._around = said
+            self._plain.note(value)
+            self.answer.note(around | odd_usage(value))
         choices, odd = _choices_in(value)
         for choice, number in zip(choices, self._numbers(choices), strict=True):
             self._choice(choice, number, out)

@@ -99,12 +99,13 @@ class ChoiceDecoder(Decoder):
             self._streamed.add(number)
             self.say_text(text, out, number)
             return
-        said = said_in(delta, number)
-        if any(type(event) is TextDelta for event in said):
-            self._streamed.add(number)
-        self._note_thought(delta, said)
-        self._tell(said, out)
-        self._say_all(beside_message(delta, number), out)
+        if not _is_only_calls(delta):
+            said = said_in(delta, number)
+            if any(type(event) is TextDelta for event in said):
+                self._streamed.add(number)
+            self._note_thought(delta, said)
+            self._tell(said, out)
+            self._say_all(beside_message(delta, number), out)
         self._tool_calls(delta, number, out, is_whole=self._is_document)
 
     def _say_all(self, events: Iterable[Event], out: list[Event]) -> None:
@@ -189,6 +190,11 @@ def _only_text(delta: dict[str, JSON]) -> str:
     text = delta.get("content")
     is_only = len(delta) == 1 or delta == {"role": ROLE, "content": text}
     return text if is_only and isinstance(text, str) else ""
+
+
+def _is_only_calls(delta: dict[str, JSON]) -> bool:
+    """Whether a *delta* says nothing but pieces of tool calls."""
+    return "tool_calls" in delta and all(item is None or key == "tool_calls" for key, item in delta.items())
 
 
 def _mapping(choice: dict[str, JSON], key: str) -> dict[str, JSON]:

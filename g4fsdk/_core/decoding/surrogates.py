@@ -55,6 +55,8 @@ class Halves:
 
     def rest(self, choice: int | None = None) -> list[Event]:
         """Return what is left of *choice*, or of all: its other half doesn't come any more."""
+        if not self._kept:
+            return []
         over = sorted((kind for kind in self._kept if choice in (None, kind[1])), key=lambda kind: kind[1])
         for kind in over:
             del self._kept[kind]

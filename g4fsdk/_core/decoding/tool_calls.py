@@ -112,6 +112,14 @@ def _calls_in(message: Mapping[str, JSON]) -> tuple[list[dict[str, JSON]], dict[
 
 
 def _read(call: dict[str, JSON]) -> _Piece:
+    match call:
+        case {"index": index, "function": {"arguments": str(text), **beside}, **more} if not (beside or more):
+            return _Piece(index, None, None, text, "function", {})
+        case _:
+            return _read_any(call)
+
+
+def _read_any(call: dict[str, JSON]) -> _Piece:
     key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
     named, extra = split(call, {"type": str, key: dict})
     function = named.get(key, {})
