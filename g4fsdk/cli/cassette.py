@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,17 +141,25 @@ def scrub(
     ] = None,
     as_json: options.AsJSON = False,
 ) -> None:
-    """Take the secrets out of a recording, and say where they were."""
+    """Take the secrets out of a recording, and say where they were.
+
+    Exit code 1: something can't be searched for secrets, and stays as it is.
+    """
     from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks
 
     loaded, target = Cassette.load(file), output or file
-    leaks = find_leaks(loaded)
-    Scrubber().scrub_cassette(loaded).save(target)
+    scrubbed = Scrubber().scrub_cassette(loaded)
+    scrubbed.save(target)
+    left = find_leaks(scrubbed)
+    taken = [leak for leak in find_leaks(loaded) if leak not in left]
     if as_json:
-        places = [{"place": leak.place, "kind": leak.kind} for leak in leaks]
-        write_document({"path": str(target), "scrubbed": places})
+        places = {"scrubbed": [*map(asdict, taken)], "left": [*map(asdict, left)]}
+        write_document({"path": str(target), **places})
     else:
-        write("".join(f"{leak}\n" for leak in leaks) + f"{target}: {len(leaks)} secrets taken out\n")
+        write("".join(f"{leak}\n" for leak in taken) + f"{target}: {len(taken)} secrets taken out\n")
+        write("".join(f"left as it is: {leak}\n" for leak in left))
+    if left:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -204,7 +213,7 @@ def _updated(file: Path, cassette: Cassette, provenance: str | None) -> Cassette
 
     try:
         if not cassette.metadata:
-            return Scrubber().scrub_cassette(with_call(adopted(cassette, provenance=provenance)))
+            return Scrubber().clean(with_call(adopted(cassette, provenance=provenance)), file)
         return updated(cassette)
     except CassetteError as error:
         raise CassetteError(f"{file}: {error}") from error
@@ -236,8 +245,8 @@ def import_(
     from g4fsdk.testing._imports.har import import_file
     from g4fsdk.testing._secrets.scrub import Scrubber
 
-    found = import_file(file, provider)
-    Scrubber().scrub_cassette(found).save(output)
+    found = Scrubber().clean(import_file(file, provider), output)
+    found.save(output)
     count = len(found.interactions)
     if as_json:
         write_document({"path": str(output), "metadata": found.metadata, "interactions": count})

@@ -88,6 +88,20 @@ def test_scrub_takes_secrets_out_and_says_where(tmp_path: Path) -> None:
     assert KEY not in result.stdout + (tmp_path / "a.yaml").read_text()
 
 
+def test_scrub_says_what_it_cannot_search_and_leaves(tmp_path: Path) -> None:
+    cassette = with_a_key()
+    cassette.interactions[0].request.headers.append(("Content-Encoding", "lzw"))
+    cassette.interactions[0].request.body = b"\x8b\xff"
+    cassette.save(tmp_path / "a.yaml")
+
+    result = run("cassette", "scrub", tmp_path / "a.yaml")
+
+    assert result.exit_code == 1
+    assert "a.yaml: 1 secrets taken out\nleft as it is: interactions[0].request.body" in result.stdout
+    assert "it can't be searched: unknown content coding 'lzw'" in result.stdout
+    assert KEY not in (tmp_path / "a.yaml").read_text()
+
+
 def test_scrub_can_write_elsewhere(tmp_path: Path) -> None:
     with_a_key().save(tmp_path / "a.yaml")
 

@@ -83,9 +83,10 @@ bodies = st.one_of(st.binary(), texts, line_texts)
 def test_every_body_comes_back_exactly(tmp_path: Path, chunks: list[bytes], sent: bytes) -> None:
     cassette = cassette_of(*chunks, body=sent)
 
-    cassette.save(tmp_path / "one.yaml")
-
-    assert Cassette.load(tmp_path / "one.yaml") == cassette
+    for name in ("one.yaml", "one.json"):
+        cassette.save(tmp_path / name)
+        assert Cassette.load(tmp_path / name) == cassette
+    json.loads((tmp_path / "one.json").read_bytes())
 
 
 @given(
@@ -332,6 +333,7 @@ def broken(**changes: object) -> str:
         pytest.param("[1", "not YAML", id="no YAML"),
         pytest.param("- {request: {}}", "vcr.migration", id="vcrpy before 1.0"),
         pytest.param("http_interactions: []", "betamax", id="betamax"),
+        pytest.param('{"log": {"entries": []}}', "`g4fsdk cassette import` makes", id="HAR"),
         pytest.param(f"a: &a [x]\n{BOMB}interactions: []", "far larger than it is", id="anchors of anchors"),
         pytest.param(
             f"a: &a {{x: 1}}\n{BOMB.replace('[', '{<<: [').replace(']', ']}')}", "far larger", id="merged"

@@ -41,12 +41,14 @@ class Cassette:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the cassette to *path*, whole or not at all; missing folders are made.
 
-        Nothing is scrubbed here: `Recorder` does that before it saves.
+        It is JSON where *path* ends in ``.json``, else YAML. Nothing is scrubbed here: `Recorder` does that
+        before it saves.
         """
         from g4fsdk.testing._cassette.document import to_document
-        from g4fsdk.testing._cassette.yaml import dump_yaml
+        from g4fsdk.testing._cassette.yaml import dump_json, dump_yaml
 
-        _write_atomically(Path(path), dump_yaml(to_document(self)).encode())
+        dump = dump_json if Path(path).suffix.lower() == ".json" else dump_yaml
+        _write_atomically(Path(path), dump(to_document(self)))
 
     def shape(self) -> Any:
         """Return what the session looks like without its content, for comparing two sessions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from itertools import accumulate, pairwise
 from math import isfinite
 from typing import Annotated, Any, get_args
@@ -298,8 +299,17 @@ def _read_body(body: Any) -> bytes:
             return body
         case str():
             return body.encode("utf-8", "surrogatepass")
+        case {"base64_string": str(coded)}:
+            return _in_base64(coded)
         case {"string": inner}:
             return _read_body(inner)
         case list():  # vcrpy keeps the pieces of an iterator body
             return b"".join(map(_read_body, body))
     raise ValueError("expected text, bytes or null")
+
+
+def _in_base64(coded: str) -> bytes:
+    try:
+        return b64decode(coded, validate=True)
+    except ValueError as error:
+        raise ValueError(f"base64_string: not base64: {error}") from error

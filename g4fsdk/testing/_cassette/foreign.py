@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from typing import Any
 
 from g4fsdk.testing._cassette.errors import CassetteError
@@ -24,6 +23,8 @@ def modern(document: Any, name: str) -> Any:
             )
         case {"http_interactions": _}:
             raise CassetteError(f"{name}: a cassette of betamax or Ruby's VCR; only vcrpy's are read")
+        case {"log": {"entries": _}}:
+            raise CassetteError(f"{name}: a HAR file; `g4fsdk cassette import` makes a cassette of it")
         case {"interactions": list(interactions)}:
             read = [_interaction(each, f"{name}: interactions[{i}]") for i, each in enumerate(interactions)]
             return {**document, "interactions": read}
@@ -49,12 +50,10 @@ def _with_status(response: Message) -> Message:
 
 
 def _with_body(message: Message, place: str) -> Message:
-    """Return *message* with its body, however it is written down: parsed (pydantic-ai), or in base64."""
+    """Return *message* with its body, where it is written down parsed, as pydantic-ai has it."""
     body = message.get("body")
     if "parsed_body" in message and body in (None, "", b""):
         return {**message, "body": _written_out(message["parsed_body"], f"{place}.parsed_body")}
-    if isinstance(body, dict) and isinstance(coded := body.get("base64_string"), str):
-        return {**message, "body": _decoded(coded, f"{place}.body.base64_string")}
     return message
 
 
@@ -63,10 +62,3 @@ def _written_out(parsed: Any, place: str) -> str:
         return json.dumps(parsed, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise CassetteError(f"{place}: it can't be written as JSON: {error}") from error
-
-
-def _decoded(coded: str, place: str) -> bytes:
-    try:
-        return b64decode(coded, validate=True)
-    except ValueError as error:
-        raise CassetteError(f"{place}: not base64: {error}") from error

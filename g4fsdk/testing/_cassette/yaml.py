@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,9 +134,9 @@ for _tag, _constructor in _CONSTRUCTORS.items():
     _Loader.add_constructor(f"tag:yaml.org,2002:python/{_tag}", _constructor)
 
 
-def dump_yaml(document: Mapping[str, Any]) -> str:
-    """Return *document* as YAML text; every string in it comes back from `load_yaml` exactly."""
-    return yaml.dump(
+def dump_yaml(document: Mapping[str, Any]) -> bytes:
+    """Return *document* as YAML; every string in it comes back from `load_yaml` exactly."""
+    text: str = yaml.dump(
         document,
         Dumper=_Dumper,
         sort_keys=False,
@@ -143,6 +144,17 @@ def dump_yaml(document: Mapping[str, Any]) -> str:
         default_flow_style=False,
         width=_NO_FOLDING,
     )
+    return text.encode()
+
+
+def dump_json(document: Mapping[str, Any]) -> bytes:
+    """Return *document* as JSON; bytes that are no text, for which vcrpy has nothing, are in base64."""
+    text = json.dumps(document, ensure_ascii=False, indent=1, default=_in_base64)
+    return f"{text}\n".encode("utf-8", "backslashreplace")  # half a surrogate as JSON escapes it
+
+
+def _in_base64(data: bytes) -> dict[str, str]:
+    return {"base64_string": b64encode(data).decode()}
 
 
 def load_file(path: str | os.PathLike[str]) -> Any:

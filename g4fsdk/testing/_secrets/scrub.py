@@ -27,7 +27,7 @@ __all__ = ["Leak", "Scrubber", "find_leaks"]
 # One way through finds and replaces, a second replaces what was found late; each layer of coding may ask
 # for one more. Real sessions take two or three.
 MOST_PASSES = 8
-
+MAX_SHOWN = 10  # leaks in one message
 
 # What stands in a body with placeholders: as they are, or in base64.
 _SCRUBBED = (b"SCRUBBED", *forms_of("SCRUBBED-").base64)
@@ -70,6 +70,20 @@ class Scrubber:
                     return scrubbed
                 cassette = scrubbed
         raise LeakError("the cassette still changes when it is scrubbed again, so a secret may be left in it")
+
+    def clean(self, cassette: Cassette, name: object) -> Cassette:
+        """Return *cassette*, which is to be written to the file *name*, without secrets.
+
+        Raises:
+            LeakError: Some are left, or a request can't be searched; the message names the places.
+        """
+        cleaned = self.scrub_cassette(cassette)
+        leaks = find_leaks(cleaned, self.secrets)
+        if not leaks:
+            return cleaned
+        shown = [f"  {leak}" for leak in leaks[:MAX_SHOWN]]
+        more = [f"  ... and {len(leaks) - MAX_SHOWN} more"] if len(leaks) > MAX_SHOWN else []
+        raise LeakError("\n".join([f"{name} was not written, secrets are left in:", *shown, *more]))
 
     def scrub_request(self, request: RecordedRequest) -> RecordedRequest:
         """Return *request* without secrets."""
