@@ -70,7 +70,9 @@ class Terms:
     secrets: frozenset[str] = frozenset()
 
     def knowing(self, request: Request) -> Terms:
-        """Return the same, with the secrets of *request* as it was written."""
+        """Return the same, with the secrets of *request* as it was written, where somebody is told more."""
+        if not self.hooks.has("response"):
+            return self
         return replace(self, secrets=self.secrets | secrets_of(request.headers, request.url))
 
     def asking(self, request: Request) -> Iterator[object]:

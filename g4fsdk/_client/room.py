@@ -22,6 +22,14 @@ class Room:
         self._waiting: deque[Callable[[], object]] = deque()
         self._lock = threading.RLock()
 
+    def take(self) -> bool:
+        """Take a place that is free and nobody waits for; say whether there was one."""
+        with self._lock:
+            is_free = self._free > 0 and not self._waiting
+            if is_free:
+                self._free -= 1
+            return is_free
+
     def ask(self, wake: Callable[[], object]) -> None:
         """Have *wake* called as soon as there is a place: now, maybe."""
         with self._lock:

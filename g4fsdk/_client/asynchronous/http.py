@@ -137,8 +137,8 @@ class Connections:
         try:
             with anyio.fail_after(whole[0] and whole[0] + _GRACE_S) as scope:
                 clocks.hold(scope.cancel)
-                phase = _Connecting(scope, limits, place.trace)
-                built = _built(place, request, limits, phase.hear)
+                built = _built(place, request)
+                phase = _Connecting(scope, limits, place.trace, built.extensions)
                 answer = await place.client.send(built, stream=True, follow_redirects=False)
             clocks.check()  # a call that was stopped leaves the scope without an answer
         except TimeoutError as cause:
@@ -151,10 +151,19 @@ class Connections:
 
 class _Connecting:
     """Lets one clock run until a new connection stands: httpx has one for each of its steps, and a proxy's
-    answer is a read to it. Where nobody traces, the library's own clocks are all."""
+    answer is a read to it. Where nobody traces, the library's own clocks are all. *extensions* are those of
+    the request, which is traced until it goes out: each step that somebody hears costs."""
 
-    def __init__(self, scope: anyio.CancelScope, limits: dict[str, float | None], then: Trace | None) -> None:
+    def __init__(
+        self,
+        scope: anyio.CancelScope,
+        limits: dict[str, float | None],
+        then: Trace | None,
+        extensions: dict[str, Any],
+    ) -> None:
         self._scope = scope
+        self._extensions = extensions
+        extensions.update(timeout=limits, trace=self.hear)
         self._limits = limits
         self._later = {**limits}, scope.deadline
         self._then = then
@@ -175,6 +184,7 @@ class _Connecting:
             self.goes_on = False
             limits, self._scope.deadline = self._later
             self._limits |= limits
+            self._extensions.pop("trace", None)
         if self._then is not None:
             await self._then(step, said)
 
@@ -184,13 +194,10 @@ class _Connecting:
             await self._wire.aclose()
 
 
-def _built(place: Place, request: Request, limits: dict[str, float | None], trace: Trace) -> Any:
-    built = place.client.build_request(
+def _built(place: Place, request: Request) -> Any:
+    return place.client.build_request(
         request.method, request.url, headers=dict(request.headers), content=request.body or None
     )
-    built.extensions["timeout"] = limits
-    built.extensions["trace"] = trace
-    return built
 
 
 class Answer:

@@ -59,6 +59,8 @@ async def wait_in(room: Room, clocks: Clocks) -> None:
     Raises:
         DeadlineError: The total clock ran out, the only one that runs here: nobody is silent.
     """
+    if room.take():
+        return
     event = anyio.Event()
     room.ask(event.set)
     try:

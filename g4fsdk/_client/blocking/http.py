@@ -242,14 +242,33 @@ class Answer:
 
 
 def _session(transport: Transport | None, network: Network) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # what the environment says of the network, ours says
-    # Cookies belong to conversations, not to the client: two of them must not share a session.
-    session.cookies.set_policy(_NoCookies())
+    session = _Session()
     adapter = _adapter(transport, network)
     for prefix in ("http://", "https://"):
         session.mount(prefix, adapter)
     return session
+
+
+class _Session(requests.Session):
+    """A session that adds nothing of its own: what the environment says of the network, ours says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.headers.pop("User-Agent")  # every request of ours has its own
+        self.headers.pop("Accept-Encoding")
+        # Cookies belong to conversations, not to the client: two of them must not share a session.
+        self.cookies.set_policy(_NoCookies())
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Check the address and headers; there are no cookies, parameters or hooks to merge."""
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(request.method)
+        prepared.prepare_url(request.url, None)
+        prepared.prepare_headers({**self.headers, **request.headers})
+        prepared.body = request.data or None
+        prepared.prepare_content_length(prepared.body)
+        return prepared
 
 
 def _adapter(transport: Transport | None, network: Network) -> BaseAdapter:

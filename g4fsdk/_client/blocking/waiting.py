@@ -41,15 +41,21 @@ class Rooms:
         """
         if clocks.has_place:
             return
-        room, mailbox = self._here(), SimpleQueue[bool]()  # which may be written to inside of any line
-        wake = partial(mailbox.put, True)
-        room.ask(wake)
-        try:
-            _wait(mailbox, clocks)
-        except BaseException:
-            room.give_up(wake)
-            raise
+        room = self._here()
+        if not room.take():
+            _wait_in(room, clocks)
         clocks.take_place(room.leave)
+
+
+def _wait_in(room: Room, clocks: Clocks) -> None:
+    mailbox = SimpleQueue[bool]()  # which may be written to inside of any line
+    wake = partial(mailbox.put, True)
+    room.ask(wake)
+    try:
+        _wait(mailbox, clocks)
+    except BaseException:
+        room.give_up(wake)
+        raise
 
 
 def _wait(mailbox: SimpleQueue[bool], clocks: Clocks) -> None:
