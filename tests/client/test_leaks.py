@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from g4fsdk import AsyncClient, Client, G4FError, Retries, Timeouts
+from tests.support.command_line import python
 from tests.support.loopback import TLS_CERT, Received, Reply, Server
 from tests.support.loopback_clients import (
     QUICK,
@@ -210,3 +211,51 @@ def test_many_calls_that_end_in_every_way_leave_nothing(colour: Colour) -> None:
         assert server.connections > CROWD
 
     assert [kind for kind, more in (second - first).items() if more > CROWD] == []
+
+
+# ---- left by a program that does no more
+
+LEFT = {
+    "sync": """
+from g4fsdk import Client
+for is_closed in (True, False):
+    for ask in (
+        lambda chat: chat.create("Hi", stream=True), lambda chat: chat.stream("Hi"),
+        lambda chat: chat.stream("Hi").text_stream,
+    ):
+        client = Client("openai", base_url={url!r}, model="m")
+        for _ in ask(client.chat.completions):
+            break
+        if is_closed:
+            client.close()
+""",
+    "async": """
+import asyncio
+from g4fsdk import AsyncClient
+async def chunks(chat):
+    async for _ in await chat.create("Hi", stream=True):
+        break
+async def events(chat):
+    async for _ in chat.stream("Hi"):
+        break
+async def texts(chat):
+    async for _ in chat.stream("Hi").text_stream:
+        break
+async def main(leave, is_closed):
+    client = AsyncClient("openai", base_url={url!r}, model="m")
+    await leave(client.chat.completions)
+    if is_closed:
+        await client.close()
+for is_closed in (True, False):
+    for leave in (chunks, events, texts):
+        asyncio.run(main(leave, is_closed))
+""",
+}
+
+
+@both
+def test_a_stream_that_is_left_at_the_end_of_its_loop_is_silent(colour: Colour) -> None:
+    with Server(unfinished("openai", "Hel", "lo", end="hold")) as server:
+        result = python(LEFT[colour].format(url=f"{server.url}/v1") + "print('done')")
+
+    assert (result.stdout, result.stderr) == ("done\n", "")

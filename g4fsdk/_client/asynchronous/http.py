@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import anyio
 import httpx
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single, Trace
 from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
@@ -263,6 +264,8 @@ class Answer:
         try:
             if _is_in_trio():
                 await self._end()
+            else:  # a loop that ends closes the libraries' generators, and waits for that where it comes first
+                await cancel_shielded_checkpoint()
         finally:
             await self.aclose()
 
