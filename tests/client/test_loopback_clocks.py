@@ -119,7 +119,7 @@ def test_a_proxy_and_tls_are_under_one_connect_clock(colour: Colour, says: bytes
 @both
 @pytest.mark.parametrize("clock", ["first_event", "idle", "total"])
 def test_silence_is_recorded_as_silence(colour: Colour, clock: str, tmp_path: Path) -> None:
-    limits = clocks(**{clock: TICK})
+    limits = clocks(**{clock: PATIENT})
     with Server(Reply(has_head=False, end="hold")) as server, Recorder(tmp_path / "one.yaml") as recorder:
         live = ask(colour, "openai", server.url, timeout=limits, transport=recorder)
 

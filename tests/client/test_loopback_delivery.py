@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from g4fsdk import IncompleteStreamError, TextDelta, Timeouts, Usage
+from g4fsdk import Finish, IncompleteStreamError, TextDelta, Timeouts, Usage
 from g4fsdk._client import clocks
 from tests.support.loopback import Framing, Piece, Reply, Server
 from tests.support.loopback_clients import (
@@ -207,11 +207,27 @@ def test_what_comes_behind_a_finish_reason_takes_nothing_away(
     behind: list[Piece], how: Any, total: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clocks, "LINGER_S", 0.05)
-    stop = ending("openai")[0]
-    reply = Reply([*tokens("openai", "Hel", "lo"), stop, USAGE, *behind], headers=media("openai"), **how)
+    finish = ending("openai")[0] + USAGE
+    reply = Reply([*tokens("openai", "Hel", "lo"), finish, *behind], headers=media("openai"), **how)
 
     outcome = both_outcomes("openai", lambda: reply, timeout=Timeouts(idle=20, total=total))
 
     assert outcome.error is None
     assert outcome.text == "Hello"
+    assert Usage(1, 2, 3) in outcome.events
+
+
+@both
+def test_usage_that_comes_behind_the_finish_reason_is_waited_for(colour: Colour) -> None:
+    gate = Event()
+
+    def on_event(event: object) -> None:
+        if isinstance(event, Finish):
+            gate.set()
+
+    pieces: list[Piece] = [*tokens("openai", "Hi"), ending("openai")[0], gate, USAGE]
+    with Server(Reply(pieces, headers=media("openai"))) as server:
+        outcome = ask(colour, "openai", server.url, on_event=on_event)
+
+    assert outcome.error is None
     assert Usage(1, 2, 3) in outcome.events

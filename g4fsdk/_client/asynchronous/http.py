@@ -264,7 +264,7 @@ class Answer:
         try:
             if _is_in_trio():
                 await self._end()
-            else:  # a loop that ends closes the libraries' generators, and waits for that where it comes first
+            else:  # a loop that ends waits for the generators of the libraries: let those come first
                 await cancel_shielded_checkpoint()
         finally:
             await self.aclose()
