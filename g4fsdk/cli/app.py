@@ -38,7 +38,12 @@ class Commands(TyperGroup):
             with self.make_context(prog_name or "g4fsdk", words, **extra) as context:
                 self.invoke(context)
 
-        sys.exit(exit_code(run))
+        sys.exit(exit_code(run, as_json=_wants_json(words)))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether failures are JSON, too. What is captured has its own options."""
+    return "--json" in words and words[0] != "capture"
 
 
 app = typer.Typer(
@@ -66,7 +71,8 @@ def g4fsdk(
 ) -> None:
     """Chat with providers of the gpt4free family and with any OpenAI-compatible server.
 
-    Answers go to stdout, everything else to stderr. Exit codes: 0 fine, 1 it failed, 2 it was asked wrongly.
+    Answers go to stdout, everything else to stderr. Exit codes: 0 fine, 1 it failed, 2 it was asked wrongly;
+    of `capture` the program's own. With --json a failure is JSON, too: {"error": {"type", "message"}}.
     """
     if context.invoked_subcommand is None:
         write(context.get_help() + "\n")

@@ -45,7 +45,8 @@ def capture(
     """Run a program while every g4fsdk client in it records, and write what to attach to a bug report.
 
     Secrets are removed; prompts and answers are not. Clients that bring a session or transport of their own
-    are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again.
+    are not recorded. `g4fsdk chat --replay CASSETTE` plays the last call again. Exit code: the program's;
+    with --against, whether anything changed.
     """
     from g4fsdk._client.transport import TRANSPORT
     from g4fsdk.testing._record.capture import CAPTURE, FACTORY, merged
@@ -56,26 +57,28 @@ def capture(
         cassette = merged(folder)
     if not cassette.interactions:
         say(f"g4fsdk: no g4fsdk client sent anything, so nothing is written; the program's exit code: {code}")
-        raise typer.Exit(1)
+        raise typer.Exit(code or 1)
     cassette.save(output)
     _say_what_to_do(cassette, output, code)
-    if earlier is not None:
-        report(compare(earlier, cassette), as_json=False, fine=f"no change since {against}")
+    if earlier is None:
+        raise typer.Exit(code)
+    report(compare(earlier, cassette), as_json=False, fine=f"no change since {against}")
 
 
 def _program(command: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "g4fsdk.cli", *command] if command[0] in _OURS else [*command]
+    return [sys.executable, "-m", "g4fsdk", *command] if command[0] in _OURS else [*command]
 
 
 def run_program(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run *command* to its end and return its exit code. Ctrl-C is for the program, which we outlive.
+    """Run *command* to its end and return its exit code, as shells have it. Ctrl-C is for the program.
 
     Raises:
         UsageError: There is no such program.
     """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.run(command, env=environment, check=False).returncode
+        code = subprocess.run(command, env=environment, check=False).returncode
+        return code if code >= 0 else 128 - code  # a signal ended it
     except (FileNotFoundError, PermissionError) as error:
         raise UsageError(f"{command[0]!r} cannot be run: {error.strerror}") from error
     finally:

@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
-from g4fsdk._core.model.errors import G4FError, UsageError
-from g4fsdk.cli.output import say
+from g4fsdk._core.model.errors import G4FError, NotFoundError, UsageError
+from g4fsdk.cli.output import say, say_json_line
 from g4fsdk.testing._cassette.errors import (
     CassetteError,
     LeakError,
@@ -23,10 +24,20 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 _WRONG_PATH = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 _SEVERAL_LINES = (CassetteError, LeakError, MismatchError, UnplayedError)
+#: What an error advises programs to do, and what to type for it.
+_TO_TYPE = {
+    **dict.fromkeys(
+        [f"raise Timeouts({clock}=...)" for clock in ("first_event", "idle", "whole")], "raise --timeout"
+    ),
+    "; leave it out, or say ignore_unsupported=True": "; leave it out",
+    "check the key or session": "check the key (--api-key, or G4FSDK_API_KEY)",
+    "check base_url and the model's name": "check --base-url and -m",
+    "base_url must": "--base-url must",
+}
 
 
-def exit_code(run: Callable[[], object]) -> int:
-    """Return the exit code of *run*, and say why when it is not 0.
+def exit_code(run: Callable[[], object], *, as_json: bool = False) -> int:
+    """Return the exit code of *run*, and say why when it is not 0: in a line, or *as_json*.
 
     A reader that goes away (`| head -1`) is no failure.
     """
@@ -42,21 +53,42 @@ def exit_code(run: Callable[[], object]) -> int:
         return _let_go()  # rich, which prints the help, wanted to end the process with 1
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except _COMMAND_LINE_ERROR as error:
-        return _fail(f"{error.format_message()}{_hint(error)}", 2)
-    except _SEVERAL_LINES as error:
-        return _fail(str(error), 1)
-    except G4FError as error:
-        return _fail(" ".join(str(error).split()), 2 if isinstance(error, UsageError) else 1)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{error.strerror or error}", 2 if isinstance(error, _WRONG_PATH) else 1)
+    except (_COMMAND_LINE_ERROR, *_SEVERAL_LINES, G4FError, OSError) as error:
+        message, code = _told(error)
+        if as_json:
+            say_json_line({"error": {"type": type(error).__name__, "message": message}})
+        else:
+            say(f"g4fsdk: {message}")
+        return code
     return 0
 
 
-def _fail(message: str, code: int) -> int:
-    say(f"g4fsdk: {message}")
-    return code
+def _told(error: Any) -> tuple[str, int]:
+    """Return what *error* says to people who type, and its exit code."""
+    match error:
+        case _ if isinstance(error, _SEVERAL_LINES):
+            return str(error), 1
+        case G4FError():
+            return " ".join(_typed(error).split()), 2 if isinstance(error, UsageError) else 1
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            return f"{place}{error.strerror or error}", 2 if isinstance(error, _WRONG_PATH) else 1
+        case _:
+            return f"{error.format_message()}{_hint(error)}", 2
+
+
+def _typed(error: G4FError) -> str:
+    """Return the message of *error*, which advises what can be typed."""
+    message = str(error)
+    for advice, typed in _TO_TYPE.items():
+        message = message.replace(advice, typed)
+    url = error.request.url if error.request else ""
+    is_bare = error.provider == "openai" and urlsplit(url).path.count("/") < 3
+    return (
+        f"{message}; most servers want /v1 behind it"
+        if is_bare and isinstance(error, NotFoundError)
+        else message
+    )
 
 
 def _hint(error: Any) -> str:

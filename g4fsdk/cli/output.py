@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -30,12 +30,23 @@ def say(text: str, end: str = "\n") -> None:
 
 def write_document(value: object) -> None:
     """Write *value* as one JSON document."""
-    write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    write(_json(value, sys.stdout, indent=2) + "\n")
 
 
 def write_json_line(value: object) -> None:
     """Write *value* as JSON on one line."""
-    write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    write(_json(value, sys.stdout) + "\n")
+
+
+def say_json_line(value: object) -> None:
+    """Write *value* to stderr as JSON on one line."""
+    say(_json(value, sys.stderr))
+
+
+def _json(value: object, stream: TextIO, indent: int | None = None) -> str:
+    """Return *value* as JSON, with JSON's own escapes where *stream* can't show every character."""
+    is_narrow = (stream.encoding or "").lower() not in ("utf-8", "utf8")
+    return json.dumps(plain(value), ensure_ascii=is_narrow, indent=indent)
 
 
 def plain(value: Any) -> Any:

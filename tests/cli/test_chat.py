@@ -16,8 +16,8 @@ from g4fsdk.cli import output
 from g4fsdk.cli.options import read_prompt
 from g4fsdk.cli.show import Style, TextPrinter, show_completion
 from g4fsdk.testing import Cassette, ReplayServer
-from tests.support.command_line import ANSWER, delta, openai_cassette, replay, run
-from tests.support.loopback import Server
+from tests.support.command_line import ANSWER, NORMAL, delta, openai_cassette, replay, run
+from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer
 
 
@@ -171,8 +171,10 @@ def test_options_are_json_or_text() -> None:
         ),
         pytest.param(["-p", "openai", "Hi"], "add -m NAME; `g4fsdk models -p openai`", id="no model"),
         pytest.param(["-p", "yqcloud", "--option", "model=x", "Hi"], "use --model", id="not an option"),
-        pytest.param(["-p", "yqcloud", "--option", "seed=1", "Hi"], "cannot honour 'seed'", id="unsupported"),
-        pytest.param(["--base-url", "nonsense", "-m", "x", "Hi"], "base_url must begin with", id="address"),
+        pytest.param(
+            ["-p", "yqcloud", "--option", "seed=1", "Hi"], "no options); leave it out\n", id="unsupported"
+        ),
+        pytest.param(["--base-url", "nonsense", "-m", "x", "Hi"], "--base-url must begin with", id="address"),
         pytest.param(["--replay", "demo", "--pace", "slow"], "--pace takes instant", id="pace"),
         pytest.param(["--replay", "demo", "--pace", "nan"], "--pace takes instant", id="pace that is none"),
         pytest.param(["--replay", "missing.yaml"], "missing.yaml: No such file", id="no such recording"),
@@ -187,6 +189,47 @@ def test_a_usage_error_is_one_line(words: list[str], said: str) -> None:
     assert said in result.stderr
     assert result.stderr.startswith("g4fsdk: ")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "said"),
+    [
+        (401, "/v1", "check the key (--api-key, or G4FSDK_API_KEY)"),
+        (404, "/v1", "check --base-url and -m\n"),
+        (404, "", "check --base-url and -m; most servers want /v1 behind it"),
+    ],
+)
+def test_a_refusal_says_what_to_type(status: int, path: str, said: str) -> None:
+    with Server(Reply(status=status)) as server:
+        result = run("chat", "--base-url", f"{server.url}{path}", "-m", "m", "Hi")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert said in result.stderr
+
+
+def test_a_clock_says_what_to_type() -> None:
+    with Server(Reply(pause_s=1)) as server:
+        result = run(
+            "chat", "--base-url", f"{server.url}/v1", "-m", "m", "--timeout", 0.2, "--retries", 1, "Hi"
+        )
+
+    assert result.stderr.endswith("raise --timeout\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        pytest.param(["-p", "nope", "Hi"], "UsageError", 2, id="usage"),
+        pytest.param(["--bogus"], "NoSuchOption", 2, id="command line"),
+        pytest.param(["--replay", "missing.yaml"], "FileNotFoundError", 2, id="file"),
+        pytest.param(["--replay", NORMAL, "Other."], "MismatchError", 1, id="several lines"),
+    ],
+)
+def test_a_failure_is_json_where_json_is_wanted(words: list[object], kind: str, code: int) -> None:
+    result = run("chat", "--json", *words)
+    error = json.loads(result.stderr.splitlines()[-1])["error"]
+
+    assert (result.exit_code, error["type"], bool(error["message"])) == (code, kind, True)
 
 
 def test_a_terminal_is_not_read_for_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,16 +53,27 @@ def test_there_is_no_colour_when_piped(words: list[str], forks: Forks) -> None:
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_text_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param([], b"sch\xf6n \\u2713\n", id="text"),
+        pytest.param(
+            ["--json"], b'{"type": "TextDelta", "text": "sch\\u00f6n \\u2713", "choice": 0}\n', id="JSON"
+        ),
+    ],
+)
+def test_text_that_the_terminal_cannot_show_is_escaped(
+    options: list[str], said: bytes, tmp_path: Path
+) -> None:
     openai_cassette(delta(content="schön ✓")).save(tmp_path / "a.yaml")
     environment = {**ENVIRONMENT, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
-    command = [sys.executable, "-m", "g4fsdk.cli", "chat", "--replay", str(tmp_path / "a.yaml")]
+    command = [sys.executable, "-m", "g4fsdk", "chat", "--replay", str(tmp_path / "a.yaml"), *options]
 
     result = subprocess.run(
         command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=True
     )
 
-    assert result.stdout == b"sch\xf6n \\u2713\n"
+    assert said in result.stdout
 
 
 def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def replay(name: str, *words: object) -> Result:
 
 def g4fsdk(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a process of its own, with nothing to read."""
-    command = [sys.executable, "-m", "g4fsdk.cli", *map(str, words)]
+    command = [sys.executable, "-m", "g4fsdk", *map(str, words)]
     settings.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run(command, capture_output=True, encoding="utf-8", env=ENVIRONMENT, **settings)
 
@@ -48,7 +48,7 @@ def g4fsdk(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
 def start(*words: object) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "g4fsdk.cli", *map(str, words)],
+        [sys.executable, "-m", "g4fsdk", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
