@@ -7,12 +7,13 @@ before the first event gets here at all: a stream that has shown text is never r
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import tenacity
-from tenacity import AsyncRetrying, RetryCallState, Retrying
+from tenacity import RetryCallState
 
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
 
@@ -55,7 +56,6 @@ class Retries:
             ),
             "wait": self.wait_seconds,
             "retry": tenacity.retry_if_exception(is_retryable),
-            "before_sleep": self.told,
             "reraise": True,
         }
 
@@ -71,6 +71,32 @@ class Retries:
         if self.on_retry is not None:
             self.on_retry(event)
         return event
+
+
+class Tries:
+    """The tries of one call: what follows one that failed, tenacity is asked then, and not before."""
+
+    def __init__(self, retries: Retries, seconds_left: Callable[[], float | None]) -> None:
+        self._retries = retries
+        self._seconds_left = seconds_left
+        self._since = time.monotonic()
+        self._state: RetryCallState | None = None
+
+    def after(self, error: G4FError) -> RetryEvent:
+        """Return what is told of a try that *error* ended, before the next. Raises *error* for no next."""
+        state = self._state = self._state or self._begun()
+        state.set_exception((type(error), error, error.__traceback__))
+        state.retry_object.iter(retry_state=state)
+        event = self._retries.told(state)
+        state.prepare_for_next_attempt()
+        return event
+
+    def _begun(self) -> RetryCallState:
+        retrying = tenacity.Retrying(**self._retries.policy(self._seconds_left))
+        retrying.begin()
+        state = RetryCallState(retrying, fn=None, args=(), kwargs={})
+        state.start_time = self._since
+        return state
 
 
 class _GivesUp(tenacity.stop.stop_base):
@@ -111,11 +137,10 @@ def read_retries(retries: Retries | int) -> Retries:
 
 
 __all__ = [
-    "AsyncRetrying",
     "Retries",
     "RetryCallState",
     "RetryEvent",
-    "Retrying",
+    "Tries",
     "is_retryable",
     "read_retries",
 ]

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from g4fsdk import (
+    AsyncClient,
+    Chat,
+    Client,
     DeadlineError,
     EmptyAnswerError,
     G4FError,
@@ -21,7 +24,9 @@ from g4fsdk import (
     TransportError,
     UsageError,
 )
-from g4fsdk._client.retries import AsyncRetrying, Retrying, is_retryable, read_retries
+from g4fsdk._client.retries import Tries, is_retryable, read_retries
+from g4fsdk._core.flow.provider import Flow
+from g4fsdk.providers import Provider
 
 
 def no_limit() -> float | None:
@@ -56,9 +61,18 @@ def play(
     """Return what came out (the answer or the error raised), and the waits."""
     waits: list[float] = []
     try:
-        return Retrying(**retries.policy(left), sleep=waits.append)(failing(*errors)), waits
+        return tried(failing(*errors), Tries(retries, left), waits), waits
     except G4FError as error:
         return error, waits
+
+
+def tried(call: Callable[[], str], tries: Tries, waits: list[float]) -> str:
+    """Call as the clients do, without their waiting."""
+    while True:
+        try:
+            return call()
+        except G4FError as error:
+            waits.append(tries.after(error).wait_s)
 
 
 STEADY = Retries(wait=lambda state: 1.0)
@@ -96,10 +110,14 @@ def test_what_is_not_marked_is_not_tried_again(error: G4FError) -> None:
     assert not is_retryable(error)
 
 
-def test_what_is_not_ours_is_never_tried_again() -> None:
-    for kind in (ValueError, KeyboardInterrupt, AssertionError):
-        with pytest.raises(kind):
-            Retrying(**STEADY.policy(no_limit), sleep=lambda seconds: None)(failing(kind()))
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, AssertionError])
+def test_what_is_not_ours_is_never_tried_again(kind: type[BaseException]) -> None:
+    provider = Broken(kind)
+
+    with pytest.raises(kind):
+        Client(provider, retries=STEADY).chat.completions.create("Hi")
+
+    assert len(provider.asked) == 1
 
 
 def test_the_service_says_how_long_to_wait() -> None:
@@ -174,15 +192,27 @@ def test_what_is_no_number_of_attempts_is_refused(retries: Any) -> None:
 
 
 async def test_the_async_client_decides_the_same() -> None:
-    waits: list[float] = []
+    errors = busy(0.0), busy(0.0), ServerError("no", status=501)
+    provider = Broken(*errors)
 
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
+    with pytest.raises(ServerError) as caught:
+        await AsyncClient(provider, retries=STEADY).chat.completions.create("Hi")
 
-    call = failing(busy(), busy(3.0))
+    assert caught.value is errors[-1]
+    assert len(provider.asked) == 3
 
-    async def ask() -> str:
-        return call()
 
-    assert await AsyncRetrying(**STEADY.policy(no_limit), sleep=sleep)(ask) == "answer"
-    assert waits == [1.0, 3.0]
+class Broken(Provider):
+    """A service that fails with *errors* one after the other, before anything is sent."""
+
+    name = "broken"
+    url = "http://service.test"
+
+    def __init__(self, *errors: BaseException | type[BaseException]) -> None:
+        super().__init__()
+        self._errors = iter(errors)
+        self.asked: list[Chat] = []
+
+    def chat(self, chat: Chat) -> Flow:
+        self.asked.append(chat)
+        raise next(self._errors)

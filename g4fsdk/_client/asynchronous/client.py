@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
@@ -19,7 +19,7 @@ from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
-from g4fsdk._client.retries import AsyncRetrying, Retries, RetryCallState
+from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
@@ -165,18 +165,21 @@ class AsyncClient:
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return await self._retrying(clocks)(self._attempt, task, clocks, view)
+                return await self._retried(partial(self._attempt, task, clocks, view), clocks)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
-    def _retrying(self, clocks: Clocks) -> AsyncRetrying:
-        policy = self._settings.retries.policy(clocks.total_left) | {"before_sleep": self._tell_retry}
-        return AsyncRetrying(**policy, sleep=partial(_sleep, clocks))
-
-    async def _tell_retry(self, state: RetryCallState) -> None:
-        await exhaust(self._settings.hooks.tell("retry", self._settings.retries.told(state)))
+    async def _retried(self, attempt: Callable[[], Awaitable[T]], clocks: Clocks) -> T:
+        tries = Tries(self._settings.retries, clocks.total_left)
+        while True:
+            try:
+                return await attempt()
+            except G4FError as error:
+                event = tries.after(error)
+            await exhaust(self._settings.hooks.tell("retry", event))
+            await _sleep(clocks, event.wait_s)
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -323,7 +326,7 @@ class Models:
             return fixed
         clocks = self._client._begin(is_streamed=True)
         try:
-            return await self._client._retrying(clocks)(self._ask, task, clocks)
+            return await self._client._retried(partial(self._ask, task, clocks), clocks)
         finally:
             clocks.over()
 

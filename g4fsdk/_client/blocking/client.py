@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
@@ -16,7 +16,7 @@ from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
-from g4fsdk._client.retries import Retries, RetryCallState, Retrying
+from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
@@ -159,18 +159,21 @@ class Client:
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return self._retrying(clocks)(self._attempt, task, clocks, view)
+                return self._retried(partial(self._attempt, task, clocks, view), clocks)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break
         raise failed(errors)
 
-    def _retrying(self, clocks: Clocks) -> Retrying:
-        policy = self._settings.retries.policy(clocks.total_left) | {"before_sleep": self._tell_retry}
-        return Retrying(**policy, sleep=clocks.sleep)
-
-    def _tell_retry(self, state: RetryCallState) -> None:
-        exhaust(self._settings.hooks.tell("retry", self._settings.retries.told(state)))
+    def _retried(self, attempt: Callable[[], T], clocks: Clocks) -> T:
+        tries = Tries(self._settings.retries, clocks.total_left)
+        while True:
+            try:
+                return attempt()
+            except G4FError as error:
+                event = tries.after(error)
+            exhaust(self._settings.hooks.tell("retry", event))
+            clocks.sleep(event.wait_s)
 
     def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -315,7 +318,7 @@ class Models:
             return fixed
         clocks = self._client._begin(is_streamed=True)
         try:
-            return self._client._retrying(clocks)(self._ask, task, clocks)
+            return self._client._retried(partial(self._ask, task, clocks), clocks)
         finally:
             clocks.over()
 
