@@ -589,6 +589,14 @@ B = ("b", "sub", '{"y":2}')
         ),
         pytest.param([[call(0, id="a", name="add", arguments={"x": 1})]], [A], id="arguments as an object"),
         pytest.param([[call(0, id="a", name="add")]], [("a", "add", "")], id="no arguments"),
+        pytest.param(
+            [
+                [{"index": 0, "id": "a", "name": "add", "arguments": '{"x"'}],
+                [{"index": 0, "function": None, "arguments": ":1}"}],
+            ],
+            [A],
+            id="name and arguments without a function",
+        ),
         pytest.param([[call(0, id="", name="add", arguments="{}")]], [(None, "add", "{}")], id="empty id"),
         pytest.param(
             [[call(0, id="a", function=None), call(0, name="add")]], [("a", "add", "")], id="function null"
@@ -692,6 +700,19 @@ def test_calls_that_a_whole_message_repeats_are_not_made_again() -> None:
     seen = stream(chunk({"tool_calls": [item]}), whole({"tool_calls": [item, call(1, id="b", name="g")]}))
 
     assert calls_of(seen) == [("a", "f", "{}"), ("b", "g", "")]
+
+
+def test_what_whole_messages_say_is_kept_when_it_is_no_longer_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for reader in ("choices", "tool_calls"):
+        monkeypatch.setattr(f"g4fsdk._core.decoding.{reader}.MAX_COMPARED", 3)
+    said = [{"audio": {"data": f"{n}"}, "tool_calls": [call(name="f", arguments=f"{n}")]} for n in range(6)]
+
+    seen = stream(*map(whole, said))
+
+    assert [found[2] for found in calls_of(seen)] == [*"012345"]
+    assert [event.data for event in seen.of(AudioDelta)] == [*"012345"]
 
 
 @pytest.mark.parametrize("done", [True, False])

@@ -116,6 +116,13 @@ def test_what_is_no_answer_is_refused(kind: type[Completion] | type[Chunk], valu
         kind.from_dict(value)
 
 
+def test_an_answer_in_another_role_is_kept_and_goes_back_as_the_assistants() -> None:
+    read = Completion.from_dict({"choices": [{"message": {"role": "model", "content": "x"}}]})
+
+    assert read.to_dict()["choices"][0]["message"]["role"] == "model"
+    assert read.choices[0].message.to_dict()["role"] == "assistant"
+
+
 def test_an_answer_is_a_mapping_to_web_frameworks_without_its_conversation() -> None:
     found = Completion(choices=[], conversation=Conversation("cohere-c4ai", state={"cookie": "secret"}))
 

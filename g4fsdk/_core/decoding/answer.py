@@ -41,10 +41,12 @@ from g4fsdk._core.model.shape import as_json, split
 _TOLD = frozenset({"choices", "usage", "finish_reason"})
 _KINDS = ("chat.completion", "chat.completion.chunk")
 
+#: So many pieces may be compared with what seems to repeat them: what still comes then is new.
+MAX_COMPARED = 1 << 20
 _CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may be many without any
 
 
-class _ChoiceParts:
+class ChoiceParts:
     """What one choice has said so far."""
 
     __slots__ = (
@@ -111,6 +113,16 @@ class _ChoiceParts:
             case _:
                 return False
 
+    def pieces_like(self, event: Event) -> int:
+        """How many pieces `holds` compares with *event*."""
+        match event:
+            case ImageEvent():
+                return len(self.images) * len(event.images)
+            case AudioDelta():
+                return len(self.audio)
+            case _:
+                return len(self.extra) + len(self.annotations)
+
     def message(self, reasoning_key: str = "") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
         has_text = bool(text) or not (self.calls or self.refusal or self.audio)
@@ -160,8 +172,14 @@ class CallParts:
         """Return all it has said, as it came."""
         return (self.id, self.name, self.arguments, self.extra)
 
+    def text(self) -> str:
+        """Return its arguments so far."""
+        if len(self.arguments) != 1:
+            self.arguments = ["".join(self.arguments)]
+        return self.arguments[0]
+
     def call(self, index: int) -> ToolCall:
-        function = Function(self.name, "".join(self.arguments))
+        function = Function(self.name, self.text())
         return ToolCall(self.id, function, index, self.type, joined(self.extra))
 
 
@@ -174,7 +192,7 @@ class Answer:
         self, text: TextBuffer | ByteBuffer | None = None, reasoning: TextBuffer | None = None
     ) -> None:
         """*text* and *reasoning* keep what choice 0 says and thinks."""
-        first = _ChoiceParts(text, reasoning)
+        first = ChoiceParts(text, reasoning)
         self.choices = {0: first}
         self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
         self.usage: Usage | None = None
@@ -196,7 +214,7 @@ class Answer:
     def add(self, event: Event) -> None:
         """Take *event* into account."""
         if event.choice not in self.choices:
-            self.choices[event.choice] = _ChoiceParts()
+            self.choices[event.choice] = ChoiceParts()
         parts = self.choices[event.choice]
         match event:
             case TextDelta():
@@ -217,7 +235,7 @@ class Answer:
     def _add_more(
         self,
         event: Title | ImageEvent | AudioDelta | Logprobs | Annotation | Extra | ConversationEvent | Usage,
-        parts: _ChoiceParts,
+        parts: ChoiceParts,
     ) -> None:
         match event:
             case Title():

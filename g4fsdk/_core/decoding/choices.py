@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from g4fsdk._core.decoding.answer import MAX_COMPARED, ChoiceParts
 from g4fsdk._core.decoding.beside import ROLE, beside_choice, beside_message
 from g4fsdk._core.decoding.call_numbers import as_index
 from g4fsdk._core.decoding.decoder import Decoder, Notice
@@ -54,6 +55,7 @@ class ChoiceDecoder(Decoder):
         self._calls: dict[int, ToolCalls] = {}
         self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
         self._is_document = False
+        self._compared = 0
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
     def _note_thought(self, message: dict[str, JSON], said: Iterable[Said]) -> None:
@@ -128,20 +130,25 @@ class ChoiceDecoder(Decoder):
     def _not_told(self, events: Iterable[Event], number: int) -> list[Event]:
         """Return those of *events* that say something which was not said beside the answer so far."""
         parts = self.answer.choices.get(number)
-        return [*events] if parts is None else [event for event in events if not parts.holds(event)]
+        return [event for event in events if parts is None or not self._was_told(event, parts)]
+
+    def _was_told(self, event: Event, parts: ChoiceParts) -> bool:
+        self._compared += parts.pieces_like(event)
+        return self._compared < MAX_COMPARED and parts.holds(event)
 
     def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
+        if not text:
+            return
         before = self._said_so_far(voice, number)
+        if repeats and before.startswith(text):
+            return
         if text.startswith(before) and (repeats or len(text) > len(before)):
             text = text[len(before) :]
-        elif repeats and before.startswith(text):
-            return
         elif repeats and voice is TextDelta and number in self._streamed:
             self.flush(out, number)
             self.say(FinalText(text, number), out)
             return
-        if text:
-            self._tell([voice(text, number)], out)
+        self._tell([voice(text, number)], out)
 
     def _said_so_far(self, voice: Voice, number: int) -> str:
         parts = self.answer.choices.get(number)

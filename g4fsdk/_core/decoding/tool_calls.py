@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from g4fsdk._core.decoding.answer import Answer, CallParts
+from g4fsdk._core.decoding.answer import MAX_COMPARED, Answer, CallParts
 from g4fsdk._core.decoding.call_numbers import CallNumbers, as_index
 from g4fsdk._core.decoding.joined import joined
 from g4fsdk._core.decoding.said import NOTHING, text_of
@@ -39,7 +39,8 @@ class ToolCalls:
     def __init__(self, answer: Answer, choice: int) -> None:
         self._answer = answer
         self._choice = choice
-        self._numbers = CallNumbers(lambda number: self._arguments_of(self._said[number]))
+        self._compared = 0
+        self._numbers = CallNumbers(lambda number: self._said[number].text())
 
     @property
     def _said(self) -> dict[int, CallParts]:
@@ -55,7 +56,7 @@ class ToolCalls:
         if odd:
             yield Extra(odd, self._choice)
         self._numbers.begin_chunk()
-        repeats = is_whole and bool(self._said)
+        repeats = is_whole and bool(self._said) and self._compared < MAX_COMPARED
         for call in calls:
             piece = _read(call)
             again = self._number_said(piece) if repeats else None
@@ -69,14 +70,15 @@ class ToolCalls:
         """Return the number of the call that *piece*, which is whole, was said as before."""
         if piece.id is not None:
             return self._numbers.of_id(piece.id)
-        said = self._said.items()
-        same = (number for number, parts in said if self._arguments_of(parts) == piece.arguments)
-        return next((number for number in same if self._said[number].name == piece.name), None)
+        self._compared += len(self._said)
+        said = (parts for parts in self._said.items() if parts[1].name == piece.name)
+        return next((number for number, parts in said if parts.text() == piece.arguments), None)
 
     def _more(self, piece: _Piece, number: int, call: JSON) -> Iterator[ToolCallDelta | Extra]:
         """Give what *piece*, which is whole, adds to the call that was said before."""
         said = self._said[number]
-        before, extra = self._arguments_of(said), joined(said.extra)
+        self._compared += len(said.extra)
+        before, extra = said.text(), joined(said.extra)
         more = {key: item for key, item in piece.extra.items() if extra.get(key) != item}
         is_other = piece.name not in (None, said.name) or piece.type not in ("function", said.type)
         if is_other or not (piece.arguments.startswith(before) or before.startswith(piece.arguments)):
@@ -91,10 +93,6 @@ class ToolCalls:
             if call.id is None:
                 made = ids.uuid(f"tool call {self._choice} {number}").replace("-", "")
                 yield ToolCallDelta(number, f"call_{made}", choice=self._choice)
-
-    @staticmethod
-    def _arguments_of(call: CallParts) -> str:
-        return "".join(call.arguments)
 
 
 def _calls_in(message: Mapping[str, JSON]) -> tuple[list[dict[str, JSON]], dict[str, JSON]]:
@@ -120,6 +118,7 @@ def _read(call: dict[str, JSON]) -> _Piece:
 
 
 def _read_any(call: dict[str, JSON]) -> _Piece:
+    call = _nested(call)
     key, text = ("custom", "input") if isinstance(call.get("custom"), dict) else ("function", "arguments")
     named, extra = split(call, {"type": str, key: dict})
     function = named.get(key, {})
@@ -135,6 +134,14 @@ def _read_any(call: dict[str, JSON]) -> _Piece:
     return _Piece(
         index, call_id, name, text_of(function.get(text)), "custom" if key == "custom" else kind, more
     )
+
+
+def _nested(call: dict[str, JSON]) -> dict[str, JSON]:
+    """Return *call*; a name and arguments that stand bare in it become its function."""
+    bare = {key: item for key, item in call.items() if key in ("name", "arguments")}
+    if not bare or call.get("function") or call.get("custom"):
+        return call
+    return {key: item for key, item in call.items() if key not in bare} | {"function": bare}
 
 
 def _word(value: dict[str, JSON], key: str) -> str | None:

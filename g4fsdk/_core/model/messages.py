@@ -176,12 +176,15 @@ class AssistantMessage(msgspec.Struct, kw_only=True):
     def from_dict(cls, value: Mapping[str, JSON]) -> AssistantMessage:
         """Read OpenAI's form. Raises UsageError for calls that are none."""
         named, rest = split(value, _MESSAGE)
+        if named.get("role", _ROLE) != _ROLE:
+            rest["role"] = named.pop("role")
         key = next((key for key in REASONING_KEYS if isinstance(rest.get(key), str)), REASONING_KEYS[0])
         reasoning = rest.pop(key) if isinstance(rest.get(key), str) else None
         more = read_beside_text(named, rest)
         return cls(**named | more, reasoning=reasoning, reasoning_key=key, extra=rest)
 
 
+_ROLE = "assistant"
 _MESSAGE = {
     "role": str,
     "content": str,
