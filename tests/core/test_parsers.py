@@ -405,6 +405,22 @@ def test_a_document_parser_takes_documents_only(body: bytes) -> None:
     assert seen.error.excerpt == body
 
 
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [(b"", IncompleteStreamError), (b'data: {"error": "no"}\n\n', ProviderError)],
+    ids=["cut", "failed"],
+)
+def test_a_stream_in_place_of_a_document_is_read_up_to_where_it_broke_off(
+    last: bytes, kind: type[G4FError]
+) -> None:
+    wire = sse(chunk({"content": "a"}), done=False) + (last or b"data: {")
+
+    seen = run(DocumentParser(ChatChunkDecoder()), [wire], cut="reset")
+
+    assert type(seen.error) is kind
+    assert seen.text == seen.error.partial == "a"
+
+
 # --- When errors come ---
 
 TWO_AND_BAD = sse(chunk({"content": "a"}), chunk({"content": "b"}), "{bad", chunk({"content": "c"}))
