@@ -57,6 +57,7 @@ IMPORTERS = {
     "urllib3": {"_client.blocking"},
     "httpx": {"_client.asynchronous"},
     "tenacity": {"_client.retries"},
+    "pyrate_limiter": {"_client.pace"},
     "hypothesis": set[str](),
     "vcr": set[str](),
 }

@@ -14,6 +14,7 @@ from g4fsdk._client.blocking import client as sync_shell
 
 PAIRS = [
     (Client, AsyncClient),
+    (Client.batch, AsyncClient.batch),
     (sync_shell.Completions.create, async_shell.Completions.create),
     (sync_shell.Completions.stream, async_shell.Completions.stream),
     (sync_shell.Images.generate, async_shell.Images.generate),
@@ -33,7 +34,7 @@ def test_both_clients_take_the_same(pair: tuple[Any, Any]) -> None:
     for name, parameter in blocking.items():
         twin = other[RENAMED.get(name, name)]
         assert (parameter.kind, parameter.default) == (twin.kind, twin.default)
-        if name not in ("self", "session", "transport"):
+        if name not in ("self", "session", "transport", "rows"):
             assert parameter.annotation == twin.annotation, name
 
 

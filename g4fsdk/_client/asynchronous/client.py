@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
 
+from g4fsdk._client.asynchronous.batches import AsyncBatch, Crew
 from g4fsdk._client.asynchronous.http import AdapterMaker, Connections
 from g4fsdk._client.asynchronous.routes import HTTP
 from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
@@ -18,6 +19,7 @@ from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
+from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
@@ -25,12 +27,14 @@ from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
 from g4fsdk._core.flow.provider import Flow, Stream, advance
+from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.http import Request
 
+R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
 
@@ -149,6 +153,30 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def batch(
+        self,
+        rows: Iterable[R] | AsyncIterable[R],
+        *,
+        concurrency: int = 8,
+        rate: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncBatch[R]:
+        """Ask *rows*, *concurrency* at once, and give each with its Completion or G4FError, as they come.
+
+        A row is a text, a list of messages, ``{"id": ..., "prompt": ...}``, or as OpenAI's batch files have
+        it, ``{"custom_id": ..., "body": {...}}``; *options*, those of `create`, are for what it does not say
+        itself. They may be an async iterable, and are taken as there is room for their answers. *rate*,
+        `60/min` for instance, or `N/s`, `N/h`, limits how many begin in any such time (extra `batch`).
+        Leaving the iteration ends what is under way; `aclose()`, or the end of an `async with` block, waits
+        until it has ended.
+
+        Raises:
+            UsageError: A concurrency or rate that cannot be, or no rows. That of a row comes as its result.
+        """
+        ask, begin = self.chat.completions.create, partial(self._begin, is_streamed=True)
+        places = checked_concurrency(concurrency)
+        return AsyncBatch(Crew(ask, begin, checked_rows(rows), places, Pace(rate), options))
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
         return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)

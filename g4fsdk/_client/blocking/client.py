@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
+from g4fsdk._client.blocking.batches import Crew, answers
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
 from g4fsdk._client.blocking.waiting import Rooms, exhaust
@@ -15,6 +16,7 @@ from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
+from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
@@ -22,6 +24,7 @@ from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
 from g4fsdk._core.flow.provider import Flow, Stream, advance
+from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
@@ -31,6 +34,7 @@ from g4fsdk._core.model.http import Request
 if TYPE_CHECKING:
     import requests
 
+R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
 
@@ -143,6 +147,31 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def batch(
+        self,
+        rows: Iterable[R],
+        *,
+        concurrency: int = 8,
+        rate: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Generator[tuple[R, Completion | G4FError], None, None]:
+        """Ask *rows*, *concurrency* at once, and give each with its Completion or G4FError, as they come.
+
+        A row is a text, a list of messages, ``{"id": ..., "prompt": ...}``, or as OpenAI's batch files have
+        it, ``{"custom_id": ..., "body": {...}}``; *options*, those of `create`, are for what it does not say
+        itself. Threads take them as there is room for their answers. *rate*, `60/min` for instance,
+        or `N/s`, `N/h`, limits how many begin in any such time (extra `batch`).
+        Leaving the iteration, or its `close()`, ends what is under way.
+
+        Raises:
+            UsageError: A concurrency or rate that cannot be, or no rows. That of a row comes as its result.
+        """
+        apart = self.with_options()
+        apart._calls = Calls()
+        ask = apart.chat.completions.create
+        crew = Crew(ask, checked_rows(rows), checked_concurrency(concurrency), Pace(rate), options)
+        return answers(crew, apart._calls, partial(self._begin, is_streamed=True))
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
         return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)
