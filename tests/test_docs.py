@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import requests
-import vcr
 
 from tests.support.loopback import Server
 from tests.support.loopback_clients import document
@@ -25,12 +23,15 @@ def examples(page: str) -> list[str]:
 def test_moving_from_pytest_recording(project: Project, with_conftest: bool) -> None:
     before, after, conftest = examples("moving-from-pytest-recording.md")
     assert before.replace("pytest.mark.vcr", "pytest.mark.g4f_cassette") == after
-    folder = project.path / ("tests" if with_conftest else "") / "cassettes/test_shop"
     with Server(lambda _: document("openai", "Hello")) as server:
         url = f"{server.url}/v1/chat/completions"
-        with vcr.VCR().use_cassette(folder / "test_greeting.yaml"):
-            requests.post(url, json=QUESTION)
+        project.write("tests/test_shop.py", f"{before}\n\nURL, QUESTION = {url!r}, {QUESTION!r}\n")
+        project.run("tests", "--record-mode=once").assert_outcomes(passed=1)
     project.write("tests/test_shop.py", f"{after}\n\nURL, QUESTION = {url!r}, {QUESTION!r}\n")
+    theirs = project.path / "tests/cassettes/test_shop/test_greeting.yaml"
+    project.run("tests").stdout.fnmatch_lines([f"*pytest-recording's is at {theirs}: move it there"])
+    if not with_conftest:
+        theirs.parent.parent.rename(project.path / "cassettes")
     if with_conftest:
         project.write("tests/conftest.py", conftest)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import responses
+import respx
+
 from g4fsdk import (
     AsyncClient,
     Client,
@@ -16,6 +19,7 @@ from g4fsdk import (
 )
 from g4fsdk._core.model.http import AnswerHead
 from g4fsdk.testing import Replay
+from tests.support.wire import chunk, sse
 
 QUESTION = Path(__file__).parents[2] / "cassettes" / "yqcloud" / "normal.yaml"
 
@@ -98,3 +102,27 @@ def test_the_head_of_an_answer_holds_no_cookie_and_knows_its_request() -> None:
     head = AnswerHead.of(Response(200, pairs))
 
     assert (head.headers, head.request_id) == ({"x-request-id": "r1", "via": "a, b"}, "r1")
+
+
+MOCKED = "http://service.test/v1/chat/completions"
+HELLO = sse(chunk({"content": "Hel"}), chunk({"content": "lo"}), chunk({}, "stop"))
+
+
+def test_responses_answers_the_blocking_client() -> None:
+    with responses.RequestsMock() as mock:
+        mock.post(MOCKED, HELLO, content_type="text/event-stream")
+        with (
+            Client("openai", base_url="http://service.test/v1", model="m") as client,
+            client.chat.completions.stream("Question.") as stream,
+        ):
+            assert "".join(stream.text_stream) == "Hello"
+
+
+async def test_respx_answers_the_async_client() -> None:
+    with respx.mock() as router:
+        router.post(MOCKED).respond(content=HELLO, content_type="text/event-stream")
+        async with (
+            AsyncClient("openai", base_url="http://service.test/v1", model="m") as client,
+            client.chat.completions.stream("Question.") as stream,
+        ):
+            assert "".join([text async for text in stream.text_stream]) == "Hello"

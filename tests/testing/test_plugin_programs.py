@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
 
@@ -108,13 +107,7 @@ def question(word):
 def text(answer):
     return answer["choices"][0]["message"]["content"]
 """
-every_program = pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(not find_spec(name.split()[0]), reason="not installed"))
-        for name in PROGRAMS
-    ],
-)
+every_program = pytest.mark.parametrize("program", PROGRAMS)
 
 
 def write(project: Project, program: str) -> None:
@@ -401,3 +394,29 @@ def test_the_ini_file_says_which_recordings_may_be_played(
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([message])
+
+
+@pytest.mark.parametrize("program", ["g4fsdk", "g4fsdk async"])
+def test_the_marker_of_pytest_recording_stands_beside_ours(
+    project: Project, service: Server, program: str
+) -> None:
+    write(project, program)
+    project.add_test("""
+        from program import ask
+
+        @pytest.mark.vcr
+        def test_theirs():
+            assert ask("one") == "heard one"
+
+        @pytest.mark.g4f_cassette
+        def test_ours():
+            assert ask("two") == "heard two"
+    """)
+
+    project.run(*INI, "--record-mode=once", "--g4f-record=once").assert_outcomes(passed=2)
+    service.__exit__()
+    project.run(*INI).assert_outcomes(passed=2)
+    assert [len(project.cassette(f"test_it/test_{whose}").interactions) for whose in ("theirs", "ours")] == [
+        1,
+        1,
+    ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import openai
 import pytest
 
 from g4fsdk import (
@@ -32,7 +34,7 @@ from g4fsdk.testing._traffic.clock import MonotonicClock
 from g4fsdk.testing._traffic.libraries import library_of
 from tests.support.command_line import run
 from tests.support.loopback import Reply, Server
-from tests.support.loopback_clients import document
+from tests.support.loopback_clients import answer, document
 
 
 @pytest.fixture
@@ -230,3 +232,39 @@ def test_one_recorder_serves_both_libraries(tmp_path: Path) -> None:
 def test_a_request_of_neither_library_is_refused() -> None:
     with pytest.raises(TypeError, match="is no request of httpx or httpx2"):
         library_of(Path())
+
+
+def _openai_says(url: str, transport: Any) -> str:
+    own = openai.DefaultHttpxClient(transport=transport)
+    with openai.OpenAI(base_url=url, api_key="k", max_retries=0, http_client=own) as client:
+        chunks = client.chat.completions.create(**QUESTION)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+
+def _openai_says_async(url: str, transport: Any) -> str:
+    async def ask() -> str:
+        own = openai.DefaultAsyncHttpxClient(transport=transport)
+        async with openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0, http_client=own) as client:
+            chunks = await client.chat.completions.create(**QUESTION)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+
+    return asyncio.run(ask())
+
+
+QUESTION: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+
+
+@pytest.mark.parametrize("ask", [_openai_says, _openai_says_async])
+def test_the_openai_package_is_recorded_and_played(ask: Callable[[str, Any], str], tmp_path: Path) -> None:
+    path = tmp_path / "session.yaml"
+    with Server([answer("openai", "Hel", "lo")]) as server:
+        url = f"{server.url}/v1"
+        with Recorder(path) as recorder:
+            live = ask(url, recorder.httpx_transport())
+    replay = Replay(path)
+
+    played = ask(url, replay.httpx_transport())
+
+    replay.assert_all_played()
+    with ReplayServer(path) as serving:
+        assert [live, played, ask(serving.base_url, None)] == ["Hello"] * 3

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
 
 _UNSAFE = re.compile(r"""[<>?%*:|"'/\\\x00-\x1f\x7f]""")
+_DIGITS = re.compile(r"-[0-9a-f]{8}(?=\.yaml$)")
 _MAX_NAME = 180  # bytes: file systems take 255, and what is written first has a longer name
 
 
@@ -33,8 +34,8 @@ class MarkedTest:
     """The recordings of one test.
 
     *played* are the arguments of `Replay`. *is_served* says that they are played over a socket. *nodeid* is
-    the test, as pytest takes it on its command line; *writer* is another one that recorded the same in this
-    run.
+    the test, as pytest takes it on its command line, and *module* its file; *writer* is another one that
+    recorded the same in this run.
     """
 
     paths: tuple[Path, ...]
@@ -42,6 +43,7 @@ class MarkedTest:
     mode: Mode
     is_served: bool
     nodeid: str
+    module: Path
     writer: str = ""
 
     @property
@@ -71,7 +73,8 @@ class MarkedTest:
     def check_found(self) -> None:
         """End the test, with what to do, when a recording is missing that nobody makes."""
         if self.missing and not self.records:
-            fail(f"no cassette at {', '.join(map(str, self.missing))}; {self._how_to_record('once')}")
+            advice = self._how_to_move() or self._how_to_record("once")
+            fail(f"no cassette at {', '.join(map(str, self.missing))}; {advice}")
 
     def advice(self) -> str:
         """Return what to do when the test asks something else than its recording holds."""
@@ -82,6 +85,14 @@ class MarkedTest:
                 f"@pytest.mark.{MARKER}() without a name"
             )
         return f"{self._how_to_record('all')}\nthe recording: {', '.join(map(str, self.paths))}"
+
+    def _how_to_move(self) -> str:
+        """Return where pytest-recording keeps what is missing, or ""."""
+        ours = self.missing[0]
+        names = ours.name, _DIGITS.sub("", ours.name)
+        folders = ours.parent, self.module.parent / "cassettes" / self.module.stem
+        found = (folder / name for folder in folders for name in names if (folder / name).exists())
+        return next((f"pytest-recording's is at {path}: move it there" for path in found), "")
 
     def _how_to_record(self, mode: Mode) -> str:
         if self.played["faults"]:
@@ -126,7 +137,7 @@ def _read(
     paths = tuple(_path(folder, os.fspath(name)) for name in names or [name_of(item)])
     played = {"pace": pace, "cuts": cuts, "faults": tuple(faults), "match_on": match_on, "ignore": ignore}
     is_served = "g4f_server" in getattr(item, "fixturenames", ())
-    return MarkedTest(paths, played, mode, is_served, item.nodeid)
+    return MarkedTest(paths, played, mode, is_served, item.nodeid, item.path)
 
 
 def name_of(item: pytest.Item) -> str:
