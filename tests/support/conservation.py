@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from g4fsdk import FinalText
+from g4fsdk import FinalText, G4FError, ProtocolError, ProviderError
 from g4fsdk._core.model.chunks import to_chunks
 from tests.support.wire import Seen
 
@@ -158,14 +158,22 @@ def _kind(value: Any) -> str:
 
 
 def lost_in_stream(chunks: list[Any], seen: Seen) -> list[Leaf]:
-    """Return what stands in *chunks*, and in no event and not in the completion.
+    """Return what stands in *chunks*, and in no event and not in the completion, or on the error.
 
-    Where the answer failed there is no completion, and what would stand in it alone is not looked for.
+    Where an error says that something can't be read, what stands around the choices is not looked for.
     """
     built, texts = msgspec.to_builtins(seen.events), _joined([*seen.events])
-    if seen.error is not None:
+    if isinstance(seen.error, ProtocolError):
         return _lost([*map(_inside, filter(_is_object, chunks))], Told(built, texts=texts))
+    if seen.error is not None:
+        return _lost(_as_one(chunks), Told(built, *_on(seen.error), texts=texts))
     return _lost(_as_one(chunks), Told(built, _whole(seen), texts=texts))
+
+
+def _on(error: G4FError) -> list[Any]:
+    """Return what *error* keeps of the answer."""
+    answer = [] if error.answer is None else [error.answer.to_dict()]
+    return answer + ([json.loads(error.body)] if isinstance(error, ProviderError) and error.body else [])
 
 
 def lost_in_document(document: Any, seen: Seen) -> list[Leaf]:
