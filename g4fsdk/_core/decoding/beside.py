@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from g4fsdk._core.decoding.call_numbers import as_index
-from g4fsdk._core.decoding.said import NOTHING, beside, odd_parts
+from g4fsdk._core.decoding.said import NOTHING, THOUGHTS_IN_PARTS, beside, odd_parts
 from g4fsdk._core.model.events import (
     Annotation,
     AudioDelta,
@@ -18,14 +18,12 @@ from g4fsdk._core.model.events import (
     read_image,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.messages import REASONING_KEYS
 from g4fsdk._core.model.shape import split
 
 # What is said as text, thoughts, calls or the end.
-_OF_MESSAGE = frozenset(
-    "content refusal reasoning reasoning_content reasoning_text thinking tool_calls function_call".split()
-)
-_THOUGHTS = ("reasoning_details", "thinking_blocks")
-_SPOKEN = ("content", "refusal", "reasoning", "reasoning_content", "reasoning_text", "thinking")
+_SPOKEN = ("content", "refusal", *REASONING_KEYS)
+_OF_MESSAGE = frozenset({*_SPOKEN, "tool_calls", "function_call"})
 _OF_CHOICE = frozenset("delta message text finish_reason".split())
 ROLE = "assistant"
 # What a prompt, an answer and both together count under: OpenAI's names, and those of its newer interface.
@@ -54,7 +52,7 @@ def beside_message(message: Mapping[str, JSON], choice: int) -> Iterator[Event]:
 
 def _unnamed(rest: dict[str, JSON]) -> dict[str, JSON]:
     """Return *rest* of a message without what was read, and what is no sound under a name of its own."""
-    for key in _THOUGHTS:
+    for key in THOUGHTS_IN_PARTS:
         if key in rest and not any(odd_parts(rest[key])):  # else it has to go back as it came
             del rest[key]
     if rest.get("role") == ROLE:

@@ -143,11 +143,8 @@ class ChatChunkDecoder(ChoiceDecoder):
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
         """Say what a chunk or document says, then raise the failure that it reports, if it does."""
         failure = failure_in(value)
-        around = {key: item for key, item in value.items() if key != "choices"}
-        if failure is None and (said := as_json(around)) != self._around:  # a failure tells all of it
-            self._around = said
-            self._plain.note(value)
-            self.answer.note(around | odd_usage(value))
+        if failure is None:  # which tells all else
+            self._note(value)
         choices, odd = _choices_in(value)
         for choice, number in zip(choices, self._numbers(choices), strict=True):
             self._choice(choice, number, out)
@@ -159,6 +156,15 @@ class ChatChunkDecoder(ChoiceDecoder):
             self.say(usage, out)
         if failure is not None:
             raise failure
+
+    def _note(self, value: dict[str, JSON]) -> None:
+        """Take what *value* says beside its choices, unless the one before said the same."""
+        around = {key: item for key, item in value.items() if key != "choices"}
+        said = as_json(around)
+        if said != self._around:
+            self._around = said
+            self._plain.note(around)
+            self.answer.note(around | odd_usage(around))
 
 
 def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:

@@ -17,7 +17,9 @@ Voice: TypeAlias = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
 #: What says nothing wherever it stands.
 NOTHING: tuple[JSON, ...] = (None, "", [], {})
-_REASONING_KEYS = (*REASONING_KEYS, "reasoning_details", "thinking_blocks")
+#: Where a message says what the model thinks in parts, beside its content.
+THOUGHTS_IN_PARTS = ("reasoning_details", "thinking_blocks")
+_REASONING_KEYS = (*REASONING_KEYS, *THOUGHTS_IN_PARTS)
 THOUGHT_KEYS = ("thinking", "summary", "reasoning", "text", "content")
 #: By the type of a part: whose voice it is, None for that of what it is a part of; and where its texts are.
 _PARTS: Mapping[str, tuple[Voice | None, tuple[str, ...]]] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from g4fsdk._core.decoding.joined import joined
-from g4fsdk._core.decoding.said import THOUGHT_KEYS, is_thought, joined_text, read_said
+from g4fsdk._core.decoding.said import THOUGHT_KEYS, THOUGHTS_IN_PARTS, is_thought, joined_text, read_said
 from g4fsdk._core.model.events import ReasoningDelta
 from g4fsdk._core.model.http import JSON
 
 #: Where a message holds such parts; and where one without any text would say it.
-IN_PARTS = ("content_parts", "reasoning_details", "thinking_blocks")
+IN_PARTS = ("content_parts", *THOUGHTS_IN_PARTS)
 _TEXT_OF = {"thinking": "thinking", "reasoning.summary": "summary"}
 
 
