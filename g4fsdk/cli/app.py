@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
 from g4fsdk.cli import cassette
+from g4fsdk.cli.batch import batch
 from g4fsdk.cli.bench import bench
 from g4fsdk.cli.capture import capture
 from g4fsdk.cli.chat import chat
@@ -83,5 +84,6 @@ app.command()(image)
 app.command()(providers)
 app.command()(models)
 app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
+app.command()(batch)
 app.command()(bench)
 app.add_typer(cassette.app)

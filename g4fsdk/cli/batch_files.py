@@ -1,0 +1,173 @@
+"""What a batch reads and writes: rows to ask, and their answers in the form of OpenAI's batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from g4fsdk._core.flow.rows import read_row
+from g4fsdk._core.model.chat import read_messages
+from g4fsdk._core.model.completions import Completion
+from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
+from g4fsdk._core.model.http import AnswerHead
+
+Row = dict[str, Any]
+_BEGINNING = b'{"id": "batch_req_'  # of every line that is written here
+
+
+# --- What is asked ---
+
+
+def read_input(name: str) -> dict[str, Row]:
+    """Return the rows of the file *name* by their ids; `-` is stdin.
+
+    Raises:
+        UsageError: A line is no row, or has the id of another.
+    """
+    rows: dict[str, Row] = {}
+    lines: dict[str, int] = {}
+    for number, line in enumerate(_bytes_of(name).removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            key, row = _read_line(line, number)
+        except UsageError as error:
+            raise UsageError(f"{name}, line {number}: {error.message}") from error
+        if key in lines:
+            raise UsageError(f"{name}, line {number}: the id {key!r} is that of line {lines[key]}, too")
+        lines[key], rows[key] = number, row
+    return rows
+
+
+def _bytes_of(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
+def _read_line(line: bytes, number: int) -> tuple[str, Row]:
+    """Return the row of *line* and its id; one without an id goes by its place and what it says."""
+    try:
+        text = line.decode().strip()
+        row = json.loads(text) if text.startswith("{") else {"prompt": text}
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"it is no JSON: {error}") from error
+    asked = read_row(row)
+    read_messages(asked.call["messages"])
+    key = asked.id or f"line-{number}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return key, row | {"custom_id" if "body" in row else "id": key}
+
+
+# --- What is answered ---
+
+
+class Output:
+    """The answers in a file: those of earlier runs, and each new one as a line, written at once.
+
+    A process may be killed anywhere: what it leaves is whole lines, and at most the beginning of one more.
+
+    Raises:
+        UsageError: The file holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.answered: set[str] = set()
+        self.failed: set[str] = set()
+        self._size, self._ends = 0, True
+        if self.path.exists():
+            if not self.path.is_file():
+                raise UsageError(f"{path} is no file that a batch can go on with")
+            self._read()
+
+    def _read(self) -> None:
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                row = _written(line)
+                if row is None and not line.endswith(b"\n") and _is_begun(line):
+                    return  # cut off, as a killed process leaves it
+                if row is None:
+                    raise UsageError(f"{self.path}, line {number}: no answer of a batch; give another -o")
+                self._size, self._ends = self._size + len(line), line.endswith(b"\n")
+                (self.answered if _is_answered(row) else self.failed).add(row["custom_id"])
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Take the failed rows of *names* out of the file, which is there all the time."""
+        gone = self.failed & {*names}
+        if not gone:
+            return
+        new = self.path.with_name(f"{self.path.name}.new")
+        with self.path.open("rb") as old, new.open("wb") as kept:
+            kept.writelines(_lines_without(gone, old))
+            self._size, self._ends = kept.tell(), True
+        shutil.copymode(self.path, new)
+        os.replace(new, self.path)
+        self.failed -= gone
+
+    def __enter__(self) -> Self:
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        os.truncate(self._file, self._size)
+        os.lseek(self._file, 0, os.SEEK_END)
+        self._write(b"" if self._ends else b"\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def write(self, name: str, result: Completion | G4FError) -> None:
+        """Write the row *name* with its *result*."""
+        line = json.dumps({"id": f"batch_req_{uuid.uuid4().hex}", "custom_id": name, **_said(result)})
+        self._write(f"{line}\n".encode())
+        (self.failed if isinstance(result, G4FError) else self.answered).add(name)
+
+    def _write(self, line: bytes) -> None:
+        while line:  # one write, unless the disk is full
+            line = line[os.write(self._file, line) :]
+
+
+def _written(line: bytes) -> Row | None:
+    """Return the row that is written as *line*, or None where it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    match row:
+        case {"custom_id": str(), "response": dict() | None, "error": dict() | None}:
+            return dict(row)
+    return None
+
+
+def _is_begun(line: bytes) -> bool:
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+
+
+def _is_answered(row: Row) -> bool:
+    return row["error"] is None and row["response"] is not None
+
+
+def _lines_without(names: set[str], lines: Iterable[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        row = _written(line)
+        if row is not None and (_is_answered(row) or row["custom_id"] not in names):
+            yield line.removesuffix(b"\n") + b"\n"
+
+
+def _said(result: Completion | G4FError) -> Row:
+    if isinstance(result, Completion):
+        head = result.response or AnswerHead(200, {})
+        return {"response": _response(head.status, head.request_id, result.to_dict()), "error": None}
+    partial = {"partial": result.partial} if result.partial else {}
+    error = {"code": str(result.code or type(result).__name__), "message": str(result), **partial}
+    response = None
+    if isinstance(result, StatusError) and result.status:
+        response = _response(result.status, result.request_id, {"error": error})
+    return {"response": response, "error": error}
+
+
+def _response(status: int, request_id: str | None, body: Row) -> Row:
+    return {"status_code": status, "request_id": request_id, "body": body}
