@@ -42,7 +42,8 @@ from g4fsdk._core.model.http import Request, Response
 # How many calls there are at once is for Pools to say. With as many kept alive as open, httpx's pool takes
 # seconds to hand out 200 connections again (benchmarks/crowd.py).
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-# Around what records no connection is kept: in a fixture nobody may have a loop left to close it in.
+# Around what records no connection is kept: in a fixture nobody may have a loop left to close it in. Nor in
+# the pools behind the first: httpx looks at each idle one whenever a call begins or ends.
 NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 # httpx's own limits come first, and say what was waited for; this one ends what drips.
 _GRACE_S = 0.2
@@ -313,7 +314,10 @@ def _pools(http_client: Any, transport: Transport | None, maker: Maker) -> Singl
         return Single(client_over(transport.httpx_transport(own)))
     if not maker.has_limits:
         return Single(client_over(Routes(maker, _LIMITS)))
-    return Pools(lambda: client_over(Routes(maker, _LIMITS)))
+    return Pools(
+        lambda: client_over(Routes(maker, _LIMITS)),
+        lambda: client_over(Routes(maker, NONE_KEPT)),
+    )
 
 
 class _Own(httpx.AsyncBaseTransport):

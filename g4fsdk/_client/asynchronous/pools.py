@@ -49,10 +49,12 @@ class Single:
 
 
 class Pools:
-    """As many pools as the calls at once need, made by *make*. Calls for which there is no room wait."""
+    """As many pools as the calls at once need. Calls for which there is no room wait."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
+    def __init__(self, first: Callable[[], Any], more: Callable[[], Any]) -> None:
+        """*first* makes what the first pool sends with, *more* what each further one does."""
+        self._first = first
+        self._more = more
         self._room = Room(_most_calls())
         self._door = Room(_CONNECTING)
         self._pools: list[_Pool] = []
@@ -81,7 +83,7 @@ class Pools:
         for pool in self._pools:
             if pool.calls < _CALLS_OF_A_POOL:
                 return pool
-        self._pools.append(_Pool(self._make()))
+        self._pools.append(_Pool(self._more() if self._pools else self._first()))
         return self._pools[-1]
 
 
