@@ -1081,6 +1081,17 @@ def test_an_event_of_another_name_is_none_of_the_answer(event: bytes) -> None:
     assert run(SSEParser(), [sse(hi(), done=False) + event + sse(STOP)]).events == HI
 
 
+def test_events_of_other_names_are_kept_beside_the_answer() -> None:
+    others = (
+        b'event: citations\ndata: [{"url":"x"}]\n\nevent: ping\ndata: {}\n\nevent: status\ndata: busy\n\n'
+    )
+
+    seen = run(SSEParser(), [sse(hi(), done=False) + others + sse(STOP)])
+
+    kept = [{"event": "citations", "data": [{"url": "x"}]}, {"event": "status", "data": "busy"}]
+    assert seen.answer.completion("", "").extra == {"named_events": kept}
+
+
 def test_an_event_of_another_name_may_be_a_chunk_or_an_error_as_well() -> None:
     named = b"event: completion\n" + sse(hi(), done=False)
     failed = b'event: response.failed\ndata: {"error":{"message":"boom"}}\n\n'

@@ -2,8 +2,8 @@
 
 Read by shape, never validated: some fifty services add, omit, null and misspell keys, and only what is
 known and well formed says anything; all else is kept in `extra`. What stands in place of a thing that has a
-name, and is none, is kept under the name with `_parts` behind it. Source: the recordings behind the notes on
-each line.
+name, and is none, is kept under the name with `_parts` behind it; events with names of their own, as
+`named_events`. Source: the recordings behind the notes on each line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from g4fsdk._core.model.events import (
 from g4fsdk._core.model.http import JSON
 from g4fsdk._core.model.shape import as_json
 
-#: The names of events that are chunks; other events are none of the answer.
+#: The names of events that are chunks; other events stand beside the answer.
 _ERROR = b"error"
 _OF_ANSWER = frozenset({b"", b"message", _ERROR})
 
@@ -58,6 +58,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         """
         super().__init__(history, notices=notices, handle=handle, n=n, ids=ids)
         self._plain = PlainChunks()
+        self._others: list[JSON] = []  # the events with names of their own
         self._around = ""  # what the last chunk said beside its choices
         self._ends_at_eof = ends_at_eof
 
@@ -84,7 +85,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         if bare == b"[DONE]":
             self._done(out)
         elif name not in _OF_ANSWER:
-            self._decode_other(data, out)
+            self._decode_other(data, name, out)
         elif bare:  # some send nothing to keep the connection alive
             value = self.load(data) if name != _ERROR else self._error_in(data)
             if not isinstance(value, dict):
@@ -100,15 +101,20 @@ class ChatChunkDecoder(ChoiceDecoder):
         error = value.get("error") if isinstance(value, dict) else None
         return {**(value if isinstance(value, dict) else {}), "error": error or value or "an error"}
 
-    def _decode_other(self, data: bytes, out: list[Event]) -> None:
-        """Read an event with a name of its own: it says nothing, unless it is a chunk or an error as well."""
+    def _decode_other(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        """Keep an event with a name of its own beside the answer, unless it is a chunk or an error."""
         try:
             value = self.load(data)
         except ValueError:
-            return
+            value = data.decode("utf-8", "replace")
         match value:
-            case {"choices": [_, *_]} | {"error": _}:
+            case {"choices": [_, *_]}:
                 self._read(value, out)
+            case {"error": error} if error:
+                self._read(value, out)
+            case _ if value not in NOTHING:
+                self._others.append({"event": name.decode("utf-8", "replace"), "data": value})
+                self.answer.note({"named_events": self._others})
 
     def document(self, data: bytes, out: list[Event]) -> None:
         value = self._unwrap(self.load(data))
