@@ -39,6 +39,7 @@ ORDER = (
     "testing._imports",
     "testing._pytest",
     "testing",
+    "server",
     "bench",
     "cli",
     "__main__",
@@ -58,6 +59,8 @@ IMPORTERS = {
     "httpx": {"_client.asynchronous"},
     "tenacity": {"_client.retries"},
     "pyrate_limiter": {"_client.pace"},
+    "starlette": {"server"},
+    "uvicorn": {"server.run"},
     "hypothesis": set[str](),
     "vcr": set[str](),
 }

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-_EXTRA = frozenset({"click", "rich", "typer", "yaml"})
+_EXTRAS = {"cli": {"click", "rich", "typer", "yaml"}, "server": {"starlette", "uvicorn"}}
 
 
 def main() -> None:
@@ -24,7 +24,9 @@ def main() -> None:
 
         app(prog_name="g4fsdk")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, names in _EXTRAS.items() if missing in names), None)
+        if extra is None:
             raise
-        sys.stderr.write(f"g4fsdk: the command line needs {error.name}: install g4fsdk[cli]\n")
+        sys.stderr.write(f"g4fsdk: the command line needs {missing}: install g4fsdk[{extra}]\n")
         sys.exit(2)

@@ -19,6 +19,7 @@ from g4fsdk.cli.failures import exit_code
 from g4fsdk.cli.image import image
 from g4fsdk.cli.listing import models, providers
 from g4fsdk.cli.output import write
+from g4fsdk.cli.serve import serve
 
 
 class Commands(TyperGroup):
@@ -85,5 +86,6 @@ app.command()(providers)
 app.command()(models)
 app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
 app.command()(batch)
+app.command()(serve)
 app.command()(bench)
 app.add_typer(cassette.app)

@@ -63,6 +63,10 @@ class Target:
         """Return a client for the target. Raises UsageError for what cannot be."""
         from g4fsdk import Client
 
+        return Client(self.providers or None, **self.settings(**more))
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Return the keyword arguments of a client for the target, and *more*: those that are given."""
         settings = {
             "model": self.model,
             "base_url": self.base_url,
@@ -72,5 +76,4 @@ class Target:
             "proxy": self.proxy,
             **more,
         }
-        given = {name: value for name, value in settings.items() if value is not None}
-        return Client(self.providers or None, **given)
+        return {name: value for name, value in settings.items() if value is not None}

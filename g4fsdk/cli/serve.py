@@ -1,0 +1,160 @@
+"""`g4fsdk serve`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from g4fsdk._core.model.errors import UsageError
+from g4fsdk.cli import options
+from g4fsdk.cli.output import say, write
+from g4fsdk.cli.target import Target
+
+if TYPE_CHECKING:
+    from g4fsdk import AsyncClient
+    from g4fsdk._client.transport import Transport
+    from g4fsdk.server.upstream import Upstream
+
+_GATEWAY = "Who may ask"
+
+
+def serve(
+    provider: options.Providers = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help="Ask for this model where a request names none.",
+            rich_help_panel=options._WHOM,
+        ),
+    ] = None,
+    base_url: options.BaseURL = None,
+    provider_key: Annotated[
+        str | None,
+        typer.Option(
+            help="Send this key to the provider. Without it, openai gets the one of the environment.",
+            metavar="KEY",
+            rich_help_panel=options._WHOM,
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="Play this recording, or a folder of them, again and again in place of the network.",
+            metavar="FILE|FOLDER",
+            rich_help_panel="Recording",
+        ),
+    ] = None,
+    pace: options.PaceText = "instant",
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")] = 8000,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            help="Answer only who sends this key.",
+            metavar="KEY",
+            envvar="G4FSDK_SERVE_API_KEY",
+            rich_help_panel=_GATEWAY,
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Answer under this name, too; addresses and names without a dot need none. Repeatable.",
+            metavar="NAME",
+            rich_help_panel=_GATEWAY,
+        ),
+    ] = None,
+    max_body: Annotated[
+        int, typer.Option(min=1, help="How many bytes a request may have.", rich_help_panel=_GATEWAY)
+    ] = 16 << 20,
+    max_concurrency: Annotated[
+        int, typer.Option(min=1, help="How many calls may go on at once.", rich_help_panel=_GATEWAY)
+    ] = 256,
+    max_seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long a call may take.", rich_help_panel=_GATEWAY)
+    ] = 600.0,
+    ignore_unsupported: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-unsupported", help="Leave out options that the provider can't honour: else status 400."
+        ),
+    ] = False,
+    timeout: options.Timeout = None,
+    retries: options.Retries = None,
+    proxy: options.Proxy = None,
+) -> None:
+    """Serve OpenAI's API in front of any provider, until Ctrl-C. Prints the address to give to clients.
+
+    Clients in any language ask /v1/chat/completions, /v1/models and /v1/images/generations, whichever
+    provider answers. With --replay, recordings of any provider answer as OpenAI does; `cassette serve` plays
+    them byte by byte instead, to who speaks as the recorded service does.
+    """
+    from g4fsdk.server.app import Gateway
+    from g4fsdk.server.guards import Limits
+    from g4fsdk.server.run import serve_forever
+
+    names = frozenset(name.lower() for name in allow_host or ())
+    limits = Limits(api_key, host, names, max_body, max_concurrency, max_seconds)
+    target = Target(tuple(provider or ()), model, base_url, provider_key, timeout, retries, proxy)
+    upstream = _recorded(target, max_seconds, replay, pace) if replay else _live(target, max_seconds)
+
+    def ready(address: str) -> None:
+        write(f"{address}\n")
+        if limits.is_away and api_key is None:
+            say("g4fsdk: whoever reaches it may ask, and at your cost: --api-key KEY lets in only who has it")
+
+    serve_forever(Gateway(upstream, limits, ignore_unsupported), host, port, ready)
+
+
+def _live(target: Target, max_seconds: float) -> Upstream:
+    from g4fsdk.server.upstream import Upstream
+
+    target = _named(target)
+    client = _client(target, max_seconds)
+    if len(target.providers) == 1:
+        return Upstream([client], target.providers, [client])
+    several = target.providers or _working()
+    listers = [_client(target.only(name), max_seconds) for name in several]
+    return Upstream([client], target.providers, listers)
+
+
+def _named(target: Target) -> Target:
+    """Return *target*; with nobody named, openai if that is set up, or whom the model of a request names."""
+    try:
+        return target.checked()
+    except UsageError:
+        return target
+
+
+def _working() -> tuple[str, ...]:
+    from g4fsdk.providers import PROVIDERS
+
+    return tuple(name for name, kind in PROVIDERS.items() if kind.working and kind.has_home)
+
+
+def _recorded(target: Target, max_seconds: float, source: Path, pace: str) -> Upstream:
+    from g4fsdk.server.upstream import recorded
+
+    if len(target.providers) > 1:
+        raise UsageError("a recording is of one provider: name one, or none")
+
+    def make(name: str, base_url: str | None, transport: Transport) -> AsyncClient:
+        named = replace(target, providers=(name,), base_url=target.base_url or base_url)
+        return _client(named, max_seconds, transport=transport)
+
+    return recorded(source, make, provider=next(iter(target.providers), None), pace=options.read_pace(pace))
+
+
+def _client(target: Target, max_seconds: float, **settings: Any) -> AsyncClient:
+    from g4fsdk import AsyncClient, Timeouts
+    from g4fsdk._client.clocks import read_timeouts
+
+    clocks = Timeouts() if target.timeout is None else read_timeouts(target.timeout)
+    settings = {"timeout": replace(clocks, total=max_seconds), **settings}
+    return AsyncClient(target.providers or None, **target.settings(**settings))

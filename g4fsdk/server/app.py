@@ -1,0 +1,172 @@
+"""The routes of the gateway."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from g4fsdk import AsyncChunkStream, Model
+from g4fsdk._version import __version__
+from g4fsdk.server.asked import Asked, kinds_for, read_chat, read_image, read_object
+from g4fsdk.server.guards import Guard, Limits, read_body
+from g4fsdk.server.refused import FAILURES, Refused, json_response, refusal
+from g4fsdk.server.streamed import HEADERS, Identity, Told, failed, whole
+from g4fsdk.server.upstream import Upstream
+
+_Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
+_GRACE_S = 5.0  # beyond the time of a call, for a reader that does not read
+_LAST_WORD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A response whose work stops when the client leaves, or after *seconds*."""
+
+    work: _Work
+    seconds: float
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_leave, receive, group.cancel_scope)
+            with anyio.move_on_after(self.seconds):
+                response = await self.work(send)
+                if response is not None:
+                    await response(scope, receive, send)
+            group.cancel_scope.cancel()
+
+
+async def _leave(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """OpenAI's API in front of *upstream*; *is_lenient* leaves out options that nobody can honour."""
+
+    upstream: Upstream
+    limits: Limits
+    is_lenient: bool = False
+
+    def app(self) -> Starlette:
+        """Return the application, which closes its clients when it ends."""
+        return Starlette(
+            routes=[
+                Route("/health", self.health),
+                Route("/v1/models", self.models),
+                Route("/v1/models/{name:path}", self.model),
+                Route("/v1/chat/completions", self.chat, methods=["POST"]),
+                Route("/v1/images/generations", self.images, methods=["POST"]),
+            ],
+            middleware=[Middleware(Guard, limits=self.limits)],
+            exception_handlers=dict.fromkeys((*FAILURES, Refused, HTTPException, Exception), _refuse),
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self.upstream.close()
+
+    async def health(self, request: Request) -> Response:
+        return json_response({"status": "ok", "version": __version__})
+
+    async def models(self, request: Request) -> Response:
+        return json_response({"object": "list", "data": [*map(_model, await self.upstream.list_models())]})
+
+    async def model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        for model in await self.upstream.list_models():
+            if model.id == name:
+                return json_response(_model(model))
+        raise Refused(404, f"there is no model {name!r}", "model_not_found", "model")
+
+    async def chat(self, request: Request) -> Attended:
+        body = read_object(await read_body(request, self.limits))
+        model = body.get("model") or ""
+        if not isinstance(model, str):
+            raise Refused(400, "model must be text", param="model")
+        kinds = kinds_for(self.upstream.names, model)
+        asked = read_chat(body, kinds, is_lenient=self.is_lenient)
+        return self._attended(self._stream if asked.stream else self._complete, asked)
+
+    async def images(self, request: Request) -> Attended:
+        asked = read_image(read_object(await read_body(request, self.limits)))
+        return self._attended(self._paint, asked)
+
+    def _attended(self, work: Callable[[Asked, Send], Awaitable[Response | None]], asked: Asked) -> Attended:
+        return Attended(partial(work, asked), self.limits.max_seconds + _GRACE_S)
+
+    async def _complete(self, asked: Asked, send: Send) -> Response:
+        try:
+            return json_response(whole(await self.upstream.complete(asked), Identity(_now())))
+        except FAILURES as error:
+            return refusal(error).response()
+
+    async def _paint(self, asked: Asked, send: Send) -> Response:
+        try:
+            images = await self.upstream.paint(asked)
+        except FAILURES as error:
+            return refusal(error).response()
+        return json_response({"created": _now(), "data": [image.to_dict() for image in images.data]})
+
+    async def _stream(self, asked: Asked, send: Send) -> Response | None:
+        try:
+            stream = await self.upstream.stream(asked)
+        except FAILURES as error:
+            return refusal(error).response()
+        async with stream:
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            await _tell(stream, Told(Identity(_now()), shows_usage=asked.shows_usage), send)
+        return None
+
+
+async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
+    """Send each chunk as it comes, and how it ended: whatever stops this, the caller is told."""
+    try:
+        async for chunk in stream:
+            if data := told.chunk(chunk):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        last = told.end()
+    except FAILURES as error:
+        last = failed(refusal(error))
+    except anyio.get_cancelled_exc_class():
+        stopped = Refused(503, "the server stopped this answer", "stopped")
+        with anyio.move_on_after(_LAST_WORD_S, shield=True):
+            await send({"type": "http.response.body", "body": failed(stopped)})
+        raise
+    await send({"type": "http.response.body", "body": last})
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    return refusal(error).response()
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "object": model.object,
+        "created": model.created or 0,
+        "owned_by": model.owned_by,
+        **model.extra,
+    }
