@@ -81,6 +81,24 @@ def test_a_har_body_in_base64_is_decoded() -> None:
     assert from_har(har(entry(content=content))).interactions[0].response.body == b"\xff\x00a"
 
 
+def test_a_body_that_polly_lists_in_pieces_is_whole() -> None:
+    pieces = json.dumps([b64(b"\xff\x00"), b64(b"a")])
+    content = {"size": 16, "mimeType": "text/plain", "encoding": "base64", "text": pieces}
+
+    assert from_har(har(entry(content=content))).interactions[0].response.body == b"\xff\x00a"
+
+
+def test_what_a_service_sent_a_request_on_to_is_taken_too() -> None:
+    first = entry(status=307, content={"size": 0, "text": ""})
+    first["response"]["headers"].append({"name": "Location", "value": "/elsewhere"})
+
+    found = from_har(
+        har(first, entry("https://api.binjie.fun/elsewhere"), entry("https://api.binjie.fun/other"))
+    )
+
+    assert [one.request.url for one in found.interactions] == [URL, "https://api.binjie.fun/elsewhere"]
+
+
 @pytest.mark.parametrize(
     ("post", "body"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import gzip
 import json
 import re
 import time
@@ -99,6 +100,14 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     "SSE data": lambda s: session(chunks=[b"data: " + as_json({"access_token": s}) + b"\n\n"]),
     "JSON line": lambda s: session(chunks=[b'{"type":"x"}\n' + as_json({"refresh_token": s}) + b"\n"]),
     "multipart": lambda s: session(body=multipart("api_key", s)),
+    "multipart, spelt loosely": lambda s: session(
+        body=multipart("api_key", s).replace(b'"', b"").replace(b"\r\n", b"\n")
+    ),
+    "query name that is coded": lambda s: session(url=f"{URL}?access%5Ftoken={quote(s, safe='')}"),
+    "fragment": lambda s: session(url=f"{URL}#access_token={quote(s, safe='')}&a=1"),
+    "dict as Python prints it": lambda s: session(
+        chunks=[as_json({"detail": repr({"input": {"api_key": s}})})]
+    ),
     "form": lambda s: session(body=f"password={quote(s, safe='')}&a=1".encode()),
     "base64 payload": lambda s: session(body=as_json({"messages": base64_of(as_json([{"token": s}]))})),
     "URL password": lambda s: session(url=f"https://user:{quote(s, safe='')}@chat.test/api"),
@@ -129,6 +138,25 @@ def test_a_secret_under_its_name_is_found_and_taken_out(place: Callable[[str], C
     assert find_leaks(scrubbed, [CANARY]) == []
 
 
+def test_a_secret_is_taken_out_of_a_packed_answer() -> None:
+    packed = gzip.compress(as_json({"api_key": CANARY, "n": 1}))
+
+    response = Scrubber().scrub_cassette(session(chunks=[packed[:9], packed[9:]])).interactions[0].response
+
+    assert json.loads(gzip.decompress(response.body)) == {"api_key": "SCRUBBED-api-key-1", "n": 1}
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_secret_is_taken_out_of_base64_in_lines(line_end: bytes) -> None:
+    plain = as_json({"pad": "x" * 80, "api_key": CANARY, "more": "y" * 90})
+    body = base64.encodebytes(plain).replace(b"\n", line_end)
+
+    scrubbed = Scrubber().scrub_cassette(session(body=body)).interactions[0].request.body
+
+    assert base64.b64decode(scrubbed) == plain.replace(CANARY.encode(), b"SCRUBBED-api-key-1")
+    assert {len(line) for line in scrubbed.splitlines()[:-1]} == {76}
+
+
 def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
     secrets = [f"canary-{number:02}-{'x' * number}" for number in range(len(PLACES))]
     parts = [place(secret) for place, secret in zip(PLACES.values(), secrets, strict=True)]
@@ -154,6 +182,7 @@ def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
         "org-abcdefghijklmnop1234",
         "sk-abc*****************wxyz",
         "AKIAIOSFODNN7EXAMPLE",
+        "glpat-abcdefghij1234567890",
     ],
 )
 def test_a_key_is_known_by_its_look(key: str) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import msgspec
@@ -76,6 +76,8 @@ class _Sent(msgspec.Struct, rename="camel"):
 
     def __post_init__(self) -> None:
         check_address(self.url)
+        if "://" not in self.url:
+            raise ValueError(f"expected a whole address, found {self.url!r}")
 
 
 class _Came(msgspec.Struct, rename="camel"):
@@ -159,9 +161,9 @@ def from_har(
 ) -> Cassette:
     """Return the cassette of a session that a browser saved as HAR, one chunk a response, all at 0 ms.
 
-    Kept are the requests of *provider*, known by their URLs, on whatever host; without a name, those of
-    the one provider that *document* has requests of. Of these, only the ones whose URL has *url_contains*
-    in it. *read_file* reads the files that it names.
+    Kept are the requests of *provider*, known by their URLs, on whatever host, and where they were sent on
+    to; without a name, those of the one provider that *document* has requests of. Of these, only the ones
+    whose URL has *url_contains* in it. *read_file* reads the files that it names.
 
     Raises:
         CassetteError: It is no HAR, has no such request or those of several providers, or lacks a body.
@@ -172,8 +174,8 @@ def from_har(
         entries = [each for each in document["log"]["entries"] if each["request"]["method"] != "OPTIONS"]
         entries = [each for each in entries if url_contains in each["request"]["url"]]
         provider = provider or _only_provider([each["request"]["url"] for each in entries])
-        wanted = [each for each in entries if PROVIDERS[provider].is_asked_at(each["request"]["url"])]
-        read = [msgspec.convert(_with_files(each, read_file), _Entry) for each in wanted]
+        wanted = [_with_files(_whole(each), read_file) for each in _asked(entries, provider)]
+        read = [msgspec.convert(each, _Entry) for each in wanted]
         interactions = [Interaction(_request(each.request), _response(each)) for each in read]
     except msgspec.ValidationError as error:
         raise CassetteError(f"not a HAR file: in an entry of {provider}: {error}") from error
@@ -186,6 +188,38 @@ def from_har(
     recorded_at = wanted[0].get("startedDateTime")
     said = {"provider": provider, "provenance": _provenance(document["log"]), "recorded_at": recorded_at}
     return Cassette(interactions, said)
+
+
+def _asked(entries: list[Any], provider: str) -> Iterator[Any]:
+    """Yield those of *entries* that ask *provider*, or go on where it sent one that does."""
+    behind: set[str] = set()
+    for each in entries:
+        url = each["request"]["url"].partition("#")[0]
+        if PROVIDERS[provider].is_asked_at(url) or url in behind:
+            behind |= {urljoin(url, place) for place in _locations(each)}
+            yield each
+
+
+def _locations(entry: Any) -> Iterator[str]:
+    match entry:
+        case {"response": {"headers": list(headers)}}:
+            for header in headers:
+                match header:
+                    case {"name": "location" | "Location", "value": str(place)}:
+                        yield place
+
+
+def _whole(entry: Any) -> Any:
+    """Return *entry* with its body in one piece: Polly.JS lists the pieces of a coded one, each in base64."""
+    match entry:
+        case {"response": {"content": {"encoding": "base64", "text": str(text), **rest}} as response}:
+            pieces = _json(text.encode()) if text.startswith('["') else None
+            coded = [_from_base64(piece) for piece in pieces or () if isinstance(piece, str)]
+            if coded and None not in coded:
+                body = b64encode(b"".join(filter(None, coded))).decode()
+                content = {**rest, "encoding": "base64", "text": body, "size": None}
+                return {**entry, "response": {**response, "content": content}}
+    return entry
 
 
 def _provenance(log: Mapping[str, Any]) -> str:
@@ -314,7 +348,7 @@ def _had_body(entry: _Entry, content: _Content) -> bool:
 def _text_bytes(text: str, encoding: str | None, size: float | None) -> bytes:
     """Return the bytes that *text* stands for; *size* is how many they were, where the file says so."""
     data = text.encode("utf-8", "surrogatepass")
-    if encoding == "base64":
+    if encoding and encoding.lower() == "base64":
         coded = _from_base64(text)
         # Firefox says base64 of any text, too.
         return data if coded is None or (size == len(data) and size != len(coded)) else coded

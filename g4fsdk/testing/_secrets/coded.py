@@ -14,8 +14,13 @@ from g4fsdk.testing._secrets.edits import BETWEEN, Edit, applied
 
 Search: TypeAlias = Callable[[bytes], list[Edit]]
 
-# A run of base64 that may be text: its first letter is one that text begins with.
-BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_-])[CDI-Za-fw-z0-9][A-Za-z0-9+/_-]{7,}={0,2}")
+# A run of base64 that may be text: in lines of one length, as MIME and PEM have it, or in one piece whose
+# first letter is one that text begins with.
+BASE64 = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])(?:"
+    rb"(?:(?:[A-Za-z0-9+/]{76}\r?\n)+|(?:[A-Za-z0-9+/]{64}\r?\n)+)[A-Za-z0-9+/]+={0,2}"
+    rb"|[CDI-Za-fw-z0-9][A-Za-z0-9+/_-]{7,}={0,2})"
+)
 TEXT = re.compile(
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
 )
@@ -64,7 +69,7 @@ def _searched_together(
 
 def _base64_text(run: bytes) -> bytes:
     """Return the text that *run* codes, empty when it codes none."""
-    standard = run.rstrip(b"=").translate(TO_STANDARD)
+    standard = run.rstrip(b"=").translate(TO_STANDARD, b"\r\n")
     if len(standard) % 4 == 1:
         return b""
     text = a2b_base64(standard + b"=" * (-len(standard) % 4))
@@ -79,7 +84,11 @@ def _base64_text(run: bytes) -> bytes:
 
 
 def _as_base64_like(run: bytes, text: bytes) -> bytes:
-    """Return *text* in base64 as *run* is written: its alphabet, with padding or without."""
+    """Return *text* in base64 as *run* is written: its alphabet, its lines, with padding or without."""
     encode = urlsafe_b64encode if b"-" in run or b"_" in run else b64encode
-    is_padded = run.endswith(b"=") or len(run) % 4 == 0
-    return encode(text) if is_padded else encode(text).rstrip(b"=")
+    first, *others = run.splitlines()
+    is_padded = run.endswith(b"=") or sum(map(len, (first, *others))) % 4 == 0
+    coded = encode(text) if is_padded else encode(text).rstrip(b"=")
+    width = len(first) if others else len(coded)
+    line_end = b"\r\n" if b"\r" in run else b"\n"
+    return line_end.join(coded[at : at + width] for at in range(0, len(coded), width))

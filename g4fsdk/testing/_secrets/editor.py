@@ -27,7 +27,7 @@ from g4fsdk.testing._secrets.find import edits_in, is_innocent, known_edits_in
 from g4fsdk.testing._secrets.json_strings import is_one_document, joined_texts
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import PLACEHOLDER
-from g4fsdk.testing._secrets.packed import packed, unpacked
+from g4fsdk.testing._secrets.packed import Pack, packed, unpacked
 
 
 def ignore(place: str, data: bytes, edits: list[Edit]) -> None:
@@ -71,7 +71,7 @@ class CassetteEditor:
         if self.known.is_clean(request.body):
             return RecordedRequest(request.method, url, headers, request.body)
         try:
-            text, packs = unpacked(request)
+            text, packs = unpacked(request.body, request.headers)
         except CodingError as error:  # what can't be searched counts as a secret, and stays
             self.report(f"{place}.body", request.body, [Edit(0, 0, b"?", f"it can't be searched: {error}")])
             return RecordedRequest(request.method, url, headers, request.body)
@@ -91,11 +91,13 @@ class CassetteEditor:
     def _response(self, place: str, response: RecordedResponse) -> RecordedResponse:
         headers = self._headers(f"{place}.headers", response.headers, in_response=True)
         reason = self._text(f"{place}.reason", response.reason)
-        body = response.body
-        edits = body_edits(body, self.known, in_response=True)
-        self.report(f"{place}.body", body, edits)
+        text, packs = _readable(response)
+        edits = body_edits(text, self.known, in_response=True)
+        self.report(f"{place}.body", text, edits)
         chunks, at_ms = response.chunks, response.at_ms
-        if edits:
+        if edits and packs:  # packed again it is cut nowhere
+            chunks, at_ms = [packed(applied(text, edits), packs)], at_ms[-1:]
+        elif edits:
             chunks, at_ms = applied_to_chunks(chunks, at_ms, edits)
         return replace(response, headers=headers, reason=reason, chunks=chunks, at_ms=at_ms)
 
@@ -164,6 +166,17 @@ def _says_all(name: str, data: bytes, values: tuple[str, ...]) -> bool:
     by_name = merged(header_edits(name, data, known))
     learned = known.values
     return merged([*by_name, *edits_in(data, known, in_response=True)]) == by_name and known.values == learned
+
+
+def _readable(response: RecordedResponse) -> tuple[bytes, list[Pack]]:
+    """Return the body as text and what packs it again; as it is where nothing here undoes its coding.
+
+    That is no reason to refuse a recording: unlike a request, an answer is not made of the caller's secrets.
+    """
+    try:
+        return unpacked(response.body, response.headers)
+    except CodingError:
+        return response.body, []
 
 
 def _with_length(headers: Headers, body: bytes) -> Headers:

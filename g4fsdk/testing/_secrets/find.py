@@ -10,30 +10,34 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from g4fsdk._core.model.secret_names import is_secret_member, is_secret_query, words_of
 from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_coding
 from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
-from g4fsdk.testing._secrets.edits import Edit, merged
+from g4fsdk.testing._secrets.edits import BETWEEN, Edit, merged
 from g4fsdk.testing._secrets.find_json import edits_by_key
 from g4fsdk.testing._secrets.known import Haystack, KnownSecrets
 from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SIGNATURE, slug_of
 
 DEEPEST = 4  # base64 or percent coding inside one another
 
-QUERY_NAME = re.compile(rb"(?:\A|[?&;])(?:amp;)?([A-Za-z][A-Za-z0-9_.-]{0,63})=")
+QUERY_NAME = re.compile(rb"(?:\A|[?&;#])(?:amp;)?([A-Za-z][A-Za-z0-9_.%\[\]-]{0,63})=")
 QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
 USERINFO = re.compile(rb"://([^/\s:@\"'<>?#\\]{0,512})(?::([^/\s@\"'<>?#\\]{0,4096}))?@")
+# Bounded, because the head of a part is short, and a line without an end may be long.
 PART = re.compile(
-    rb'Content-Disposition:[^\r\n]*[;\s]name="([A-Za-z][A-Za-z0-9_.-]{0,63})"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n',
+    rb"Content-Disposition:[^\r\n]{0,512}?[;\s]name=(?P<quote>\"?)([A-Za-z][A-Za-z0-9_.-]{0,63})(?P=quote)"
+    rb"(?:;[^\r\n]{0,512})?\r?\n(?:[^\r\n]{1,512}\r?\n){0,16}\r?\n",
     re.IGNORECASE,
 )
 # Where the boundary was lost, the next part begins.
-PART_END = re.compile(rb"\r\n--|\s*Content-Disposition:", re.IGNORECASE)
+PART_END = re.compile(rb"\r?\n--|\s*Content-Disposition:|" + re.escape(BETWEEN), re.IGNORECASE)
+# A dict as Python prints it, which services do in what they say of a refusal.
+PRINTED = re.compile(rb"'([A-Za-z][A-Za-z0-9_.-]{0,63})'\s*:\s*b?'([^'\\\n]+)'")
 SIGNATURES = frozenset({"sig", "signature"})
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
-PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
+PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-\0]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
 PLACEHOLDER_BYTES = re.compile(PLACEHOLDER.pattern.encode())
 
 
@@ -58,6 +62,7 @@ def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, dep
         *_in_queries(data, known),
         *_in_userinfo(data, known),
         *_in_parts(data, known),
+        *_as_printed(data, known),
         *_by_pattern(data, known),
     ]
     if depth < DEEPEST:
@@ -89,7 +94,7 @@ def known_edits_in(data: bytes, known: KnownSecrets) -> list[Edit]:
 
 def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in QUERY_NAME.finditer(data) if b"=" in data else ():
-        name = found[1].decode()
+        name = unquote(found[1].decode())
         value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
         if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
             text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
@@ -107,12 +112,21 @@ def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
 
 def _in_parts(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in PART.finditer(data) if b"Content-Disposition" in data else ():
-        if not is_secret_member(name := found[1].decode()):
+        if not is_secret_member(name := found[2].decode()):
             continue
         ending = PART_END.search(data, found.end())
         end = ending.start() if ending else len(data)
         slug = slug_of(name)
         yield from credential_edit(data, found.end(), end, (slug, f"form field {slug}"), known)
+
+
+def _as_printed(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for found in PRINTED.finditer(data) if b"'" in data else ():
+        if is_secret_member(name := found[1].decode()):
+            slug = slug_of(name)
+            yield from credential_edit(
+                data, *found.span(2), (slug, f"key {slug}, as Python prints it"), known
+            )
 
 
 def _by_pattern(data: bytes, known: KnownSecrets) -> Iterator[Edit]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from g4fsdk._core.model.secret_names import is_secret_member
 from g4fsdk.testing._secrets.credentials import cookie_edits, credential_edit, secret_edit, unescaped
-from g4fsdk.testing._secrets.edits import Edit
+from g4fsdk.testing._secrets.edits import BETWEEN, Edit
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOKEN, canonical, slug_of
 
@@ -15,6 +15,8 @@ from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOK
 SPACE = rb"(?:\s|\\+[nrt])*"
 NAME = re.compile(rb'"([A-Za-z][A-Za-z0-9_.-]{0,63})(\\*)"' + SPACE + rb":" + SPACE)
 QUOTE = re.compile(rb'(?<!\\)(\\*)"')
+# A string that lacks its quote ends with the text that it stands in, see `BETWEEN`.
+STRING_END = re.compile(rb'(?<!\\)(\\*)"|' + re.escape(BETWEEN))
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 NESTED = re.compile(rb'(?P<quote>(?<!\\)\\*")|(?P<open>[\[{])|(?P<close>[\]}])|\n')
 KEY_END = re.compile(rb'\\*"\s*:')
@@ -92,7 +94,9 @@ def _number_edits(data: bytes, at: int, name: str, known: KnownSecrets) -> Itera
 
 def _string_end(data: bytes, start: int, level: int) -> int:
     """Return where the string that begins at *start* ends; a broken one ends with its line."""
-    for quote in QUOTE.finditer(data, start):
+    for quote in STRING_END.finditer(data, start):
+        if quote[1] is None:
+            return quote.start()
         escapes = len(quote[1])
         if escapes % (2 * (level + 1)) == level:
             return quote.end() - 1 - level

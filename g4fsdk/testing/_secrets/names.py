@@ -76,6 +76,7 @@ KEY_PATTERNS: Final = {
     "cerebras-key": ("csk-", r"[A-Za-z0-9]{16,}"),
     "github-key": ("gh", r"[pousr]_[A-Za-z0-9]{20,}"),
     "github-token": ("github_pat_", r"[A-Za-z0-9_]{20,}"),
+    "gitlab-token": ("glpat-", r"[A-Za-z0-9_-]{16,}"),
     "aws-key": ("AKIA", r"[A-Z0-9]{16}"),
     "slack-token": ("xox", r"[a-z]-[A-Za-z0-9-]{10,}"),
     "jwt": ("eyJ", r"[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*"),

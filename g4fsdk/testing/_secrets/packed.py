@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from g4fsdk.testing._cassette.codings import CodingError, coding_of, decode_pieces
-from g4fsdk.testing._cassette.values import RecordedRequest
+from g4fsdk.testing._cassette.values import Headers
 
 Pack: TypeAlias = Callable[[bytes], bytes]
 
@@ -34,13 +34,13 @@ PACKS: dict[str, Pack] = {
 }
 
 
-def unpacked(request: RecordedRequest) -> tuple[bytes, list[Pack]]:
-    """Return the body of *request* as text in UTF-8, and what packs it again, the first step first.
+def unpacked(body: bytes, headers: Headers) -> tuple[bytes, list[Pack]]:
+    """Return *body*, sent with *headers*, as text in UTF-8, and what packs it again, the first step first.
 
     Raises:
         CodingError: It is in a content coding that nothing here undoes.
     """
-    body, packs = _decoded(request.body, coding_of(request.headers))
+    body, packs = _decoded(body, coding_of(headers))
     charset = json.detect_encoding(body) if b"\0" in body[:4] or body[:1] in b"\xff\xfe" else "utf-8"
     if charset != "utf-8" and (text := _text(body, charset)) is not None:
         return text.encode("utf-8", "surrogatepass"), [partial(_encoded, charset), *packs]
