@@ -54,11 +54,7 @@ def show(file: CassetteFile, as_json: options.AsJSON = False) -> None:
     said = told(loaded)
     if as_json:
         facts = {"path": str(file), "metadata": loaded.metadata, "interactions": rows}
-        answer = (
-            {"choices": [choice.to_dict() for choice in said.choices], "failure": said.failure}
-            if said
-            else None
-        )
+        answer = said.to_dict() if said else None
         write_document({**facts, "answer": answer})
         return
     times = [timeline(one.response) for one in loaded.interactions]
@@ -120,13 +116,25 @@ def diff(
     new: Annotated[
         Path, typer.Argument(metavar="NEW", exists=True, dir_okay=False, help="The newer recording.")
     ],
+    texts: Annotated[
+        bool,
+        typer.Option("--texts", help="Say first how what was said and called differs; it does not count."),
+    ] = False,
     as_json: options.AsJSON = False,
 ) -> None:
     """Say how the service changed between two recordings: requests, keys, types, event types, end marker.
 
     Texts, ids and times do not count. Exit code 0: nothing changed, 1: something did, 2: no comparison.
     """
-    changes = compare(load_for_use(old), load_for_use(new))
+    from g4fsdk.cli.told import told_apart
+
+    before, after = load_for_use(old), load_for_use(new)
+    changes = compare(before, after)
+    if texts and as_json:
+        write_document({"changes": [*map(asdict, changes)], "texts": told_apart(before, after)})
+        raise typer.Exit(bool(changes))
+    if texts:
+        write("".join(f"{line}\n" for line in told_apart(before, after)))
     report(changes, as_json=as_json, fine="no change")
 
 

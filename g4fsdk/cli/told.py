@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from g4fsdk._core.decoding.answer import Answer
@@ -19,6 +20,7 @@ from g4fsdk.testing._secrets.scrub import Scrubber
 
 WIDTH = 40  # columns of a timeline
 _LONGEST_ADDRESS = 200  # an image may be its own address
+_LONGEST_SHOWN = 60  # characters of a text that differs
 _MARKS = " .:#"  # no chunk in this time, one, a few, many
 
 
@@ -36,20 +38,58 @@ class Told:
 
     def lines(self) -> Iterator[str]:
         """Yield who said what, and what was called."""
-        for role, text in self.asked:
-            yield f"{role}: {text}"
+        return (f"{name}: {text}" for name, text in self.parts())
+
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Yield what was said and called, in order, each with what it is."""
+        yield from self.asked
         for choice in self.choices:
-            message = choice.message
-            said = {"reasoning": message.reasoning, "assistant": message.content, "refusal": message.refusal}
-            yield from (f"{role}: {text}" for role, text in said.items() if text)
-            for call in message.tool_calls or ():
-                yield f"tool call: {call.function.name}({call.function.arguments})"
-            for image in message.images or ():
-                yield f"image: {address_of(image)[:_LONGEST_ADDRESS]}"
-            if choice.finish_reason:
-                yield f"finish reason: {choice.finish_reason}"
+            yield from _parts_of(choice)
         if self.failure:
-            yield f"failed: {self.failure}"
+            yield "failed", self.failure
+
+
+def _parts_of(choice: Choice) -> Iterator[tuple[str, str]]:
+    message = choice.message
+    said = {"reasoning": message.reasoning, "assistant": message.content, "refusal": message.refusal}
+    yield from ((role, text) for role, text in said.items() if text)
+    for call in message.tool_calls or ():
+        yield "tool call", f"{call.function.name}({call.function.arguments})"
+    for image in message.images or ():
+        yield "image", address_of(image)[:_LONGEST_ADDRESS]
+    if choice.finish_reason:
+        yield "finish reason", choice.finish_reason
+
+
+def told_apart(old: Cassette, new: Cassette) -> list[str]:
+    """Return how what was said and called differs in two recordings, a line for each part that does."""
+    was, now = (_by_name(told(one)) for one in (old, new))
+    pairs = (
+        (name, *pair)
+        for name in dict.fromkeys([*was, *now])
+        for pair in zip_longest(was.get(name, ()), now.get(name, ()))
+    )
+    return [f"{name}: {_difference(before, after)}" for name, before, after in pairs if before != after]
+
+
+def _by_name(said: Told | None) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {}
+    for name, text in said.parts() if said else ():
+        parts.setdefault(name, []).append(text)
+    return parts
+
+
+def _difference(was: str | None, now: str | None) -> str:
+    if was is None or now is None:
+        return f"{_shown(now, 0)} is new" if was is None else f"{_shown(was, 0)} is gone"
+    at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(was, now, strict=False)))
+    where = f"from character {at} on, " if at else ""
+    return f"{where}was {_shown(was, at)} and is {_shown(now, at)}"
+
+
+def _shown(text: str | None, at: int) -> str:
+    rest = (text or "")[at:]
+    return repr(rest if len(rest) <= _LONGEST_SHOWN else f"{rest[:_LONGEST_SHOWN]}...")
 
 
 def told(recording: Cassette) -> Told | None:

@@ -239,6 +239,26 @@ def test_diff_says_what_changed_and_fails(tmp_path: Path) -> None:
     assert json.loads(document.stdout)[0]["file"] == "g4fsdk/providers/openai.py"
 
 
+def test_diff_says_how_texts_and_calls_differ(tmp_path: Path) -> None:
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    paths = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    openai_cassette(delta(content="Hello you"), user="Hi").save(paths[0])
+    openai_cassette(delta(content="Hello me"), delta(tool_calls=[call]), user="Hi").save(paths[1])
+
+    text = run("cassette", "diff", *paths, "--texts").stdout.splitlines()
+    document = json.loads(run("cassette", "diff", *paths, "--texts", "--json").stdout)
+
+    assert (
+        text[:2]
+        == document["texts"]
+        == [
+            "assistant: from character 6 on, was 'you' and is 'me'",
+            "tool call: 'add({\"a\": 1})' is new",
+        ]
+    )
+    assert document["changes"]
+
+
 def test_diff_of_what_is_no_cassette_is_no_finding(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("[]")
 
