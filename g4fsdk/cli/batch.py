@@ -52,7 +52,7 @@ def batch(
     Killed at any moment, the same command goes on where it was: what OUT has is not asked again. A row that
     fails is written with its error. Exit code 0: all rows are answered, 1: some failed.
     """
-    from g4fsdk.cli.batch_files import Output, read_input
+    from g4fsdk.cli.batch_files import Output, Row, read_input
 
     target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy).checked()
     rows, settings = read_input(file), options.read_settings(option)
@@ -60,17 +60,17 @@ def batch(
         target = target.with_model()
     if file != "-" and output.exists() and output.samefile(file):
         raise UsageError(f"{output} is IN: give OUT another name")
-    out = Output(output)
+    out, left = Output(output), list[Row]()  # filled when it is known what OUT has
     with target.client() as client:
-        known = out.answered if retry_failed else out.answered | out.failed
-        left = [row for name, row in rows.items() if name not in known]
         results = client.batch(left, concurrency=concurrency, rate=rate, **settings)
-        if retry_failed:
-            out.forget(rows)
-        with out, closing(results), _progress(len(rows), len(rows) - len(left)) as step:
-            for row, result in results:
-                out.write(str(read_row(row).id), result)
-                step()
+        with out, closing(results):
+            if retry_failed:
+                out.forget(rows)
+            left += [row for name, row in rows.items() if name not in out.answered | out.failed]
+            with _progress(len(rows), len(rows) - len(left)) as step:
+                for row, result in results:
+                    out.write(str(read_row(row).id), result)
+                    step()
     _conclude(len(rows), len(left), len(out.failed & rows.keys()), output)
 
 

@@ -18,6 +18,11 @@ from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
 from g4fsdk._core.model.http import AnswerHead
 
+try:
+    import fcntl
+except ImportError:  # on Windows nothing keeps two batches apart
+    fcntl = None  # type: ignore[assignment]  # as said
+
 Row = dict[str, Any]
 _BEGINNING = b'{"id": "batch_req_'  # of every line that is written here
 
@@ -76,48 +81,54 @@ class Output:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+        self._path = path.resolve()
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file that a batch can go on with")
         self.answered: set[str] = set()
         self.failed: set[str] = set()
-        self._size, self._ends = 0, True
-        if self.path.exists():
-            if not self.path.is_file():
-                raise UsageError(f"{path} is no file that a batch can go on with")
-            self._read()
 
-    def _read(self) -> None:
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                row = _written(line)
-                if row is None and not line.endswith(b"\n") and _is_begun(line):
-                    return  # cut off, as a killed process leaves it
+    def __enter__(self) -> Self:
+        self._file = _own(self._path)
+        try:
+            self._mend()
+        except BaseException:
+            os.close(self._file)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def _mend(self) -> None:
+        """Read what is there, and cut off a line that was torn."""
+        size, line = 0, b"\n"
+        with self._path.open("rb") as file:
+            for number, found in enumerate(file, 1):
+                row = _written(found)
+                if row is None and not found.endswith(b"\n") and _is_begun(found):
+                    break  # as a killed process leaves it
                 if row is None:
-                    raise UsageError(f"{self.path}, line {number}: no answer of a batch; give another -o")
-                self._size, self._ends = self._size + len(line), line.endswith(b"\n")
+                    raise UsageError(f"{self._path}, line {number}: no answer of a batch; give another -o")
+                size, line = size + len(found), found
                 (self.answered if _is_answered(row) else self.failed).add(row["custom_id"])
+        os.truncate(self._file, size)
+        os.lseek(self._file, 0, os.SEEK_END)
+        self._write(b"" if line.endswith(b"\n") else b"\n")
 
     def forget(self, names: Iterable[str]) -> None:
         """Take the failed rows of *names* out of the file, which is there all the time."""
         gone = self.failed & {*names}
         if not gone:
             return
-        new = self.path.with_name(f"{self.path.name}.new")
-        with self.path.open("rb") as old, new.open("wb") as kept:
+        new = self._path.with_name(f"{self._path.name}.new")
+        with self._path.open("rb") as old, new.open("wb") as kept:
             kept.writelines(_lines_without(gone, old))
-            self._size, self._ends = kept.tell(), True
-        shutil.copymode(self.path, new)
-        os.replace(new, self.path)
-        self.failed -= gone
-
-    def __enter__(self) -> Self:
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        os.truncate(self._file, self._size)
+        shutil.copymode(self._path, new)
+        before, self._file = self._file, _own(new)
         os.lseek(self._file, 0, os.SEEK_END)
-        self._write(b"" if self._ends else b"\n")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        os.replace(new, self._path)
+        os.close(before)
+        self.failed -= gone
 
     def write(self, name: str, result: Completion | G4FError) -> None:
         """Write the row *name* with its *result*."""
@@ -128,6 +139,20 @@ class Output:
     def _write(self, line: bytes) -> None:
         while line:  # one write, unless the disk is full
             line = line[os.write(self._file, line) :]
+
+
+def _own(path: Path) -> int:
+    """Open *path* for this process alone, as long as it lives. Raises UsageError where another has it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(file), os.stat(path)):  # another has put a new one in its place
+            raise BlockingIOError
+    except BlockingIOError as error:
+        os.close(file)
+        raise UsageError(f"another batch is writing {path}") from error
+    return file
 
 
 def _written(line: bytes) -> Row | None:
@@ -154,7 +179,7 @@ def _lines_without(names: set[str], lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         row = _written(line)
         if row is not None and (_is_answered(row) or row["custom_id"] not in names):
-            yield line.removesuffix(b"\n") + b"\n"
+            yield line
 
 
 def _said(result: Completion | G4FError) -> Row:

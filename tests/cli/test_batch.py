@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from g4fsdk import Completion
 from tests.support.command_line import ENVIRONMENT, run, start
+from tests.support.killed_batch import killed_batch
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import document
 
@@ -149,31 +149,25 @@ def test_a_torn_last_line_is_mended_wherever_it_was_cut(tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_it_goes_on_without_loss_or_repetition(tmp_path: Path) -> None:
-    names, moments = [f"row-{number}" for number in range(60)], random.Random(7)
-    given, out = write(tmp_path / "in", *({"id": name, "prompt": name} for name in names)), tmp_path / "out"
-    answered, again = set[str](), set[str]()
-    with Server(lambda request: document("openai", said(request).upper(), pause_s=0.005)) as server:
-        for _ in range(3):
-            process = start(*words(server, given, out, "--concurrency", 4))
-            begun = len(server.requests)
-            assert server.wait_until(partial(has_more, begun + moments.randint(1, 15)), 30.0)
-            process.kill()
-            process.communicate()
-            again |= {said(request) for request in server.requests[begun:]} & answered
-            answered |= {json.loads(line)["custom_id"] for line in out.read_bytes().split(b"\n")[:-1]}
-        begun = len(server.requests)
-        assert run(*words(server, given, out)).exit_code == 0
-        again |= {said(request) for request in server.requests[begun:]} & answered
+    report = killed_batch(tmp_path, rows=60, kills=3, seed=7)
 
-    assert {name: text_of(row) for name, row in rows_of(out).items()} == {
-        name: name.upper() for name in names
-    }
-    assert again == set()
-    assert len(server.requests) <= len(names) + 3 * 4  # only what was under way
+    assert (report.code, report.wrong, report.asked_again) == (0, [], set())
+    assert report.requests <= 60 + 3 * 4  # only what was under way
 
 
-def has_more(count: int, server: Server) -> bool:
-    return len(server.requests) >= count
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing keeps them apart")
+def test_two_batches_do_not_write_to_one_file(tmp_path: Path) -> None:
+    given, out, gate = write(tmp_path / "in", "a"), tmp_path / "out", Event()
+    with Server(lambda request: Reply([gate, *echo(request).pieces])) as server:
+        first = start(*words(server, given, out))
+        assert server.wait_until(lambda server: len(server.requests) == 1, 30.0)
+        second = run(*words(server, given, out))
+        gate.set()
+        first.communicate()
+
+    assert (first.returncode, second.exit_code) == (0, 2)
+    assert "another batch is writing" in second.output
+    assert [text_of(row) for row in rows_of(out).values()] == ["A"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
