@@ -23,6 +23,8 @@ from g4fsdk._core.model.http import Request, Response
 from g4fsdk._core.model.redact import redact_url
 
 MAX_REDIRECTS = 5
+#: A body goes out in parts of so many bytes, each under the clock of silence.
+SEND_BYTES = 65536
 _UNANSWERED = "check the address, the network and any proxy"
 _DISTRUSTED = "if that authority is yours, name its file with verify=..., SSL_CERT_FILE or REQUESTS_CA_BUNDLE"
 _LOCKED_OUT = "the proxy wants a user name and password, or others: http://user:password@host:port"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
+import httpx
 import pytest
 
-from g4fsdk import Request, Response
+from g4fsdk import AsyncClient, AuthError, Request, Response
 from g4fsdk._client.sending import addressed, redirected
 
 POST = Request("POST", "https://x.example/v1/chat", {"Authorization": "Bearer key"}, b"body")
@@ -128,3 +132,25 @@ def test_a_password_in_an_address_goes_out_as_a_header(
     assert {name.lower(): value for name, value in request.headers.items()}.get(
         "authorization"
     ) == authorization
+
+
+def test_a_large_body_goes_out_in_parts_that_have_their_time_each() -> None:
+    parts: list[bytes] = []
+
+    async def take(request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        parts.extend([part async for part in request.stream])
+        assert b"".join(parts) == request.content
+        assert request.headers["content-length"] == str(len(request.content))
+        return httpx.Response(401)
+
+    async def main() -> None:
+        adapter = SimpleNamespace(httpx_transport=lambda: httpx.MockTransport(take))
+        async with AsyncClient(
+            "openai", base_url="http://x.example/v1", model="m", transport=adapter
+        ) as client:
+            await client.chat.completions.create("x" * 1_000_000)
+
+    with pytest.raises(AuthError):
+        asyncio.run(main())
+    assert max(map(len, parts)) <= 65536 < len(parts[0]) * 2

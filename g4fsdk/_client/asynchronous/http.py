@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from g4fsdk._client.inflate import CodingError, Codings
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import (
     MAX_REDIRECTS,
+    SEND_BYTES,
     WholeAnswer,
     addressed,
     chain_of,
@@ -197,9 +198,24 @@ class _Connecting:
 
 
 def _built(place: Place, request: Request) -> Any:
-    return place.client.build_request(
+    built = place.client.build_request(
         request.method, request.url, headers=dict(request.headers), content=request.body or None
     )
+    if len(request.body) > SEND_BYTES:
+        built.stream.__class__ = _in_parts(built.stream.__class__)
+    return built
+
+
+@cache
+def _in_parts(kind: Any) -> Any:
+    """Return a *kind* of body that goes out in parts: one that moves is not silent, however long it takes."""
+
+    async def parts(whole: Any) -> AsyncIterator[bytes]:
+        async for data in kind.__aiter__(whole):
+            for start in range(0, len(data), SEND_BYTES):
+                yield data[start : start + SEND_BYTES]
+
+    return type("InParts", (kind,), {"__aiter__": parts})
 
 
 class Answer:

@@ -26,6 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family, create_connection
 
 from g4fsdk._client.clocks import Clocks
+from g4fsdk._client.sending import SEND_BYTES
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -39,7 +40,6 @@ else:
     HTTPSConnection = _original(urllib3.connection.HTTPSConnection)
 
 _READ_BYTES = 65536
-_SEND_BYTES = 65536
 _INFORMATIONAL = range(102, 200)  # 100 is http.client's own business, 101 an answer
 # http.client takes no more than 100 lines; heads of more come from proxies. Limit of h11 for a whole head.
 _HEAD_BYTES, _LINES_AT_ONCE = 100 * 1024, 16
@@ -106,13 +106,13 @@ class _Connection(HTTPConnection):
     def send(self, data: Any) -> None:
         """Send *data* in parts: one that moves is not silent, however long the whole takes."""
         clocks = _CLOCKS.get()
-        if clocks is None or not isinstance(data, bytes) or len(data) <= _SEND_BYTES:
+        if clocks is None or not isinstance(data, bytes) or len(data) <= SEND_BYTES:
             super().send(data)
             return
-        for start in range(0, len(data), _SEND_BYTES):
+        for start in range(0, len(data), SEND_BYTES):
             assert self.sock is not None  # the head has gone out
             self.sock.settimeout(clocks.left()[0])
-            super().send(data[start : start + _SEND_BYTES])
+            super().send(data[start : start + SEND_BYTES])
 
     def _new_conn(self) -> socket.socket:
         """Return a socket that is connected: names and all their addresses within one time."""
