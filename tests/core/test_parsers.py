@@ -421,6 +421,18 @@ def test_a_stream_in_place_of_a_document_is_read_up_to_where_it_broke_off(
     assert seen.text == seen.error.partial == "a"
 
 
+def test_a_stream_in_place_of_a_document_is_complete_where_it_says_so() -> None:
+    parser = DocumentParser(ChatChunkDecoder())
+
+    events = [
+        *parser.feed(b"dat"),
+        *parser.feed(sse(chunk({"content": "a"}), chunk({}, "stop"), done=False)[3:]),
+    ]
+
+    assert parser.is_complete
+    assert [*events, *parser.close()] == [TextDelta("a"), Finish("stop")]
+
+
 # --- When errors come ---
 
 TWO_AND_BAD = sse(chunk({"content": "a"}), chunk({"content": "b"}), "{bad", chunk({"content": "c"}))
