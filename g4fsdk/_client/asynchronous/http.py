@@ -235,6 +235,7 @@ class Answer:
         self.failures = failures
         self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
         self._clock: Clock = "idle"
+        self._is_over = False
         clocks.hold(self.aclose)
         codings = Codings.of(self.head.header_values("content-encoding"), max_bytes)
         # The transport's own stream: `aiter_raw` only counts and cuts its bytes.
@@ -245,7 +246,9 @@ class Answer:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
         seconds, self._clock = self._clocks.left(None)
         with anyio.fail_after(seconds):
-            return await anext(self._pieces, None)
+            data = await anext(self._pieces, None)
+        self._is_over = data is None
+        return data
 
     def pieces(self) -> AsyncIterator[bytes]:
         """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
@@ -268,6 +271,8 @@ class Answer:
 
     async def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
+        if self._is_over:
+            return
         left = DRAIN_BYTES
         with anyio.move_on_after(DRAIN_S):
             try:
