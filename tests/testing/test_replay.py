@@ -139,6 +139,18 @@ def test_the_blocking_httpx_client_gets_each_chunk_by_itself() -> None:
     assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
+@pytest.mark.parametrize("recorded", ["é", "你好".encode().decode("latin-1"), "你好", "a\udce9"])
+def test_a_header_is_the_same_bytes_over_either_library(recorded: str) -> None:
+    one = interaction()
+    one.response.headers = [("X-Name", recorded)]
+    with httpx.Client(transport=Replay(cassette(one)).httpx_transport()) as client:
+        [over_httpx] = [value for _, value in client.post(URL, content=b"{}").headers.raw[:1]]
+    with session_on(Replay(cassette(one))) as session:
+        over_requests = session.post(URL, data=b"{}", timeout=5).headers["X-Name"]
+
+    assert over_httpx == over_requests.encode("latin-1")
+
+
 def blocking_httpx(replay: Replay) -> list[bytes]:
     client = httpx.Client(transport=replay.httpx_transport())
     with client, client.stream("POST", URL, content=b"{}") as response:

@@ -40,7 +40,6 @@ _DEEPEST = 1000
 # twice as an alias, and a bomb of 500 bytes would become terabytes.
 _MOST_GROWTH, _MOST_BESIDE = 100, 1_000_000
 
-
 # What reading raises beside YAMLError: PyYAML's constructors take a scalar with a tag (`!!int ''`) for one
 # of that type.
 _UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError)

@@ -21,6 +21,8 @@ from g4fsdk.testing._traffic.sent import sent_by_requests
 _OF_ONE_CONNECTION = frozenset(
     "connection keep-alive proxy-connection te trailer transfer-encoding upgrade host content-length".split()
 )
+# One of the two has left; the other sees the same.
+_LEFT = (HTTPError, HTTPException, OSError)
 _READ = 1 << 16
 _TIMEOUT_S = 600.0
 
@@ -96,11 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._pass_back(answer)
-        except (
-            HTTPError,
-            HTTPException,
-            OSError,
-        ) as error:  # one of the two has left; the other sees the same
+        except _LEFT as error:
             self.log_error("%s", error)
         finally:
             answer.close()

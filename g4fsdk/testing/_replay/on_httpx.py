@@ -11,7 +11,7 @@ from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay.planned import beats
 from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
-from g4fsdk.testing._traffic.wire import has_body, played_headers
+from g4fsdk.testing._traffic.wire import encode_text, has_body, played_headers
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.answers import RecordedAnswers
@@ -59,12 +59,10 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if response.status == 0:
             kind, message, _ = _BREAKS[response.end]
             raise _error(kind, message, request)
-        library = library_of(request)
+        library, headers = library_of(request), played_headers(request.method, response)
         answered: httpx.Response = library.Response(
             response.status,
-            headers=[
-                (name.encode(), value.encode()) for name, value in played_headers(request.method, response)
-            ],
+            headers=[(encode_text(name), encode_text(value)) for name, value in headers],
             stream=stream_class(_Body, library)(answer, request, self._factor, self._clock),
             extensions={
                 "http_version": f"HTTP/{response.http_version}".encode(),

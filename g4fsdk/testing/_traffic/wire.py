@@ -27,15 +27,18 @@ def encode_head(response: RecordedResponse, headers: Headers) -> bytes:
         f"HTTP/1.1 {response.status} {response.reason}",
         *(f"{name}: {value}" for name, value in headers),
     ]
-    # UTF-8 for what Latin-1 can't hold: http.client reads both without an error.
-    return b"".join(_encode_line(line) + b"\r\n" for line in [*lines, ""])
+    return b"".join(encode_text(line) + b"\r\n" for line in [*lines, ""])
 
 
-def _encode_line(line: str) -> bytes:
+def encode_text(text: str) -> bytes:
+    """Return a header's *text* as the bytes that were recorded: Latin-1, which any bytes can be read as.
+
+    What that can't hold, others recorded or wrote by hand: it is UTF-8, which libraries read without error.
+    """
     try:
-        return line.encode("latin-1")
+        return text.encode("latin-1")
     except UnicodeEncodeError:
-        return line.encode("utf-8")
+        return text.encode("utf-8", "surrogateescape")
 
 
 def encode_chunk(data: bytes) -> bytes:
