@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from g4fsdk import AsyncChunkStream, Model
 from g4fsdk._version import __version__
-from g4fsdk.server.asked import Asked, kinds_for, read_chat, read_image, read_object
+from g4fsdk.server.asked import Asked, kinds_for, read_chat, read_image, read_model, read_object
 from g4fsdk.server.guards import Guard, Limits, read_body
 from g4fsdk.server.refused import FAILURES, Refused, json_response, refusal
 from g4fsdk.server.streamed import HEADERS, Identity, Told, failed, whole
@@ -99,16 +99,14 @@ class Gateway:
 
     async def chat(self, request: Request) -> Attended:
         body = read_object(await read_body(request, self.limits))
-        model = body.get("model") or ""
-        if not isinstance(model, str):
-            raise Refused(400, "model must be text", param="model")
-        kinds = kinds_for(self.upstream.names, model)
+        kinds = kinds_for(self.upstream.names, read_model(body))
         asked = read_chat(body, kinds, is_lenient=self.is_lenient)
         return self._attended(self._stream if asked.stream else self._complete, asked)
 
     async def images(self, request: Request) -> Attended:
-        asked = read_image(read_object(await read_body(request, self.limits)))
-        return self._attended(self._paint, asked)
+        body = read_object(await read_body(request, self.limits))
+        kinds_for(self.upstream.names, read_model(body))
+        return self._attended(self._paint, read_image(body))
 
     def _attended(self, work: Callable[[Asked, Send], Awaitable[Response | None]], asked: Asked) -> Attended:
         return Attended(partial(work, asked), self.limits.max_seconds + _GRACE_S)

@@ -48,6 +48,14 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def read_model(body: Mapping[str, Any]) -> str:
+    """Return the model that *body* names, "" for none. Raises Refused for what is no name."""
+    model = body.get("model") or ""
+    if not isinstance(model, str):
+        raise Refused(400, "model must be text", param="model")
+    return model
+
+
 def kinds_for(names: Sequence[str], model: str) -> Kinds:
     """Return the providers that are asked for *model*: those called *names*, or with none who list it.
 
@@ -124,6 +132,8 @@ def read_image(body: Mapping[str, Any]) -> Asked:
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
         raise Refused(400, "prompt is missing, or no text", param="prompt")
+    if body.get("stream"):
+        raise Refused(400, "images are not streamed", "unsupported_parameter", "stream")
     odd = sorted(_LOCAL & body.keys())
     if odd:
         raise Refused(400, f"unknown parameter {odd[0]!r}", "unknown_parameter", odd[0])

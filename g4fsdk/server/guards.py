@@ -36,9 +36,9 @@ class Limits:
 
     @property
     def is_away(self) -> bool:
-        """Whether others than this machine can reach it."""
+        """Whether others than this machine may reach it."""
         address = _address(self.host)
-        return address is not None and not address.is_loopback
+        return self.host != "localhost" if address is None else not address.is_loopback
 
     def knows(self, host: str) -> bool:
         """Tell whether *host*, of a request, means this server, and not a name that a page has pointed at it.
@@ -52,7 +52,8 @@ class Limits:
 
     def check(self, headers: Headers) -> None:
         """Raise Refused for a request that has no business here."""
-        if not (self.is_away or self.knows(headers.get("host", ""))):
+        is_any = self.is_away and (not self.host or _address(self.host) is not None)  # by whatever name
+        if not (is_any or self.knows(headers.get("host", ""))):
             raise Refused(421, "this server is not known under that host; --allow-host NAME lets it be")
         origin = headers.get("origin")
         if origin is not None and not self.knows(origin.partition("://")[2]):

@@ -57,12 +57,10 @@ class Told:
 
     def chunk(self, chunk: Chunk) -> bytes:
         """Return the event of *chunk*; b"" where it says nothing that the caller can use."""
-        if chunk.usage is not None:
-            self._usage = chunk.usage
-            return b""
-        if chunk.conversation is not None:
-            return b""
         self._last = self._identity.given(chunk.to_dict())
+        self._usage = chunk.usage or self._usage
+        if chunk.usage is not None or chunk.conversation is not None:
+            return b""
         for choice in self._last["choices"]:
             if choice["index"] not in self._speakers:
                 self._speakers.add(choice["index"])

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import openai
 import pytest
 
@@ -109,6 +110,21 @@ def test_a_wrong_request_names_what_is_wrong(body: Any, status: int, param: str 
     error = response.json()["error"]
     assert (response.status_code, error["param"], error["type"]) == (status, param, "invalid_request_error")
     assert part in error["message"]
+
+
+@pytest.mark.parametrize(("body", "status", "param"), [
+    pytest.param({"model": "flux-realism"}, 400, "prompt", id="no prompt"),
+    pytest.param({"model": "flux-realism", "prompt": "a", "stream": True}, 400, "stream", id="a stream"),
+    pytest.param({"model": "flux-realism", "prompt": "a", "extra_query": {}}, 400, "extra_query", id="own"),
+    pytest.param({"model": "other", "prompt": "a"}, 404, "model", id="model"),
+])  # fmt: skip
+def test_a_wrong_request_for_images_names_what_is_wrong(
+    body: dict[str, Any], status: int, param: str
+) -> None:
+    with Server([]) as server, serving(upstream_of(server.url, "amigo")) as address:
+        response = httpx.post(f"{address}/images/generations", json=body)
+
+    assert (response.status_code, response.json()["error"]["param"]) == (status, param)
 
 
 @pytest.mark.parametrize(("lenient", "more"), [(True, {}), (False, {"ignore_unsupported": True})])

@@ -129,5 +129,12 @@ def test_a_key_that_no_header_can_hold_is_refused() -> None:
         Limits(api_key="schlüssel")
 
 
+@pytest.mark.parametrize(("host", "is_away"), [
+    ("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), ("", True), ("a.lan", True)
+])  # fmt: skip
+def test_a_server_knows_whether_others_reach_it(host: str, is_away: bool) -> None:
+    assert Limits(host=host).is_away == is_away
+
+
 def test_the_key_is_in_no_repr() -> None:
     assert "right" not in repr(Limits(api_key="right"))
