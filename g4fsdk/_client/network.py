@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from ipaddress import ip_address, ip_network
 from typing import TypeAlias
@@ -32,8 +32,10 @@ class Network:
     def __init__(self, proxy: str | None = None, verify: Verify | None = None) -> None:
         """Raises UsageError for a proxy that is no address, or certificates that are not there."""
         self._proxy = None if proxy is None else checked_proxy(proxy, "proxy")
-        self._proxies = {} if proxy else {name: url for name, url in getproxies().items() if name != "no"}
-        self._bypasses = NoProxy.of_environment()
+        environment = getproxies_environment()
+        proxies = {} if proxy else environment or _proxies_of_the_system()
+        self._proxies = {name: url for name, url in proxies.items() if name != "no"}
+        self._bypasses = NoProxy.of(environment)
         self.is_given = proxy is not None or verify is not None
         if verify is not None:
             self.tls = verify if isinstance(verify, ssl.SSLContext) else _context(verify, "verify")
@@ -67,6 +69,11 @@ class Network:
     def tls(self) -> ssl.SSLContext:
         """Whom to trust. Raises UsageError for certificates that cannot be read; plain http needs none."""
         return _context(*self._trusted) if self._trusted[0] else _usual()
+
+
+def _proxies_of_the_system() -> dict[str, str]:
+    """Return those that its settings name; where it has none, `getproxies` reads the environment again."""
+    return {} if getproxies is getproxies_environment else getproxies()
 
 
 def _meant(proxy: str) -> str:
@@ -110,8 +117,8 @@ class NoProxy:
         self._also = also
 
     @classmethod
-    def of_environment(cls) -> NoProxy:
-        environment = getproxies_environment()
+    def of(cls, environment: Mapping[str, str]) -> NoProxy:
+        """Return those that *environment* names; where it names no proxy, the system's own settings tell."""
         return cls(environment.get("no", ""), (lambda host: False) if environment else proxy_bypass)
 
     def covers(self, url: SplitResult) -> bool:
