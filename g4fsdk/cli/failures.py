@@ -32,7 +32,7 @@ _TO_TYPE = {
     "; leave it out, or say ignore_unsupported=True": "; leave it out",
     "check the key or session": "check the key (--api-key, or G4FSDK_API_KEY)",
     "check base_url and the model's name": "check --base-url and -m",
-    "base_url must": "--base-url must",
+    "base_url must": "the address (--base-url, or G4FSDK_BASE_URL) must",
 }
 
 

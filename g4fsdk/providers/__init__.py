@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from g4fsdk._core.flow.provider import Provider
+from g4fsdk._core.flow.provider import Provider, nearest
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.providers.amigo import Amigo
 from g4fsdk.providers.autonomous import Autonomous
@@ -49,7 +49,7 @@ def listing(model: str) -> list[str]:
             for model in (*kind.models, *kind.image_models, *kind.aliases)
         }
         raise UsageError(
-            f"no provider lists the model {model!r}; name a provider, or one of: {', '.join(sorted(known))}"
+            f"no provider lists the model {model!r}; name a provider, or one of: {nearest(model, known)}"
         )
     working = [name for name in found if PROVIDERS[name].working]
     if not working:

@@ -163,6 +163,9 @@ def test_options_are_json_or_text() -> None:
         pytest.param(["-p", "nope", "Hi"], "unknown provider 'nope'; known: cohere-c4ai", id="provider"),
         pytest.param(["-m", "nope", "Hi"], "no provider lists the model 'nope'", id="model"),
         pytest.param(["-p", "yqcloud", "-m", "x", "Hi"], "unknown model 'x' of yqcloud", id="its model"),
+        pytest.param(
+            ["-p", "amigo", "-m", "gpt-4oo", "Hi"], "; known: gpt-4o, ", id="models of a name alike"
+        ),
         pytest.param(["-p", "yqcloud", "--option", "seed", "Hi"], "NAME=VALUE", id="option"),
         pytest.param(
             ["--base-url", "http://127.0.0.1:9/v1", "Hi"],
@@ -174,7 +177,11 @@ def test_options_are_json_or_text() -> None:
         pytest.param(
             ["-p", "yqcloud", "--option", "seed=1", "Hi"], "no options); leave it out\n", id="unsupported"
         ),
-        pytest.param(["--base-url", "nonsense", "-m", "x", "Hi"], "--base-url must begin with", id="address"),
+        pytest.param(
+            ["--base-url", "nonsense", "-m", "x", "Hi"],
+            "(--base-url, or G4FSDK_BASE_URL) must begin with",
+            id="address",
+        ),
         pytest.param(["--replay", "demo", "--pace", "slow"], "--pace takes instant", id="pace"),
         pytest.param(["--replay", "demo", "--pace", "nan"], "--pace takes instant", id="pace that is none"),
         pytest.param(["--replay", "missing.yaml"], "missing.yaml: No such file", id="no such recording"),

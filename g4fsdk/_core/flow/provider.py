@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeAlias
@@ -20,6 +20,7 @@ from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_NEAREST = 8  # names in an error
 
 
 class Refusal(Parser):
@@ -246,14 +247,14 @@ class Provider:
         """Return the id of *model*: aliases first, "" gives the default.
 
         Raises:
-            UsageError: The provider has no such model; the message lists those it has.
+            UsageError: The provider has no such model; the message lists those that are called alike.
         """
         model = model or self.model
         resolved = self.aliases.get(model, model) or self.default_model
         known = {*self.models, *self.image_models}
         if known and resolved not in known:
-            names = sorted(known | {*self.aliases})
-            raise UsageError(f"unknown model {model!r} of {self.name}; known: {', '.join(names)}")
+            names = nearest(model, known | {*self.aliases})
+            raise UsageError(f"unknown model {model!r} of {self.name}; known: {names}")
         return resolved
 
     def read_options(self, chat: Chat) -> dict[str, Any]:
@@ -308,3 +309,12 @@ def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
 def _check_value(what: str, value: Any) -> None:
     if not (isinstance(value, str) and value.isascii() and value.isprintable()):
         raise UsageError(f"{what} may hold printable ASCII only (is there a line end in it?)")
+
+
+def nearest(model: str, names: Collection[str]) -> str:
+    """Return those of *names* that are most like *model*, and how many more there are."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(model, sorted(names), _NEAREST, 0.0)
+    more = len(names) - len(close)
+    return ", ".join(close) + (f" and {more} more" if more else "")
