@@ -14,7 +14,7 @@ import httpx
 from anyio.lowlevel import cancel_shielded_checkpoint
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single, Trace
-from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Direct, Maker, Routes
+from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
 from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.hooks import Terms
@@ -331,14 +331,27 @@ def _pools(http_client: Any, transport: Transport | None, maker: Maker) -> Singl
     if http_client is not None:
         return Single(http_client)
     if transport is not None:
-        own = Routes(maker, NONE_KEPT) if transport.wraps else None
-        return Single(Direct(transport.httpx_transport(own)))
+        own = _Own(client_over(Routes(maker, NONE_KEPT))) if transport.wraps else None
+        return Single(client_over(transport.httpx_transport(own)))
     if not maker.has_limits:
-        return Single(Direct(Routes(maker, _LIMITS)))
+        return Single(client_over(Routes(maker, _LIMITS)))
     return Pools(
-        lambda: Direct(Routes(maker, _LIMITS)),
-        lambda: Direct(Routes(maker, NONE_KEPT)),
+        lambda: client_over(Routes(maker, _LIMITS)),
+        lambda: client_over(Routes(maker, NONE_KEPT)),
     )
+
+
+class _Own(httpx.AsyncBaseTransport):
+    """Sends as *client* does: through proxies, too, which httpx leaves to clients."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
 def _failures(http_client: Any) -> tuple[type[Exception], ...]:

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
@@ -13,37 +14,19 @@ import httpx
 
 from g4fsdk._client.network import Network
 from g4fsdk._client.sending import NEEDS_SOCKS
-from g4fsdk._core.flow.bodies import merge_headers
 from g4fsdk._core.model.errors import UsageError
 
 HTTP: TypeAlias = Literal["httpx", "aiohttp"]
 
 
-class Direct:
-    """As much of an httpx client as is used here, over *transport*.
-
-    httpx's own looks at each call for logins, redirects, cookies and the environment. Cookies belong to
-    conversations, not to the client: two of them must not share a session.
-    """
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    def build_request(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None
-    ) -> httpx.Request:
-        return httpx.Request(method, url, headers=merge_headers(_ALWAYS, headers), content=content)
-
-    async def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
-        response = await self._transport.handle_async_request(request)
-        response.request = request
-        return response
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
+def client_over(transport: Any) -> httpx.AsyncClient:
+    # A client looks for certificates even when it needs none, and at the environment, as the network did.
+    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False)
 
 
-_ALWAYS = {"Accept": "*/*", "Connection": "keep-alive"}
+def _no_cookies() -> CookieJar:
+    """They belong to conversations, not to the client: two of them must not share a session."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
 
 
 class Routes(httpx.AsyncBaseTransport):
