@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import httpx
+import pytest
+import requests
 import responses
 import respx
 
@@ -126,3 +130,29 @@ async def test_respx_answers_the_async_client() -> None:
             client.chat.completions.stream("Question.") as stream,
         ):
             assert "".join([text async for text in stream.text_stream]) == "Hello"
+
+
+async def test_what_watches_requests_and_httpx_sees_our_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tracing and mocking libraries put themselves there."""
+    seen = []
+    send, async_send = requests.Session.send, httpx.AsyncClient.send
+
+    def watched(self: Any, request: Any, **options: Any) -> Any:
+        seen.append(("requests", request.url))
+        return send(self, request, **options)
+
+    async def async_watched(self: Any, request: Any, **options: Any) -> Any:
+        seen.append(("httpx", str(request.url)))
+        return await async_send(self, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", watched)
+    monkeypatch.setattr(httpx.AsyncClient, "send", async_watched)
+    with Client("yqcloud", transport=Replay(QUESTION)) as client:
+        assert [*client.chat.completions.create("Question.", stream=True)]
+    async with AsyncClient("yqcloud", transport=Replay(QUESTION)) as other:
+        assert [chunk async for chunk in await other.chat.completions.create("Question.", stream=True)]
+
+    assert [name for name, _ in seen] == ["requests", "httpx"]
+    assert len({url for _, url in seen}) == 1
