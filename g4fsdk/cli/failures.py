@@ -32,6 +32,7 @@ _TO_TYPE = {
     "; leave it out, or say ignore_unsupported=True": "; leave it out",
     "check the key or session": "check the key (--api-key, or G4FSDK_API_KEY)",
     "check base_url and the model's name": "check --base-url and -m",
+    "check the address, the network": "check the address (--base-url), the network",
     "base_url must": "the address (--base-url, or G4FSDK_BASE_URL) must",
 }
 

@@ -214,6 +214,15 @@ def test_a_refusal_says_what_to_type(status: int, path: str, said: str) -> None:
     assert said in result.stderr
 
 
+def test_an_address_where_nobody_answers_says_what_to_type() -> None:
+    with Server(Reply()) as server:
+        nobody = server.url
+
+    result = run("chat", "--base-url", f"{nobody}/v1", "-m", "m", "--retries", 1, "Hi")
+
+    assert result.stderr.endswith("check the address (--base-url), the network and any proxy\n")
+
+
 def test_a_clock_says_what_to_type() -> None:
     with Server(Reply(pause_s=1)) as server:
         result = run(
