@@ -108,32 +108,26 @@ _only: Any = Literal
 
 
 @lru_cache(maxsize=64)
-def _reader(choice: Any, around: _Around) -> _Read:
+def _reader_of(choice: Any, around: _Around) -> _Read:
     """Return what decodes a chunk of one such *choice*, with nothing but *around* it, or less.
 
     The fields stand as services send them, since they are looked for in this order.
     """
-    fields: list[tuple[str, Any, None]] = [
-        *(("id", str | None, None), ("object", Literal["chat.completion.chunk"] | None, None)),
-        ("created", int | None, None),
-        *(
-            (name, None if said is None else _only[said] | None, None)
-            for name, said in zip(_AROUND, around, strict=True)
-        ),
-    ]
-    rest: list[tuple[str, Any, None]] = [
-        ("usage", None, None),
-        ("obfuscation", str | None, None),
-        ("p", str | None, None),
-    ]
-    rest += [(name, None, None) for name in ("error", "finish_reason", "x_groq")]
-    chunk = msgspec.defstruct(
-        "_Chunk",
-        [*fields, ("choices", tuple[choice]), *rest],
-        gc=False,
-        kw_only=True,
-        forbid_unknown_fields=True,
-    )
+    said = {
+        name: None if value is None else _only[value] | None
+        for name, value in zip(_AROUND, around, strict=True)
+    }
+    before = {
+        "id": str | None,
+        "object": Literal["chat.completion.chunk"] | None,
+        "created": int | None,
+        **said,
+    }
+    behind = {"usage": None, "obfuscation": str | None, "p": str | None}
+    behind |= dict.fromkeys(("error", "finish_reason", "x_groq"))
+    fields: list[Any] = [(name, kind, None) for name, kind in before.items()]
+    fields += [("choices", tuple[choice]), *((name, kind, None) for name, kind in behind.items())]
+    chunk = msgspec.defstruct("_Chunk", fields, gc=False, kw_only=True, forbid_unknown_fields=True)
     return msgspec.json.Decoder(chunk).decode
 
 
@@ -157,7 +151,7 @@ class PlainChunks:
 
     def __init__(self) -> None:
         self._left = _READERS
-        self._expect((None, None, None))
+        self._expect((None,) * len(_AROUND))
 
     def _expect(self, around: _Around) -> None:
         self._around = around
@@ -167,7 +161,7 @@ class PlainChunks:
 
     def note(self, chunk: Mapping[str, JSON]) -> None:
         """Take what *chunk*, which is read in full, says around its choices."""
-        said = (chunk.get("model"), chunk.get("system_fingerprint"), chunk.get("service_tier"))
+        said = tuple(map(chunk.get, _AROUND))
         if said != self._around:
             around = tuple(old if new is None else new for new, old in zip(said, self._around, strict=True))
             if around != self._around:
@@ -177,24 +171,17 @@ class PlainChunks:
         """Return what reads a chunk of one such *choice* from now on."""
         self._left -= 1
         is_usual = self._left >= 0 and all(said is None or isinstance(said, str) for said in self._around)
-        return _reader(choice, self._around) if is_usual else _refuse
+        return _reader_of(choice, self._around) if is_usual else _refuse
 
     def text(self, data: bytes) -> str | None:
         """Return the text of a chunk on one line that says nothing else, "" for nothing."""
-        if 10 in data or 13 in data:
-            return None
         if (read := self._read_text) is None:
             read = self._read_text = self._reader(_Choice[_TextOnly])
-        try:
-            if not data.isascii():
-                data.decode()  # what nobody decodes has to be characters, too
-            text: str = read(data).choices[0].delta.content
-        except UNREADABLE:
-            return None
-        return text
+        chunk = _read(read, data)
+        return chunk.choices[0].delta.content if chunk else None
 
     def short_text(self, data: bytes) -> str | None:
-        """The same, for chunks of few keys."""
+        """The same, for chunks of few keys; as `_read` does it, and without its call, for each of many."""
         if 10 in data or 13 in data:
             return None
         if (read := self._read_short_text) is None:
