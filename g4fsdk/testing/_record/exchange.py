@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 from g4fsdk.testing._cassette.codings import (
     CodingError,
@@ -26,14 +25,6 @@ from g4fsdk.testing._traffic.clock import MonotonicClock
 # What ends a request before anybody is asked: no address, or one that is not who it should be.
 UNASKED = (socket.gaierror, ssl.SSLCertVerificationError)
 AT_MS_DIGITS = 1  # schedulers are no more exact than that
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield *error*, what it wraps, and what it came of."""
-    while error is not None:
-        yield error
-        yield from (inner for inner in error.args if isinstance(inner, BaseException))
-        error = error.__cause__ or error.__context__
 
 
 class RecordingExchange:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
+from g4fsdk._client.sending import chain_of
 from g4fsdk.testing._cassette.errors import MismatchError
-from g4fsdk.testing._record.exchange import UNASKED, causes
+from g4fsdk.testing._record.exchange import UNASKED
 from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
 from g4fsdk.testing._traffic.wire import WITHOUT_BODY
@@ -124,7 +125,7 @@ def _noting_the_end(exchange: RecordingExchange, library: Any) -> Iterator[None]
     try:
         yield
     except library.TransportError as error:
-        is_unasked = any(isinstance(cause, UNASKED) for cause in causes(error))
+        is_unasked = any(isinstance(cause, UNASKED) for cause in chain_of(error))
         ends = (end for kind, end in _ENDS if isinstance(error, getattr(library, kind)))
         exchange.ended("client_closed" if is_unasked else next(ends))
         raise

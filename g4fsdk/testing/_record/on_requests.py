@@ -14,9 +14,10 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
+from g4fsdk._client.sending import chain_of
 from g4fsdk._core.model.errors import DeadlineError
 from g4fsdk.testing._cassette.errors import MismatchError
-from g4fsdk.testing._record.exchange import UNASKED, causes
+from g4fsdk.testing._record.exchange import UNASKED
 from g4fsdk.testing._traffic.sent import sent_by_requests
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _noting_the_end(exchange: RecordingExchange) -> Iterator[None]:
 
 def end_of(error: BaseException) -> End:
     """Return how the connection ended that raised *error*; a reset when nothing tells."""
-    found = list(causes(error))
+    found = list(chain_of(error))
     for kinds, end in _ENDS:
         if any(isinstance(cause, kinds) for cause in found):
             return end
