@@ -14,6 +14,7 @@ from g4fsdk._core.flow.rows import read_row
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import say
+from g4fsdk.cli.question import read_settings
 from g4fsdk.cli.target import Target
 
 
@@ -55,7 +56,7 @@ def batch(
     from g4fsdk.cli.batch_files import Output, Row, read_input
 
     target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy).checked()
-    rows, settings = read_input(file), options.read_settings(option)
+    rows, settings = read_input(file), read_settings(option)
     if any("model" not in read_row(row).call for row in rows.values()):
         target = target.with_model()
     if file != "-" and output.exists() and output.samefile(file):

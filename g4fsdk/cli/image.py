@@ -15,6 +15,7 @@ from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import Image
 from g4fsdk.cli import options
 from g4fsdk.cli.output import write, write_document
+from g4fsdk.cli.question import read_settings
 from g4fsdk.cli.target import Target
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
@@ -47,7 +48,7 @@ def image(
     """
     target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy)
     with target.or_else("amigo").with_model().client() as client:
-        images = client.images.generate(prompt, **options.read_settings(option)).data
+        images = client.images.generate(prompt, **read_settings(option)).data
     show_images(images, as_json=as_json, output=output)
 
 

@@ -1,10 +1,8 @@
-"""Options that several commands have, and how their values and the prompt are read."""
+"""The options of the commands that ask, by group."""
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -13,7 +11,9 @@ from g4fsdk._core.model.errors import UsageError
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
 
-_WHOM = "Whom to ask"
+WHOM, NETWORK, RECORDING = "Whom to ask", "Network", "Recording"
+
+# --- Whom to ask ---
 
 Providers: TypeAlias = Annotated[
     list[str] | None,
@@ -22,7 +22,7 @@ Providers: TypeAlias = Annotated[
         "--provider",
         metavar="NAME",
         help="Ask this provider. Give it again to name the ones to try when it fails.",
-        rich_help_panel=_WHOM,
+        rich_help_panel=WHOM,
     ),
 ]
 Model: TypeAlias = Annotated[
@@ -31,7 +31,7 @@ Model: TypeAlias = Annotated[
         "-m",
         "--model",
         help="Ask for this model. Without a provider, those that list it are tried.",
-        rich_help_panel=_WHOM,
+        rich_help_panel=WHOM,
     ),
 ]
 BaseURL: TypeAlias = Annotated[
@@ -39,7 +39,7 @@ BaseURL: TypeAlias = Annotated[
     typer.Option(
         help="Ask at this address, such as http://localhost:11434/v1. Without -p the provider is openai.",
         metavar="URL",
-        rich_help_panel=_WHOM,
+        rich_help_panel=WHOM,
     ),
 ]
 APIKey: TypeAlias = Annotated[
@@ -49,22 +49,24 @@ APIKey: TypeAlias = Annotated[
         "OPENAI_API_KEY at OPENAI_BASE_URL; where those are not set, at OpenAI's own address. No key of the "
         "environment goes anywhere else.",
         metavar="KEY",
-        rich_help_panel=_WHOM,
+        rich_help_panel=WHOM,
     ),
 ]
+# --- Network ---
+
 Timeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
         min=0.1,
         help="Give up when nothing came for so many seconds.",
         metavar="SECONDS",
-        rich_help_panel="Network",
+        rich_help_panel=NETWORK,
     ),
 ]
 Retries: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        min=0, help="How often to try, all in all; 3 if not given.", metavar="N", rich_help_panel="Network"
+        min=0, help="How often to try, all in all; 3 if not given.", metavar="N", rich_help_panel=NETWORK
     ),
 ]
 Proxy: TypeAlias = Annotated[
@@ -72,9 +74,17 @@ Proxy: TypeAlias = Annotated[
     typer.Option(
         help="Go through this proxy, like http://user:password@host:port.",
         metavar="URL",
-        rich_help_panel="Network",
+        rich_help_panel=NETWORK,
     ),
 ]
+
+# --- What to ask ---
+
+Prompt: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="[PROMPT]", help="What to say. What is piped in follows it after a blank line."),
+]
+System: TypeAlias = Annotated[str | None, typer.Option(help="Tell the model how to behave.", metavar="TEXT")]
 Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -83,35 +93,39 @@ Settings: TypeAlias = Annotated[
         help="Set an option, such as temperature=0.2. The value is JSON, or else text. Repeatable.",
     ),
 ]
-AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+# --- How to show the answer ---
+
+AsJSON: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EventsAsJSON: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object an event, or one document with --no-stream.")
+]
+NoStream: TypeAlias = Annotated[
+    bool, typer.Option("--no-stream", help="Print the answer when it is complete.")
+]
+ShowReasoning: TypeAlias = Annotated[
+    bool, typer.Option("--show-reasoning", help="Print what the model thinks aloud, on stderr.")
+]
+
+# --- Recording ---
+
+Replay: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Play this recording in place of the network, or `demo`, the one inside this package. "
+        "Without PROMPT it asks what was asked then; stdin is not read.",
+        metavar="CASSETTE",
+        rich_help_panel=RECORDING,
+    ),
+]
 PaceText: TypeAlias = Annotated[
     str,
     typer.Option(
         help="How fast to play it: as recorded, instant, or a factor on the recorded waits.",
         metavar="instant|recorded|FACTOR",
-        rich_help_panel="Recording",
+        rich_help_panel=RECORDING,
     ),
 ]
-
-_HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
-
-
-def read_settings(settings: list[str] | None) -> dict[str, Any]:
-    """Return name=value pairs as keyword arguments. Raises UsageError for what is no pair."""
-    return dict(map(_read_setting, settings or ()))
-
-
-def _read_setting(setting: str) -> tuple[str, Any]:
-    name, separator, value = setting.partition("=")
-    if not name or not separator:
-        raise UsageError(f"--option takes NAME=VALUE, for instance temperature=0.2, not {setting!r}")
-    if name in _HAVE_THEIR_OWN:
-        raise UsageError(f"{name!r} is not given with --option: use {_HAVE_THEIR_OWN[name]}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def read_pace(text: str) -> Pace:
@@ -126,30 +140,3 @@ def read_pace(text: str) -> Pace:
     if not 0 <= factor < float("inf"):
         raise UsageError(f"--pace takes instant, recorded, or a factor such as 0.5, not {text!r}")
     return factor
-
-
-def read_prompt(prompt: str | None) -> str:
-    """Return *prompt*, a blank line and what is piped in; one of them may be missing.
-
-    Raises:
-        UsageError: Both are missing, or stdin holds no text.
-    """
-    parts = [part for part in (prompt, _piped()) if part]
-    if not parts:
-        raise UsageError('there is no prompt: g4fsdk chat "Hello", or pipe one in')
-    return "\n\n".join(parts)
-
-
-def _piped() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
-        return ""
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"stdin is not UTF-8 text: {error.reason} at byte {error.start}") from error
-
-
-def as_messages(prompt: str, system: str | None) -> list[dict[str, Any]]:
-    """Return *prompt* as a list of messages, after *system* where it is given."""
-    before = [{"role": "system", "content": system}] if system else []
-    return [*before, {"role": "user", "content": prompt}]

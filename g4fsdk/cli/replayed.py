@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.options import as_messages
 from g4fsdk.cli.output import say
+from g4fsdk.cli.question import Question, as_messages
 from g4fsdk.cli.target import Target
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
@@ -66,8 +66,8 @@ class ReplayedCall:
         ids = Ids.seeded(recorded.get("ids_seed") or 0)
         return again.client(transport=Replay(self.cassette, pace=pace), ids=ids)
 
-    def call(self, prompt: str | None, system: str | None, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments of the recorded `create`, with what is given in their place.
+    def call(self, question: Question, model: str | None) -> dict[str, Any]:
+        """Return the arguments of the recorded `create` or `generate`, with what is asked in their place.
 
         Raises:
             UsageError: Nothing says what was asked.
@@ -75,10 +75,11 @@ class ReplayedCall:
         recorded = self.cassette.metadata.get("call") or {}
         if not isinstance(recorded, Mapping):
             raise CassetteError(f"{self.name}: g4fsdk.call: expected a mapping, found {recorded!r}")
-        if not recorded and prompt is None:
+        if not recorded and question.prompt is None:
             raise UsageError(f"{self.name} does not say what was asked: give the prompt")
         way = {"stream": False} if recorded and "prompt" not in recorded else {}  # what `create` does unasked
-        return {**way, **recorded, **_asked(recorded, prompt, system), **changes}
+        changes = question.settings | ({"model": model} if model else {})
+        return {**way, **recorded, **_asked(recorded, question.prompt, question.system), **changes}
 
 
 def _asked(recorded: Mapping[str, Any], prompt: str | None, system: str | None) -> dict[str, Any]:

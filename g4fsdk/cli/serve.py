@@ -29,7 +29,7 @@ def serve(
             "-m",
             "--model",
             help="Ask for this model where a request names none.",
-            rich_help_panel=options._WHOM,
+            rich_help_panel=options.WHOM,
         ),
     ] = None,
     base_url: options.BaseURL = None,
@@ -38,7 +38,7 @@ def serve(
         typer.Option(
             help="Send this key to the provider. Without it, openai gets the one of the environment.",
             metavar="KEY",
-            rich_help_panel=options._WHOM,
+            rich_help_panel=options.WHOM,
         ),
     ] = None,
     replay: Annotated[
@@ -47,7 +47,7 @@ def serve(
             exists=True,
             help="Play this recording, or a folder of them, again and again in place of the network.",
             metavar="FILE|FOLDER",
-            rich_help_panel="Recording",
+            rich_help_panel=options.RECORDING,
         ),
     ] = None,
     pace: options.PaceText = "instant",

@@ -13,7 +13,7 @@ from g4fsdk._core.model.completions import Choice
 from g4fsdk._core.model.messages import AssistantMessage
 from g4fsdk.cli import chat as chat_command
 from g4fsdk.cli import output
-from g4fsdk.cli.options import read_prompt
+from g4fsdk.cli.question import read_prompt
 from g4fsdk.cli.show import Style, TextPrinter, show_completion
 from g4fsdk.testing import Cassette, ReplayServer
 from tests.support.command_line import ANSWER, NORMAL, delta, openai_cassette, replay, run
