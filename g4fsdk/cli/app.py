@@ -15,6 +15,7 @@ from g4fsdk.cli.batch import batch
 from g4fsdk.cli.bench import bench
 from g4fsdk.cli.capture import capture
 from g4fsdk.cli.chat import chat
+from g4fsdk.cli.doctor import doctor
 from g4fsdk.cli.failures import exit_code
 from g4fsdk.cli.image import image
 from g4fsdk.cli.listing import models, providers
@@ -87,5 +88,6 @@ app.command()(models)
 app.command(context_settings={"allow_interspersed_args": False})(capture)  # the rest is the program's
 app.command()(batch)
 app.command()(serve)
+app.command()(doctor)
 app.command()(bench)
 app.add_typer(cassette.app)

@@ -27,7 +27,8 @@ _SEVERAL_LINES = (CassetteError, LeakError, MismatchError, UnplayedError)
 #: What an error advises programs to do, and what to type for it.
 _TO_TYPE = {
     **dict.fromkeys(
-        [f"raise Timeouts({clock}=...)" for clock in ("first_event", "idle", "whole")], "raise --timeout"
+        [f"raise Timeouts({clock}=...)" for clock in ("first_event", "idle", "whole", "total")],
+        "raise --timeout",
     ),
     "; leave it out, or say ignore_unsupported=True": "; leave it out",
     "check the key or session": "check the key (--api-key, or G4FSDK_API_KEY)",
@@ -70,7 +71,7 @@ def _told(error: Any) -> tuple[str, int]:
         case _ if isinstance(error, _SEVERAL_LINES):
             return str(error), 1
         case G4FError():
-            return " ".join(_typed(error).split()), 2 if isinstance(error, UsageError) else 1
+            return " ".join(typed(error).split()), 2 if isinstance(error, UsageError) else 1
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
             return f"{place}{error.strerror or error}", 2 if isinstance(error, _WRONG_PATH) else 1
@@ -78,7 +79,7 @@ def _told(error: Any) -> tuple[str, int]:
             return f"{error.format_message()}{_hint(error)}", 2
 
 
-def _typed(error: G4FError) -> str:
+def typed(error: G4FError) -> str:
     """Return the message of *error*, which advises what can be typed."""
     message = str(error)
     for advice, typed in _TO_TYPE.items():
