@@ -1,4 +1,4 @@
-"""`g4fsdk cassette`: looking at recordings, cleaning them, serving them."""
+"""`g4fsdk cassette`: looking at recordings and serving them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from g4fsdk._core.model.redact import redact_url
-from g4fsdk.cli import options
+from g4fsdk.cli import options, rewriting
 from g4fsdk.cli.findings import compare, load_for_use, report
 from g4fsdk.cli.output import (
     write,
@@ -20,7 +20,6 @@ from g4fsdk.cli.output import (
     write_table,
 )
 from g4fsdk.testing._cassette.cassette import Cassette
-from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.values import Interaction
 
 if TYPE_CHECKING:
@@ -28,24 +27,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="cassette",
-    help="Look at recordings, check, compare, import, clean, update and serve them.",
+    help="Look at recordings, check, compare, import, clean, update, prune and serve them.",
     no_args_is_help=False,
 )
-
-CassetteFile = Annotated[
-    Path, typer.Argument(metavar="CASSETTE", exists=True, dir_okay=False, help="The recording.")
-]
 
 
 @app.callback(invoke_without_command=True)
 def cassette(context: typer.Context) -> None:
-    """Look at recordings, check, compare, import, clean, update and serve them."""
+    """Look at recordings, check, compare, import, clean, update, prune and serve them."""
     if context.invoked_subcommand is None:
         write(context.get_help() + "\n")
 
 
 @app.command()
-def show(file: CassetteFile, as_json: options.AsJSON = False) -> None:
+def show(file: rewriting.CassetteFile, as_json: options.AsJSON = False) -> None:
     """Say what a recording holds: what answered, what was asked and said, when it came, and each request."""
     from g4fsdk.cli.told import timeline, told
 
@@ -138,128 +133,10 @@ def diff(
     report(changes, as_json=as_json, fine="no change")
 
 
-@app.command()
-def scrub(
-    file: CassetteFile,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="Write the clean recording here, not over CASSETTE.", metavar="PATH"
-        ),
-    ] = None,
-    as_json: options.AsJSON = False,
-) -> None:
-    """Take the secrets out of a recording, and say where they were.
-
-    Exit code 1: something can't be searched for secrets, and stays as it is.
-    """
-    from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks
-
-    loaded, target = Cassette.load(file), output or file
-    scrubbed = Scrubber().scrub_cassette(loaded)
-    scrubbed.save(target)
-    left = find_leaks(scrubbed)
-    taken = [leak for leak in find_leaks(loaded) if leak not in left]
-    if as_json:
-        places = {"scrubbed": [*map(asdict, taken)], "left": [*map(asdict, left)]}
-        write_document({"path": str(target), **places})
-    else:
-        write("".join(f"{leak}\n" for leak in taken) + f"{target}: {len(taken)} secrets taken out\n")
-        write("".join(f"left as it is: {leak}\n" for leak in left))
-    if left:
-        raise typer.Exit(1)
-
-
-@app.command()
-def update(
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="The recordings."),
-    ],
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit code 1 if a recording would change.")
-    ] = False,
-    provenance: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="What answered, for recordings of vcrpy, which don't say it."),
-    ] = None,
-    as_json: options.AsJSON = False,
-) -> None:
-    """Bring recordings up to date from themselves, when a provider's requests change; make vcrpy's ours.
-
-    The recorded call is made again, its recorded answers are played, and the requests sent now are kept.
-    Answers, times and what is said of the recording stay. All are read before any is written. A recording of
-    vcrpy, of which nothing is said, loses its secrets and gets what can be known: provider, day, call, and
-    that its chunks are not known.
-    """
-    loaded = {file: load_for_use(file) for file in files}
-    updated = {file: _updated(file, old, provenance) for file, old in loaded.items()}
-    changed = {file: now for file, now in updated.items() if now != loaded[file] or not _is_current(file)}
-    if not check:
-        for file, now in changed.items():
-            now.save(file)
-    if as_json:
-        write_document([{"path": str(file), "changed": file in changed} for file in loaded])
-    else:
-        said = "would change" if check else "updated"
-        write("".join(f"{file}: {said if file in changed else 'up to date'}\n" for file in loaded))
-    if check and changed:
-        raise typer.Exit(1)
-
-
-def _is_current(file: Path) -> bool:
-    from g4fsdk.testing._cassette.document import is_current
-    from g4fsdk.testing._cassette.yaml import load_file
-
-    return is_current(load_file(file))
-
-
-def _updated(file: Path, cassette: Cassette, provenance: str | None) -> Cassette:
-    from g4fsdk.testing._imports.vcr import adopted, with_call
-    from g4fsdk.testing._record.update import updated
-    from g4fsdk.testing._secrets.scrub import Scrubber
-
-    try:
-        if not cassette.metadata:
-            return Scrubber().clean(with_call(adopted(cassette, provenance=provenance)), file)
-        return updated(cassette)
-    except CassetteError as error:
-        raise CassetteError(f"{file}: {error}") from error
-
-
-@app.command("import")
-def import_(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A HAR file of a browser, or a cassette of plain vcrpy.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="Write the recording here.", metavar="CASSETTE")
-    ],
-    provider: Annotated[
-        str | None,
-        typer.Option(
-            "-p", "--provider", metavar="NAME", help="Whose requests are meant, if FILE has several."
-        ),
-    ] = None,
-    as_json: options.AsJSON = False,
-) -> None:
-    """Make a recording of what others recorded. Secrets are taken out."""
-    from g4fsdk.testing._imports.har import import_file
-    from g4fsdk.testing._secrets.scrub import Scrubber
-
-    found = Scrubber().clean(import_file(file, provider), output)
-    found.save(output)
-    count = len(found.interactions)
-    if as_json:
-        write_document({"path": str(output), "metadata": found.metadata, "interactions": count})
-    else:
-        write(f"{output}: {count} interactions, {found.metadata['provenance']}\n")
+app.command()(rewriting.scrub)
+app.command()(rewriting.update)
+app.command()(rewriting.prune)
+app.command("import")(rewriting.import_)
 
 
 @app.command()

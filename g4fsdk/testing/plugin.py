@@ -36,6 +36,9 @@ option `g4f_keep_refusals` says otherwise. `g4f_server` then stands in front of 
 belongs to one test: a second one of the same run plays it, and fails when it asks something else. Record
 without `-n`.
 
+`--g4f-unplayed=FILE` writes to FILE what no test played, also with `-n`; `g4fsdk cassette prune --unplayed
+FILE` takes it out of the recordings. What tests that were left out, skipped or failed may need stays.
+
 Whom to ask for a recording, and with which key, a `conftest.py` says; a replay is asked at the address that
 was recorded, whatever the `conftest.py` says by then:
 
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from g4fsdk.testing._pytest.outcome import Outcome
     from g4fsdk.testing._pytest.sockets import SocketBlockedError as SocketBlockedError
     from g4fsdk.testing._pytest.sockets import SocketGuard as SocketGuard
+    from g4fsdk.testing._pytest.unplayed import UnplayedFile
     from g4fsdk.testing._record.front import Front
     from g4fsdk.testing._replay.replay import Replay
     from g4fsdk.testing._server.server import ReplayServer
@@ -84,6 +88,7 @@ else:
 _MARKED = pytest.StashKey["MarkedTest"]()
 _SESSION = pytest.StashKey["tuple[MarkedTest, Cassette]"]()
 _WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
+_UNPLAYED = pytest.StashKey["UnplayedFile"]()
 _FIXTURES = pytest.StashKey[dict[str, object]]()
 _CHECKED = ("g4f_replay", "g4f_server")
 
@@ -94,6 +99,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_WRITERS] = {}
+    if config.getoption("g4f_unplayed"):
+        from g4fsdk.testing._pytest import unplayed
+
+        file: UnplayedFile = unplayed.UnplayedFile(config)
+        config.stash[_UNPLAYED] = file
+        config.pluginmanager.register(file)
     config.addinivalue_line(
         "markers",
         f"{MARKER}(*names, pace='instant', cuts='recorded', faults=(), match_on=None, ignore=()): play these "
@@ -257,8 +268,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         for text in _outcome(item).noticed() if item.stash[_FIXTURES] else ():
             item.add_report_section("call", "g4fsdk", text)
         raise
-    for text in _outcome(item).wrong() if item.stash[_FIXTURES] else ():
-        pytest.fail(text, pytrace=False)
+    if item.stash[_FIXTURES]:
+        outcome = _outcome(item)
+        if _UNPLAYED in item.config.stash and _SESSION in item.stash:
+            item.config.stash[_UNPLAYED].passed(*item.stash[_SESSION], outcome.players.values())
+        for text in outcome.wrong():
+            pytest.fail(text, pytrace=False)
     return result
 
 

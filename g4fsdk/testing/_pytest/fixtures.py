@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +56,7 @@ def load(marked: MarkedTest, config: pytest.Config) -> Cassette:
 
 
 def _one_session(marked: MarkedTest, config: pytest.Config) -> Cassette:
-    sessions = [_loaded(path, stat.st_mtime_ns, stat.st_size) for path, stat in _stats(marked)]
+    sessions = sessions_of(marked)
     if not marked.records_anew:
         for path, session in zip(marked.paths, sessions, strict=True):
             _check_rules(marked, config, path, session)
@@ -65,8 +64,10 @@ def _one_session(marked: MarkedTest, config: pytest.Config) -> Cassette:
     return Cassette(interactions, sessions[0].metadata)
 
 
-def _stats(marked: MarkedTest) -> Iterator[tuple[Path, os.stat_result]]:
-    return ((path, path.stat()) for path in marked.paths)
+def sessions_of(marked: MarkedTest) -> list[Cassette]:
+    """Return the recordings of *marked*, one by one."""
+    stats = ((path, path.stat()) for path in marked.paths)
+    return [_loaded(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats]
 
 
 @lru_cache(maxsize=_MOST_LOADED)

@@ -33,11 +33,12 @@ _MAX_NAME = 180  # bytes: file systems take 255, and what is written first has a
 class MarkedTest:
     """The recordings of one test.
 
-    *played* are the arguments of `Replay`. *is_served* says that they are played over a socket. *nodeid* is
-    the test, as pytest takes it on its command line, and *module* its file; *writer* is another one that
-    recorded the same in this run.
+    *paths* are in *folder*. *played* are the arguments of `Replay`. *is_served* says that they are played
+    over a socket. *nodeid* is the test, as pytest takes it on its command line, and *module* its file;
+    *writer* is another one that recorded the same in this run.
     """
 
+    folder: Path
     paths: tuple[Path, ...]
     played: Mapping[str, Any]
     mode: Mode
@@ -137,7 +138,7 @@ def _read(
     paths = tuple(_path(folder, os.fspath(name)) for name in names or [name_of(item)])
     played = {"pace": pace, "cuts": cuts, "faults": tuple(faults), "match_on": match_on, "ignore": ignore}
     is_served = "g4f_server" in getattr(item, "fixturenames", ())
-    return MarkedTest(paths, played, mode, is_served, item.nodeid, item.path)
+    return MarkedTest(folder, paths, played, mode, is_served, item.nodeid, item.path)
 
 
 def name_of(item: pytest.Item) -> str:

@@ -30,6 +30,11 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="record refusals, too (401, 403, 429 and their like), which are otherwise no recording",
     )
+    group.addoption(
+        "--g4f-unplayed",
+        metavar="FILE",
+        help="write to FILE what no test played of its cassettes, for g4fsdk cassette prune --unplayed FILE",
+    )
     parser.addini("g4f_cassette_dir", "folder of the cassettes, below the root folder", default="cassettes")
     parser.addini("g4f_keep_refusals", "the same as --g4f-keep-refusals", type="bool", default=False)
     parser.addini("g4f_cassette_max_age", "days after which a cassette fails the tests that play it")

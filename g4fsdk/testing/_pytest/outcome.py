@@ -32,19 +32,19 @@ class Outcome:
 
     def __init__(self, marked: MarkedTest | None, fixtures: Mapping[str, object]) -> None:
         self._marked = marked
-        self._players = dict(_players(fixtures))
-        self._recorders = dict(_recorders(self._players))
+        self.players = dict(_players(fixtures))
+        self._recorders = dict(_recorders(self.players))
 
     def noticed(self) -> Iterator[str]:
         """Give what is worth knowing of a test that failed, too."""
-        told = [f"{error}{self._advice()}" for one in self._players.values() for error in one.mismatches]
+        told = [f"{error}{self._advice()}" for one in self.players.values() for error in one.mismatches]
         yield from dict.fromkeys(told)  # a library may have tried again
         yield from filter(None, (one.refusal() for one in self._recorders.values()))
 
     def wrong(self) -> Iterator[str]:
         """Give what is wrong with a test that passed."""
         yield from self.noticed()
-        for name, player in self._players.items():
+        for name, player in self.players.items():
             try:
                 player.assert_all_played()
             except UnplayedError as error:
@@ -56,7 +56,7 @@ class Outcome:
             yield f"nothing {_NOTHING}{self._advice()}"
 
     def _has_played(self) -> bool:
-        return bool(self._recorders) or any(one.played for one in self._players.values())
+        return bool(self._recorders) or any(one.played for one in self.players.values())
 
     def _advice(self) -> str:
         return f"\n{self._marked.advice()}" if self._marked else ""

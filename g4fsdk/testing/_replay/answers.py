@@ -66,6 +66,10 @@ class RecordedAnswers:
         """How many recorded interactions were not played and should have been."""
         return len(self._missing())
 
+    def unplayed_requests(self) -> list[RecordedRequest]:
+        """Return the requests of those interactions."""
+        return [self._recorded[number].request for number in self._missing()]
+
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret: it is removed from requests before they are compared or shown."""
         with self._lock:

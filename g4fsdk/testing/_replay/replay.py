@@ -17,6 +17,7 @@ from g4fsdk.testing._traffic.clock import MonotonicClock
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette.errors import MismatchError
+    from g4fsdk.testing._cassette.values import RecordedRequest
     from g4fsdk.testing._replay.faults import Fault
     from g4fsdk.testing._replay.on_requests import ReplayAdapter
 
@@ -84,6 +85,10 @@ class Replay(Transport):
     def unplayed(self) -> int:
         """How many recorded interactions were not played and should have been."""
         return self._answers.unplayed
+
+    def unplayed_requests(self) -> list[RecordedRequest]:
+        """Return the recorded requests that were not sent and should have been, as they stand in *source*."""
+        return self._answers.unplayed_requests()
 
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names the requests, when recorded interactions are left.

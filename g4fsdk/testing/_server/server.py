@@ -143,6 +143,10 @@ class ReplayServer:
         """How many recorded interactions were not played and should have been."""
         return self._state.answers.unplayed
 
+    def unplayed_requests(self) -> list[RecordedRequest]:
+        """Return the recorded requests that were not sent and should have been, as they stand in *source*."""
+        return self._state.answers.unplayed_requests()
+
     def assert_all_played(self) -> None:
         """Raise `UnplayedError`, which names the requests, when recorded interactions are left.
 

@@ -1,0 +1,161 @@
+"""`pytest --g4f-unplayed` and `g4fsdk cassette prune`: recordings lose what no test plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
+from tests.support.command_line import run
+from tests.support.plugin_project import Project
+
+URL = "http://service.test/"
+TESTS = f"""
+    import requests
+
+    def ask(*paths):
+        for path in paths:
+            assert requests.get({URL!r} + path).text == path
+
+    @pytest.mark.g4f_cassette("abc")
+    def test_a():
+        ask("a")
+
+    @pytest.mark.g4f_cassette("abc")
+    def test_b():
+        ask("b")
+"""
+
+
+def cassette(paths: str) -> Cassette:
+    """Return a session with a request for each letter of *paths*, answered by it."""
+    return Cassette(
+        [
+            Interaction(
+                RecordedRequest("GET", URL + path), RecordedResponse(200, "OK", [], [path.encode()], [0.0])
+            )
+            for path in paths
+        ],
+        {"provenance": "written by a test"},
+    )
+
+
+@pytest.fixture
+def shop(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    cassette("abc").save(project.path / "cassettes/abc.yaml")
+    project.add_test(TESTS)
+    monkeypatch.chdir(project.path)
+    return project
+
+
+def left_in(name: str) -> str:
+    return "".join(one.request.url[-1] for one in Cassette.load(f"cassettes/{name}.yaml").interactions)
+
+
+def prune(*options: object) -> str:
+    result = run("cassette", "prune", "--unplayed", "left.json", *options)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_what_no_test_played_is_taken_out(shop: Project, options: tuple[str, ...]) -> None:
+    cassette("z").save(shop.path / "cassettes/old.yaml")
+
+    result = shop.run_apart("--g4f-unplayed=left.json", *options)
+    would = prune("--dry-run")
+
+    result.stdout.fnmatch_lines(
+        ["g4fsdk: left.json: 1 unplayed interactions in 1 cassettes, and 1 cassettes of which nothing was *"]
+    )
+    assert would == (
+        f"{Path('cassettes/abc.yaml')}: would be taken out:\n  GET http://service.test/c\n"
+        f"{Path('cassettes/old.yaml')}: nothing of it was played; it is left\n"
+    )
+    assert (left_in("abc"), "taken out:" in prune(), left_in("abc"), left_in("old")) == (
+        "abc",
+        True,
+        "ab",
+        "z",
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param("    assert not 'its own failure'", id="failed"),
+        pytest.param("    pytest.skip('no reason')", id="skipped"),
+        pytest.param("    ask('other')", id="asked something else"),
+    ],
+)
+def test_what_a_test_that_did_not_pass_may_need_stays(shop: Project, more: str) -> None:
+    cassette("de").save(shop.path / "cassettes/de.yaml")
+    shop.write(
+        "test_more.py",
+        f"""
+        import pytest
+        from test_it import ask
+
+        @pytest.mark.g4f_cassette("abc")
+        def test_more():
+        {more}
+
+        @pytest.mark.g4f_cassette("de")
+        def test_d():
+            ask("d")
+        """,
+    )
+
+    shop.run("--g4f-unplayed=left.json")
+    prune()
+
+    assert (left_in("abc"), left_in("de")) == ("abc", "d")
+
+
+def test_what_a_deselected_test_may_need_stays(shop: Project) -> None:
+    shop.run("--g4f-unplayed=left.json", "-k", "test_a")
+
+    assert (prune(), left_in("abc")) == ("nothing to take out\n", "abc")
+
+
+def test_several_names_are_apart_and_the_server_counts(shop: Project) -> None:
+    cassette("de").save(shop.path / "cassettes/de.yaml")
+    shop.add_test("""
+        import httpx
+
+        @pytest.mark.g4f_cassette("abc", "de")
+        def test_it(g4f_server):
+            for path in "ae":
+                assert httpx.get(f"{g4f_server.url}/{path}").text == path
+    """)
+
+    shop.run("--g4f-unplayed=left.json")
+    prune()
+
+    assert (left_in("abc"), left_in("de")) == ("a", "e")
+
+
+def test_a_cassette_that_changed_since_is_not_pruned(shop: Project) -> None:
+    shop.run("--g4f-unplayed=left.json")
+    cassette("cab").save(shop.path / "cassettes/abc.yaml")
+
+    result = run("cassette", "prune", "--unplayed", "left.json")
+
+    assert result.exit_code == 2
+    assert "it has changed since" in result.stderr
+    assert left_in("abc") == "cab"
+
+
+def test_another_file_is_told_from_one_of_ours(shop: Project) -> None:
+    result = run("cassette", "prune", "--unplayed", "pytest.ini")
+
+    assert result.exit_code == 2
+    assert "expected what pytest --g4f-unplayed=pytest.ini writes" in result.stderr
+
+
+def test_a_run_that_records_tells_nothing(shop: Project) -> None:
+    result = shop.run("--g4f-unplayed=left.json", "--g4f-record=once")
+
+    result.stderr.fnmatch_lines(["*--g4f-unplayed is of replays*"])
+    assert not Path("left.json").exists()
