@@ -92,7 +92,7 @@ class Clocks:
         is_streamed: bool = True,
         calls: Calls | None = None,
     ) -> None:
-        self.timeouts = timeouts if is_streamed else timeouts.for_whole()
+        self.timeouts: Timeouts = timeouts if is_streamed else timeouts.for_whole()
         self._is_streamed = is_streamed
         self._now = now
         self._total = _after(now(), timeouts.total)

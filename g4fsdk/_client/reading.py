@@ -10,7 +10,7 @@ from g4fsdk._client.hooks import NO_HOOKS, Hooks
 from g4fsdk._client.task import Task
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.flow.provider import Stream
-from g4fsdk._core.framing.parser import MAX_BYTES
+from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chunks import Chunk, to_chunks
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, StatusError, TransportError, UsageError
@@ -52,15 +52,15 @@ class Reading(Generic[T]):
         hooks: Hooks = NO_HOOKS,
     ) -> None:
         self.clocks = clocks
-        self.parser = stream.accept(head, max_bytes)
-        self.items_of = view(self.parser.answer, stream.model)
+        self.parser: Parser = stream.accept(head, max_bytes)
+        self.items_of: Callable[[list[Event]], Iterable[T]] = view(self.parser.answer, stream.model)
         self._task = task
         self._hooks = hooks
-        self.is_told = hooks.has("event")
+        self.is_told: bool = hooks.has("event")
         self._stream = stream
         self._is_over = False
         self._error: G4FError | None = None
-        self.head = AnswerHead.of(head)
+        self.head: AnswerHead = AnswerHead.of(head)
 
     @property
     def goes_on(self) -> bool:

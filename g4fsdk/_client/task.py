@@ -67,7 +67,7 @@ class Task:
         self, provider: Provider, secrets: frozenset[str], conversation: Conversation | None = None
     ) -> None:
         self.provider = provider
-        self.secrets = secrets | ({provider.api_key} if provider.api_key else set())
+        self.secrets: frozenset[str] = secrets | ({provider.api_key} if provider.api_key else frozenset())
         self._conversation = conversation
         self._attempts = count()
         self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before

@@ -49,7 +49,7 @@ def _wants_json(words: Sequence[str]) -> bool:
     return "--json" in words and words[0] != "capture"
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="g4fsdk",
     cls=Commands,
     add_completion=False,

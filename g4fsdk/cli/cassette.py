@@ -25,7 +25,7 @@ from g4fsdk.testing._cassette.values import Interaction
 if TYPE_CHECKING:
     from g4fsdk.testing._server.server import ReplayServer
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="cassette",
     help="Look at recordings, check, compare, import, clean, update, prune and serve them.",
     no_args_is_help=False,

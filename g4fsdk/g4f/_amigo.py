@@ -39,12 +39,12 @@ class AmigoChat(G4FProvider):
     url = "https://amigochat.io/chat/"
     chat_api_endpoint = "https://api.amigochat.io/v1/chat/completions"
     image_api_endpoint = "https://api.amigochat.io/v1/images/generations"
-    working = providers.Amigo.working
-    default_model = providers.Amigo.default_model
-    chat_models = [*providers.Amigo.models]  # noqa: RUF012  # lists, as g4f's programs expect
-    image_models = [*providers.Amigo.image_models]  # noqa: RUF012
-    models = [*chat_models, *image_models]  # noqa: RUF012
-    model_aliases = {**providers.Amigo.aliases}  # noqa: RUF012
+    working: bool = providers.Amigo.working
+    default_model: str = providers.Amigo.default_model
+    chat_models: list[str] = [*providers.Amigo.models]  # noqa: RUF012  # lists, as g4f's programs expect
+    image_models: list[str] = [*providers.Amigo.image_models]  # noqa: RUF012
+    models: list[str] = [*chat_models, *image_models]  # noqa: RUF012
+    model_aliases: dict[str, str] = {**providers.Amigo.aliases}  # noqa: RUF012
     _kind = _Placed
 
     @classmethod

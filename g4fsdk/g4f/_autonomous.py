@@ -27,17 +27,17 @@ class AutonomousAI(G4FProvider):
     """Five models, each with an address; the whole list of messages goes out each time."""
 
     url = "https://www.autonomous.ai/anon/"
-    api_endpoints = {  # noqa: RUF012  # dicts and lists, as g4f's programs expect
+    api_endpoints: dict[str, str] = {  # noqa: RUF012  # dicts and lists, as g4f's programs expect
         "llama": "https://chatgpt.autonomous.ai/api/v1/ai/chat",
         "qwen_coder": "https://chatgpt.autonomous.ai/api/v1/ai/chat",
         "hermes": "https://chatgpt.autonomous.ai/api/v1/ai/chat-hermes",
         "vision": "https://chatgpt.autonomous.ai/api/v1/ai/chat-vision",
         "summary": "https://chatgpt.autonomous.ai/api/v1/ai/summary",
     }
-    working = providers.Autonomous.working
-    default_model = providers.Autonomous.default_model
-    models = [*providers.Autonomous.models]  # noqa: RUF012
-    model_aliases = {**providers.Autonomous.aliases}  # noqa: RUF012
+    working: bool = providers.Autonomous.working
+    default_model: str = providers.Autonomous.default_model
+    models: list[str] = [*providers.Autonomous.models]  # noqa: RUF012
+    model_aliases: dict[str, str] = {**providers.Autonomous.aliases}  # noqa: RUF012
     _kind = _Placed
 
     @classmethod

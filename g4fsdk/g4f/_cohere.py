@@ -32,12 +32,12 @@ class CohereForAI_C4AI_Command(G4FProvider):  # noqa: N801  # g4f's name
     *model* is for calls on the instance that name none.
     """
 
-    label = "CohereForAI C4AI Command"
-    url = providers.CohereC4AI.url
+    label: str | None = "CohereForAI C4AI Command"
+    url: str = providers.CohereC4AI.url
     conversation_url: Any = _FromUrl()
-    default_model = providers.CohereC4AI.default_model
-    models = [*providers.CohereC4AI.models]  # noqa: RUF012  # lists and dicts, as g4f's programs expect
-    model_aliases = {**providers.CohereC4AI.aliases, "command-r": "command-r"}  # noqa: RUF012
+    default_model: str = providers.CohereC4AI.default_model
+    models: list[str] = [*providers.CohereC4AI.models]  # noqa: RUF012  # lists and dicts, as g4f's programs expect
+    model_aliases: dict[str, str] = {**providers.CohereC4AI.aliases, "command-r": "command-r"}  # noqa: RUF012
     model: str = ""
     _kind = providers.CohereC4AI
 

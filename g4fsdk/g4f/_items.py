@@ -27,7 +27,7 @@ class _Item:
     _name: ClassVar[str]
 
     @property  # type: ignore[misc]  # isinstance asks for it, once the type itself is not what it looks for
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # nobody sets it
         return getattr(sys.modules.get("g4f.providers.response"), self._name, type(self))
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
@@ -74,9 +74,9 @@ class ImageResponse(_Item):
     def __init__(
         self, images: str | Iterable[str], alt: str = "", options: Mapping[str, Any] | None = None
     ) -> None:
-        self.images = [images] if isinstance(images, str) else [*images]
+        self.images: list[str] = [images] if isinstance(images, str) else [*images]
         self.alt = alt
-        self.options = dict(options or {})
+        self.options: dict[str, Any] = dict(options or {})
 
     @property
     def urls(self) -> list[str]:

@@ -29,9 +29,9 @@ class Yqcloud(G4FProvider):
 
     url = "https://chat9.yqcloud.top"
     api_endpoint = "https://api.binjie.fun/api/generateStream"
-    default_model = providers.Yqcloud.default_model
-    models = [*providers.Yqcloud.models]  # noqa: RUF012  # a list, as g4f's programs expect
-    model_aliases = {}  # noqa: RUF012
+    default_model: str = providers.Yqcloud.default_model
+    models: list[str] = [*providers.Yqcloud.models]  # noqa: RUF012  # a list, as g4f's programs expect
+    model_aliases: dict[str, str] = {}  # noqa: RUF012
     _kind = _Placed
 
     @classmethod

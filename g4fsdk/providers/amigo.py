@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.decoder import Notice
@@ -72,12 +72,12 @@ class Amigo(Provider):
     url = "https://api.amigochat.io"
     working = False
     default_model = "gpt-4o-mini"
-    models = tuple(CHAT_PERSONAS)
-    image_models = tuple(IMAGE_PERSONAS)
+    models: ClassVar[tuple[str, ...]] = tuple(CHAT_PERSONAS)
+    image_models: ClassVar[tuple[str, ...]] = tuple(IMAGE_PERSONAS)
     aliases = ALIASES
-    options = frozenset({*_DEFAULTS, "chat_id"})
+    options: ClassVar[frozenset[str]] = frozenset({*_DEFAULTS, "chat_id"})
     addresses = r"amigochat\.io(?::\d+)?/v1/"
-    made_by_ids = ("$.chatId",)
+    made_by_ids: ClassVar[tuple[str, ...]] = ("$.chatId",)
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

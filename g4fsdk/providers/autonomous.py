@@ -42,7 +42,7 @@ class Autonomous(Provider):
     url = "https://chatgpt.autonomous.ai"
     working = False
     default_model = "llama"
-    models = tuple(_PATHS)
+    models: ClassVar[tuple[str, ...]] = tuple(_PATHS)
     aliases: ClassVar[Mapping[str, str]] = {
         "llama-3.3-70b": "llama",
         "qwen-2.5-coder-32b": "qwen_coder",

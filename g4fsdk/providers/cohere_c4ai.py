@@ -61,7 +61,7 @@ class CohereC4AI(Provider):
     name = "cohere-c4ai"
     url = "https://coherelabs-c4ai-command.hf.space"
     default_model = "command-a-03-2025"
-    models = (
+    models: ClassVar[tuple[str, ...]] = (
         "command-a-03-2025",
         "command-r-plus-08-2024",
         "command-r-08-2024",
@@ -75,9 +75,9 @@ class CohereC4AI(Provider):
         "command-r-plus": "command-r-plus-08-2024",
         "command-r7b": "command-r7b-12-2024",
     }
-    options = frozenset({"tools", "web_search"})
+    options: ClassVar[frozenset[str]] = frozenset({"tools", "web_search"})
     addresses = r"/conversation(?:[/?#]|$)"
-    reads = frozenset(
+    reads: ClassVar[frozenset[str]] = frozenset(
         "code conversationId data detail error id message messages nodes status subtype text title token "
         "type".split()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
@@ -67,9 +67,9 @@ class OpenAI(Provider):
     name = "openai"
     url = "https://api.openai.com/v1"
     has_home = False
-    options = KNOWN_OPTIONS - {"web_search"}
+    options: ClassVar[frozenset[str]] = KNOWN_OPTIONS - {"web_search"}
     addresses = r"/(?:chat/completions|completions|images/generations|models)(?:[?#]|$)"
-    defaults = _DEFAULTS
+    defaults: ClassVar[Mapping[str, JSON]] = _DEFAULTS
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ answer and its end is the only end marker.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from g4fsdk._core.decoding.decoder import Notice, TextDecoder
 from g4fsdk._core.flow.bodies import merge_headers, post_json
 from g4fsdk._core.flow.prompts import build_prompt, continued, plain_text
@@ -41,9 +43,9 @@ class Yqcloud(Provider):
     name = "yqcloud"
     url = "https://api.binjie.fun"
     default_model = "gpt-4"
-    models = ("gpt-4",)
+    models: ClassVar[tuple[str, ...]] = ("gpt-4",)
     addresses = r"/api/generateStream(?:[?#]|$)"
-    made_by_ids = ("$.userId",)
+    made_by_ids: ClassVar[tuple[str, ...]] = ("$.userId",)
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)

@@ -18,10 +18,10 @@ from pathlib import Path
 try:
     from hypothesis import strategies as st
     from hypothesis.strategies import SearchStrategy
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"g4fsdk.testing.strategies needs {error.name}: pip install 'g4fsdk[strategies]'", name=error.name
-    ) from error
+        f"g4fsdk.testing.strategies needs {_error.name}: pip install 'g4fsdk[strategies]'", name=_error.name
+    ) from _error
 
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.sources import cassette_paths

@@ -114,9 +114,9 @@ class AsyncClient:
         self._give_names()
 
     def _give_names(self) -> None:
-        self.chat = Chats(self)
-        self.images = Images(self)
-        self.models = Models(self)
+        self.chat: Chats = Chats(self)
+        self.images: Images = Images(self)
+        self.models: Models = Models(self)
 
     def with_options(self, *, max_concurrency: int | None = None, **options: Unpack[ClientOptions]) -> Self:
         """Return a client with what is given in place of this one's; *headers* are added to its own.
@@ -242,7 +242,7 @@ class Chats:
     """`client.chat`."""
 
     def __init__(self, client: AsyncClient) -> None:
-        self.completions = Completions(client)
+        self.completions: Completions = Completions(client)
 
 
 class Completions:

@@ -145,7 +145,8 @@ class Connections:
                 answer = await place.client.send(built, stream=True, follow_redirects=False)
             clocks.check()  # a call that was stopped leaves the scope without an answer
         except TimeoutError as cause:
-            raise clocks.expired(connecting[1] if phase.goes_on else whole[1]) from cause
+            was_connecting = phase.goes_on  # pyright: ignore[reportPossiblyUnboundVariable]  # waits for all
+            raise clocks.expired(connecting[1] if was_connecting else whole[1]) from cause
         except self.failures as cause:
             raise _unanswered(cause, request, clocks, connecting[1], reading[1], repeatable) from cause
         limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
@@ -233,7 +234,8 @@ class Answer:
         self._place = place
         self._clocks = clocks
         self.failures = failures
-        self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
+        pairs = answer.headers.multi_items()
+        self.head: Response = Response(answer.status_code, pairs, received_at=time.time())
         self._clock: Clock = "idle"
         self._is_over = False
         clocks.hold(self.aclose)

@@ -140,7 +140,7 @@ class Answer:
         self._raw: urllib3.HTTPResponse = answer.raw
         self._clocks = clocks
         pairs = [(str(name), str(value)) for name, value in self._raw.headers.items()]
-        self.head = Response(answer.status_code, pairs, received_at=time.time())
+        self.head: Response = Response(answer.status_code, pairs, received_at=time.time())
         self._clock: Clock = "idle"
         self._wire = wire_of(self._raw)
         codings = Codings.of(self.head.header_values("content-encoding"), max_bytes)

@@ -24,8 +24,9 @@ class OpenStream(Generic[T]):
 
     def __init__(self, reading: Reading[T], answer: Answer) -> None:
         self._reading = reading
-        self.response = reading.head
-        self.items = _told(reading, answer) if reading.is_told else _read(reading, answer, reading.items_of)
+        self.response: AnswerHead = reading.head
+        told = _told(reading, answer) if reading.is_told else None
+        self.items: Generator[T] = told or _read(reading, answer, reading.items_of)
         next(self.items, None)
 
     def completion(self) -> Completion:

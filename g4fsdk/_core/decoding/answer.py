@@ -193,13 +193,13 @@ class Answer:
     ) -> None:
         """*text* and *reasoning* keep what choice 0 says and thinks."""
         first = ChoiceParts(text, reasoning)
-        self.choices = {0: first}
+        self.choices: dict[int, ChoiceParts] = {0: first}
         self.write_text: Callable[[str], object] = first.text.write  # a plain text delta of choice 0
         self.usage: Usage | None = None
         self.title: str | None = None
         self.conversation: Conversation | None = None
-        self.facts = Facts()
-        self.reasoning_key = ""  # where the service says what it thinks, once it did
+        self.facts: Facts = Facts()
+        self.reasoning_key: str = ""  # where the service says what it thinks, once it did
 
     @property
     def partial(self) -> str:

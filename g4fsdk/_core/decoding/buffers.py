@@ -44,7 +44,7 @@ class ByteBuffer:
 
     def __init__(self) -> None:
         self._settled: list[bytes] = []
-        self.new = bytearray()
+        self.new: bytearray = bytearray()
 
     def write(self, text: str) -> None:
         self.new += text.encode()

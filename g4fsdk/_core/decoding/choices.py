@@ -189,7 +189,7 @@ class ChoiceDecoder(Decoder):
         self.flush(out, number)
         self._name_calls(number, out)
         self.say(Finish(reason, number), out)
-        self.is_complete = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
+        self.is_complete: bool = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
 
 
 def _only_text(delta: dict[str, JSON]) -> str:

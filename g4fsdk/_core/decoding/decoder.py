@@ -120,11 +120,12 @@ class Decoder:
         """*history* becomes the handle to go on with, once the answer is added to it. *handle* is the one
         to go on with when the answer fails; *announce* it with the first event, being new.
         """
-        self.texts, self.thoughts = TextBuffer(), TextBuffer()
-        self.answer = self.new_answer()
+        self.texts: TextBuffer = TextBuffer()
+        self.thoughts: TextBuffer = TextBuffer()
+        self.answer: Answer = self.new_answer()
         self.done = False
         #: Whether every answer asked for has ended: what follows may add to it, and takes nothing away.
-        self.is_complete = False
+        self.is_complete: bool = False
         self.conversation = handle
         self._history = history
         self._announced = handle if announce else None
@@ -132,7 +133,7 @@ class Decoder:
         self._held = ""
         self._halves = Halves()
         self._is_odd = False
-        self.is_plain = not notices and not announce
+        self.is_plain: bool = not notices and not announce
 
     def new_answer(self) -> Answer:
         return Answer(self.texts, self.thoughts)
@@ -255,7 +256,7 @@ class TextDecoder(Decoder):
     end_marker = "end of the body"
 
     def new_answer(self) -> Answer:
-        self.kept = ByteBuffer()
+        self.kept: ByteBuffer = ByteBuffer()
         return Answer(self.kept)
 
     def is_over(self) -> bool:

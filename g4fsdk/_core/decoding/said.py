@@ -64,7 +64,7 @@ def read_said(value: JSON, voice: Voice, choice: int = 0) -> list[Said]:
     joined: list[Said] = []
     for piece in _pieces(value, voice, choice):
         last = joined[-1] if joined else None
-        if type(last) is type(piece):
+        if last is not None and type(last) is type(piece):
             joined[-1] = type(piece)(last.text + piece.text, choice)
         else:
             joined.append(piece)

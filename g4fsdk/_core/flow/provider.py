@@ -162,10 +162,10 @@ class Provider:
         Raises:
             UsageError: A base_url that is no http address, or a header value that cannot be sent.
         """
-        self.base_url = checked_url(base_url or self.url)
+        self.base_url: str = checked_url(base_url or self.url)
         self.api_key = api_key
         self.model = model
-        self.headers = checked_headers(headers or {})
+        self.headers: dict[str, str] = checked_headers(headers or {})
         if api_key is not None:
             _check_value("the API key", api_key)
 

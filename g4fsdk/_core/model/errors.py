@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from g4fsdk._core.model.http import Request
 
@@ -61,15 +61,15 @@ class G4FError(Exception):
         retryable: bool = False,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message: str = message
         self.provider = provider
         self.code = code
-        self.partial = partial
+        self.partial: str = partial
         self.answer: Completion | None = None
         self.request: Request | None = None
         self.conversation: Conversation | None = None
         self.errors: tuple[G4FError, ...] = ()
-        self.retryable = retryable
+        self.retryable: bool = retryable
         self.events: tuple[Event, ...] = ()
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class G4FError(Exception):
     def reword(self, message: str) -> None:
         """Say *message* in place of what is said so far."""
         self.message = message
-        self.args = (message,)
+        self.args: tuple[Any, ...] = (message,)
 
     def of_stream(
         self, partial: str, conversation: Conversation | None, answer: Completion | None = None
@@ -164,9 +164,9 @@ class StatusError(G4FError):
     ) -> None:
         super().__init__(message, code=code, retryable=retryable)
         self.status = status
-        self.headers = dict(headers or {})
-        self.body = body
-        self.request_id = self.headers.get("x-request-id") or self.headers.get("request-id")
+        self.headers: dict[str, str] = dict(headers or {})
+        self.body: bytes = body
+        self.request_id: str | None = self.headers.get("x-request-id") or self.headers.get("request-id")
         self.retry_after = retry_after
 
     def edit(self, edit: Callable[[str], str]) -> None:
@@ -204,7 +204,7 @@ class ProviderError(G4FError):
 
     def __init__(self, message: str, *, code: str | int | None = None, body: bytes = b"") -> None:
         super().__init__(message, code=code)
-        self.body = body[:MAX_ERROR_BODY]
+        self.body: bytes = body[:MAX_ERROR_BODY]
 
     def edit(self, edit: Callable[[str], str]) -> None:
         super().edit(edit)
@@ -224,7 +224,7 @@ class ProtocolError(G4FError):
     ) -> None:
         super().__init__(message, retryable=retryable)
         self.offset = offset
-        self.excerpt = excerpt[:MAX_EXCERPT]
+        self.excerpt: bytes = excerpt[:MAX_EXCERPT]
 
     def edit(self, edit: Callable[[str], str]) -> None:
         super().edit(edit)

@@ -199,12 +199,13 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def from_dict(cls, value: Mapping[str, JSON]) -> Usage:
         """Read OpenAI's `usage`; a count that is not there is 0."""
-        named, rest = split(value, dict.fromkeys(_COUNTS, int) | dict.fromkeys(_DETAILS, dict))
+        named, rest = split(value, _KINDS)
         return cls(**named, extra=rest)
 
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
+_KINDS: dict[str, type] = {**dict.fromkeys(_COUNTS, int), **dict.fromkeys(_DETAILS, dict)}
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):

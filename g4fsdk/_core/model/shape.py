@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
 import msgspec
@@ -83,7 +83,17 @@ class OpenAIShape:
     def __len__(self) -> int:
         return len(self.to_dict())
 
-    keys, values, items, get = Mapping.keys, Mapping.values, Mapping.items, Mapping.get
+    def keys(self) -> KeysView[str]:
+        return self.to_dict().keys()
+
+    def values(self) -> ValuesView[JSON]:
+        return self.to_dict().values()
+
+    def items(self) -> ItemsView[str, JSON]:
+        return self.to_dict().items()
+
+    def get(self, key: str, default: JSON = None) -> JSON:
+        return self.to_dict().get(key, default)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
@@ -105,4 +115,5 @@ class OpenAIShape:
         )
 
 
-Mapping.register(OpenAIShape)  # FastAPI takes no other class for the type of a body
+# FastAPI takes no other class for the type of a body.
+Mapping.register(OpenAIShape)  # pyright: ignore[reportAttributeAccessIssue]  # an ABCMeta has it

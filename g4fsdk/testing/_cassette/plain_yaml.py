@@ -22,7 +22,8 @@ def read_plain(loader: Any, *, deepest: int) -> Any:
     """Return the only document of *loader*, or UNUSUAL; at most *deepest* collections are in each other."""
     outer: list[tuple[Any, Any]] = []
     into, key = _ABSENT, _ABSENT
-    loader.get_event(), loader.get_event()  # the starts of the stream and of the document
+    loader.get_event()  # the start of the stream
+    loader.get_event()  # and of the document
     while True:
         event = loader.get_event()
         kind = type(event)

@@ -305,16 +305,23 @@ def _response(entry: _Entry) -> RecordedResponse:
     if came.status == 0:  # blocked, aborted, or no connection: browsers do not say more
         return RecordedResponse(status=0, end="reset")
     headers, body = _plain(_headers(came.headers), _content(entry), came.body_size, entry.request.url)
-    error = came.error or came.failure
     return RecordedResponse(
         status=came.status,
         reason=came.status_text or "",
         headers=headers,
         chunks=[body] if body else [],
         at_ms=[0.0] if body else [],
-        end=next((end for word, end in ENDS.items() if word in error), "truncated") if error else "complete",
+        end=_end(came.error or came.failure),
         http_version=_version(came.http_version or ""),
     )
+
+
+def _end(error: str | None) -> End:
+    """Return how an answer ended, by the browser's word for what went wrong."""
+    if not error:
+        return "complete"
+    found: list[End] = [end for word, end in ENDS.items() if word in error]
+    return found[0] if found else "truncated"
 
 
 def _plain(headers: Headers, body: bytes, size: float | None, url: str) -> tuple[Headers, bytes]:

@@ -80,7 +80,7 @@ class Front(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Front
+    server: Front  # pyright: ignore[reportIncompatibleVariableOverride]  # it is made by one
     protocol_version = "HTTP/1.1"
 
     def parse_request(self) -> bool:

@@ -126,7 +126,7 @@ def _noting_the_end(exchange: RecordingExchange, library: Any) -> Iterator[None]
         yield
     except library.TransportError as error:
         is_unasked = any(isinstance(cause, UNASKED) for cause in chain_of(error))
-        ends = (end for kind, end in _ENDS if isinstance(error, getattr(library, kind)))
+        ends: Iterator[End] = (end for kind, end in _ENDS if isinstance(error, getattr(library, kind)))
         exchange.ended("client_closed" if is_unasked else next(ends))
         raise
     except (Exception, GeneratorExit):
