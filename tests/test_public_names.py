@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import g4fsdk
+from tests.support import public_api
 
 ROOT = Path(g4fsdk.__file__).parent
 PUBLIC = [
@@ -28,6 +30,17 @@ PUBLIC = [
 def test_the_public_names_are_all_there_and_no_others() -> None:
     assert sorted(g4fsdk.__all__) == sorted(PUBLIC)
     assert {*PUBLIC, "__version__"} <= {*dir(g4fsdk)}
+
+
+def test_the_public_names_and_signatures_are_those_that_are_written_down() -> None:
+    listed = public_api.LIST.read_text(encoding="utf-8").splitlines()
+    changed = [
+        *difflib.unified_diff(listed, [*public_api.public_api()], "public_api.txt", "the package", n=0)
+    ]
+
+    assert changed == [], "\n".join(
+        [*changed, "meant? python -m tests.support.public_api writes them down; say it in CHANGELOG.md"]
+    )
 
 
 @pytest.mark.parametrize("name", PUBLIC)
