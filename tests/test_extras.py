@@ -19,7 +19,7 @@ NOT_OURS = {"click"}
 
 
 def floors(requirements: Iterable[str]) -> dict[str, str]:
-    found = (re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", requirement) for requirement in requirements)
+    found = (re.match(r"([\w-]+)(?:\[.*\])?>=([\d.b]+)", requirement) for requirement in requirements)
     return {match[1]: match[2] for match in found if match}
 
 

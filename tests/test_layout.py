@@ -40,6 +40,7 @@ ORDER = (
     "testing._pytest",
     "testing",
     "server",
+    "integrations",
     "bench",
     "cli",
     "__main__",
@@ -61,6 +62,7 @@ IMPORTERS = {
     "pyrate_limiter": {"_client.pace"},
     "starlette": {"server"},
     "uvicorn": {"server.run"},
+    "opentelemetry": {"integrations.otel"},
     "hypothesis": set[str](),
     "vcr": set[str](),
 }

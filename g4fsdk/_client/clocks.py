@@ -142,10 +142,12 @@ class Clocks:
         if self._calls is not None:
             self._calls.end(self)
 
-    def attempt_over(self) -> None:
-        """Say that an attempt has ended, and with it the call, unless another may follow."""
-        if self._has_begun or self.is_stopped:
+    def attempt_over(self) -> bool:
+        """Say that an attempt has ended; return whether the call has, too, or another may follow."""
+        is_over = self._has_begun or self.is_stopped
+        if is_over:
             self.over()
+        return is_over
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt, until the call is stopped."""

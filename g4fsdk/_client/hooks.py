@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.http import AnswerHead, Request, Response
 from g4fsdk._core.model.redact import redact_text, secrets_of
+
+if TYPE_CHECKING:
+    from g4fsdk._core.flow.provider import Provider
+    from g4fsdk._core.model.completions import Completion
 
 HookName: TypeAlias = Literal["request", "response", "retry", "event"]
 #: What `event_hooks=` takes: by name, what is called with one thing each time.
@@ -86,3 +91,52 @@ class Terms:
         secrets = self.secrets | secrets_of(request.headers, request.url)
         seen = {name: redact_text(value, secrets) for name, value in AnswerHead.of(head).headers.items()}
         return self.hooks.tell("response", AnswerHead(head.status, seen))
+
+
+# --- Watching every call of every client ---
+
+
+class Watched(Protocol):
+    """One provider that is asked, as somebody watches it."""
+
+    def current(self) -> AbstractContextManager[object]:
+        """Return what stands around the asking, tries and waits included."""
+
+    def began(self) -> None:
+        """Hear that the first event has come."""
+
+    def ended(self, said: Completion | None, error: BaseException | None) -> None:
+        """Hear that nothing more comes: what was *said* so far, None for nothing, and the *error* if any."""
+
+
+#: Told of each provider that is asked, and with what: the arguments of `create` or `generate`.
+Watcher: TypeAlias = "Callable[[Provider, Mapping[str, Any]], Watched]"
+
+
+class Watch:
+    """One provider's part of a call, from the asking to the end, told to the watcher if there is one."""
+
+    watcher: Watcher | None = None  # of all clients
+
+    def __init__(self) -> None:
+        self._watched: Watched | None = None
+
+    @contextmanager
+    def asking(self, provider: Provider, said: Callable[[Provider], Mapping[str, Any]]) -> Iterator[None]:
+        """Tell what *provider* is asked, in the block; what that raises is the end."""
+        if self.watcher is None:
+            yield
+            return
+        watched = self._watched = self.watcher(provider, said(provider))
+        try:
+            with watched.current():
+                yield
+        except BaseException as error:
+            watched.ended(None, error)
+            raise
+        watched.began()
+
+    def ended(self, say: Callable[[], Completion], error: BaseException | None) -> None:
+        """Tell that the answer has ended; a caller who left it is no *error*."""
+        if self._watched is not None:
+            self._watched.ended(say(), None if isinstance(error, GeneratorExit) else error)

@@ -60,6 +60,7 @@ class Reading(Generic[T]):
         self._stream = stream
         self._is_over = False
         self._error: G4FError | None = None
+        self._left: BaseException | None = None
         self.head: AnswerHead = AnswerHead.of(head)
 
     @property
@@ -107,6 +108,18 @@ class Reading(Generic[T]):
         self._task.blame(error, self._stream.request)
         self._error = error
         return [*error.events], error
+
+    def left(self, reason: BaseException) -> None:
+        """Say that whoever reads has left, was cancelled or interrupted."""
+        self._left = reason
+
+    def over(self) -> None:
+        """Say that the attempt has ended, and maybe the call."""
+        if self.clocks.attempt_over():
+            self._task.watch.ended(self._said, self._error or self._left)
+
+    def _said(self) -> Completion:
+        return self.parser.answer.completion(self._task.provider.name, "")
 
     def completion(self) -> Completion:
         """Return the whole answer. Raises what the stream ended with, or UsageError when nobody read on."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
+from g4fsdk._client.hooks import Watch
 from g4fsdk._client.sending import addressed
 from g4fsdk._core.flow.addresses import checked_query, with_query
 from g4fsdk._core.flow.bodies import merge_headers
@@ -71,6 +73,11 @@ class Task:
         self._conversation = conversation
         self._attempts = count()
         self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before
+        self.watch = Watch()
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Return what stands around the asking, tries and waits included."""
+        raise NotImplementedError
 
     def start(self) -> Flow:
         """Start the next try; it goes on with the conversation that a failed one had made."""
@@ -104,10 +111,14 @@ class ChatCall:
         """Tell what *provider* is about to be asked, where somebody wants to know."""
         if self.note is None:
             return
-        said = {"messages": self.messages, "model": self.model or provider.model, "stream": self.stream}
         lenient = {"ignore_unsupported": True} if self.ignore_unsupported else {}
         begun = conversation and conversation.elsewhere()
-        self.note(provider, {**said, **self.options, **lenient, "conversation": begun}, self.ids)
+        self.note(provider, {**self.said(provider), **lenient, "conversation": begun}, self.ids)
+
+    def said(self, provider: Provider) -> dict[str, Any]:
+        """Return what *provider* is asked."""
+        model = self.model or provider.model
+        return {"messages": self.messages, "model": model, "stream": self.stream, **self.options}
 
 
 class ChatTask(Task):
@@ -123,6 +134,9 @@ class ChatTask(Task):
         super().__init__(provider, secrets, conversation)
         self._call = call
         self._additions = Additions.read(call.options)
+
+    def asking(self) -> AbstractContextManager[None]:
+        return self.watch.asking(self.provider, self._call.said)
 
     def start(self) -> Flow:
         call, handle = self._call, self._conversation
@@ -153,8 +167,11 @@ class ImageCall:
     def tell(self, provider: Provider, ids: Ids) -> None:
         """Tell what *provider* is about to be asked, where somebody wants to know."""
         if self.note is not None:
-            said = {"prompt": self.prompt, "model": self.model or provider.model, **self.options}
-            self.note(provider, said, ids)
+            self.note(provider, self.said(provider), ids)
+
+    def said(self, provider: Provider) -> dict[str, Any]:
+        """Return what *provider* is asked."""
+        return {"prompt": self.prompt, "model": self.model or provider.model, **self.options}
 
 
 class ImageTask(Task):
@@ -164,6 +181,9 @@ class ImageTask(Task):
         super().__init__(provider, secrets)
         self._call = call
         self._additions = Additions.read(call.options)
+
+    def asking(self) -> AbstractContextManager[None]:
+        return self.watch.asking(self.provider, self._call.said)
 
     def start(self) -> Flow:
         call, ids = self._call, self._call.ids.child(next(self._attempts))

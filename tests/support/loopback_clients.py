@@ -127,7 +127,7 @@ def many(colour: Colour, provider: str, url: str, count: int) -> list[Outcome]:
 
 
 def complete(
-    colour: Colour, provider: str, url: str, *, call: dict[str, Any] | None = None, **settings: Any
+    colour: Colour, provider: Any, url: str, *, call: dict[str, Any] | None = None, **settings: Any
 ) -> Any:
     """Ask for one whole answer; return the completion or the error."""
     said = _call(provider, call)
@@ -180,13 +180,13 @@ def models(colour: Colour, provider: str, url: str, **settings: Any) -> Any:
         return error
 
 
-def _settings(provider: str, url: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _settings(provider: Any, url: str, settings: dict[str, Any]) -> dict[str, Any]:
     if url:
         settings.setdefault("base_url", base_url(provider, url))
     return {"provider": provider, "ids": Ids.seeded(1), "retries": ONCE} | settings
 
 
-def _call(provider: str, call: dict[str, Any] | None) -> dict[str, Any]:
+def _call(provider: Any, call: dict[str, Any] | None) -> dict[str, Any]:
     return ({"model": "gpt-4o"} if provider == "openai" else {}) | (call or {})
 
 

@@ -193,7 +193,8 @@ class AsyncClient:
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return await self._retried(partial(self._attempt, task, clocks, view), clocks)
+                with task.asking():
+                    return await self._retried(partial(self._attempt, task, clocks, view), clocks)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break

@@ -108,12 +108,15 @@ async def _read(
             raise
         if error is not None:
             raise error from cause
+    except BaseException as reason:
+        reading.left(reason)
+        raise
     finally:
         try:
             if parser.done:
                 await answer.drain()
         finally:
-            clocks.attempt_over()
+            reading.over()
             await answer.leave()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -91,7 +93,8 @@ class Crew(Generic[R]):
                 return
             self._hired += 1
             self._working += 1
-        threading.Thread(target=self._work, name="g4fsdk-batch", daemon=True).start()
+        work = partial(copy_context().run, self._work)  # a thread alone would begin without the caller's
+        threading.Thread(target=work, name="g4fsdk-batch", daemon=True).start()
 
     def _work(self) -> None:
         try:

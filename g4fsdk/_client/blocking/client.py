@@ -188,7 +188,8 @@ class Client:
         errors: list[G4FError] = []
         for task in tasks:
             try:
-                return self._retried(partial(self._attempt, task, clocks, view), clocks)
+                with task.asking():
+                    return self._retried(partial(self._attempt, task, clocks, view), clocks)
             except G4FError as error:
                 if not asks_next(error, errors, tasks):
                     break

@@ -90,12 +90,15 @@ def _read(
             raise
         if error is not None:
             raise error from cause
+    except BaseException as reason:
+        reading.left(reason)
+        raise
     finally:
         try:
             if parser.done:
                 answer.drain()
         finally:
-            clocks.attempt_over()
+            reading.over()
             answer.close()
 
 
