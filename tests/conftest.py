@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -36,6 +37,10 @@ settings.load_profile("g4fsdk")
 for _name in [*os.environ]:
     if _name.lower() in (*_PROXIES, *_CERTIFICATES) or _name.startswith(("OPENAI_", "G4FSDK_")):
         del os.environ[_name]
+
+#: What commands keep of the tests of this process.
+_KEPT = TemporaryDirectory(prefix="g4fsdk-tests-", ignore_cleanup_errors=True)
+os.environ["G4FSDK_HOME"] = _KEPT.name
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ ORDER = (
     "server",
     "integrations",
     "bench",
+    "cli._kept",
     "cli",
     "__main__",
 )
@@ -63,6 +64,8 @@ IMPORTERS = {
     "starlette": {"server"},
     "uvicorn": {"server.run"},
     "opentelemetry": {"integrations.otel"},
+    "platformdirs": {"cli._kept"},
+    "tomlkit": {"cli._kept"},
     "hypothesis": set[str](),
     "vcr": set[str](),
 }

@@ -6,7 +6,10 @@ import io
 import os
 import sys
 
-_EXTRAS = {"cli": {"click", "rich", "typer", "yaml"}, "server": {"starlette", "uvicorn"}}
+_EXTRAS = {
+    "cli": {"click", "platformdirs", "rich", "tomlkit", "typer", "yaml"},
+    "server": {"starlette", "uvicorn"},
+}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import say
 from g4fsdk.cli.question import read_settings
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Said
 
 
 def batch(
@@ -40,6 +40,7 @@ def batch(
         bool, typer.Option("--retry-failed", help="Ask the rows again that OUT has an error for.")
     ] = False,
     provider: options.Providers = None,
+    endpoint: options.Endpoints = None,
     model: options.Model = None,
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
@@ -55,7 +56,8 @@ def batch(
     """
     from g4fsdk.cli.batch_files import Output, Row, read_input
 
-    target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy).checked()
+    said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
+    target = said.target().checked()
     rows, settings = read_input(file), read_settings(option)
     if any("model" not in read_row(row).call for row in rows.values()):
         target = target.with_model()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from g4fsdk.cli import options
 from g4fsdk.cli.question import Question
 from g4fsdk.cli.show import Style, ask
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Said
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def chat(
     prompt: options.Prompt = None,
     provider: options.Providers = None,
+    endpoint: options.Endpoints = None,
     model: options.Model = None,
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
@@ -34,30 +35,30 @@ def chat(
 
     An answer that breaks off stays on stdout as far as it came; the reason follows on stderr.
     """
-    target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy)
+    said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
     question = Question.read(prompt, system, option)
     style = Style(no_stream, as_json, show_reasoning)
     if replay is None:
-        _ask(target, question, style)
+        _ask(said, question, style)
     else:
-        _replay(replay, options.read_pace(pace), target, question, style)
+        _replay(replay, options.read_pace(pace), said, question, style)
 
 
-def _ask(target: Target, question: Question, style: Style) -> None:
-    target = target.checked().with_model()
+def _ask(said: Said, question: Question, style: Style) -> None:
+    target = said.target().checked().with_model()
     call = question.call()
     with target.client() as client:
         ask(client, call, style, stream=not style.whole)
 
 
-def _replay(name: str, pace: Pace, target: Target, question: Question, style: Style) -> None:
+def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style) -> None:
     from g4fsdk.cli.image import show_images
     from g4fsdk.cli.replayed import ReplayedCall
 
     replayed = ReplayedCall.load(name)
-    call = replayed.call(question, target.model)
+    call = replayed.call(question, said.model)
     stream = call.pop("stream", not style.whole)
-    with replayed.client(target, pace) as client:
+    with replayed.client(said, pace) as client:
         replayed.announce()
         if "prompt" in call:
             show_images(client.images.generate(**call).data, as_json=style.as_json)

@@ -16,7 +16,7 @@ from g4fsdk._core.model.events import Image
 from g4fsdk.cli import options
 from g4fsdk.cli.output import write, write_document
 from g4fsdk.cli.question import read_settings
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Said
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
 
@@ -24,6 +24,7 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "
 def image(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the image shows.")],
     provider: options.Providers = None,
+    endpoint: options.Endpoints = None,
     model: options.Model = None,
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
@@ -46,8 +47,8 @@ def image(
 
     The provider is amigo, where none is named. An image that comes as bytes gets a data: address.
     """
-    target = Target(tuple(provider or ()), model, base_url, api_key, timeout, retries, proxy)
-    with target.or_else("amigo").with_model().client() as client:
+    said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
+    with said.target(otherwise="amigo").with_model().client() as client:
         images = client.images.generate(prompt, **read_settings(option)).data
     show_images(images, as_json=as_json, output=output)
 

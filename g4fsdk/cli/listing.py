@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from g4fsdk.cli import options
@@ -12,7 +13,7 @@ from g4fsdk.cli.output import (
     write_document,
     write_table,
 )
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Said, Target
 
 
 def providers(as_json: options.AsJSON = False) -> None:
@@ -41,6 +42,7 @@ def _provider_rows() -> Iterator[dict[str, Any]]:
 
 def models(
     provider: options.Providers = None,
+    endpoint: options.Endpoints = None,
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
     as_json: options.AsJSON = False,
@@ -50,17 +52,19 @@ def models(
 ) -> None:
     """List the models: of the providers you name, or of all whose list is fixed.
 
-    With -p openai or --base-url the server is asked for its own.
+    With -p openai, -e or --base-url the server is asked for its own.
     """
-    asked = Target(tuple(provider or ()), None, base_url, api_key, timeout, retries, proxy)
-    names = asked.checked().providers if provider or base_url else _with_fixed_lists()
-    rows = [row for name in names for row in _model_rows(asked.only(name))]
+    said = Said.read(provider, None, base_url, api_key, timeout, retries, proxy, endpoint)
+    if not said.names_somebody:
+        said = replace(said, providers=_with_fixed_lists())
+    targets = said.target().each()
+    rows = [row for target in targets for row in _model_rows(target)]
     if as_json:
         write_document(rows)
-    elif len(names) == 1:
+    elif len(targets) == 1:
         write("".join(f"{row['id']}\n" for row in rows))
     else:
-        write_table([{"provider": row["provider"], "model": row["id"]} for row in rows])
+        write_table([{"provider": row.get("endpoint", row["provider"]), "model": row["id"]} for row in rows])
 
 
 def _with_fixed_lists() -> tuple[str, ...]:
@@ -70,5 +74,7 @@ def _with_fixed_lists() -> tuple[str, ...]:
 
 
 def _model_rows(target: Target) -> list[dict[str, Any]]:
+    place = target.places[0]
+    of = {"provider": place.provider, **({"endpoint": place.endpoint} if place.endpoint else {})}
     with target.client() as client:
-        return [{"provider": target.providers[0], **plain(model)} for model in client.models.list()]
+        return [{**of, **plain(model)} for model in client.models.list()]

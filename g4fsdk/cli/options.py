@@ -25,6 +25,16 @@ Providers: TypeAlias = Annotated[
         rich_help_panel=WHOM,
     ),
 ]
+Endpoints: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e",
+        "--endpoint",
+        metavar="NAME",
+        help="Ask this endpoint of yours, see `g4fsdk config set --help`. Give it again to name the next.",
+        rich_help_panel=WHOM,
+    ),
+]
 Model: TypeAlias = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ from g4fsdk._core.model.chat import Ids
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli.output import say
 from g4fsdk.cli.question import Question, as_messages
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Place, Said, Target
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import base_url_of
@@ -51,18 +51,14 @@ class ReplayedCall:
         if self.name == DEMO:
             say(_LIVE)
 
-    def client(self, target: Target, pace: Pace) -> Client:
+    def client(self, said: Said, pace: Pace) -> Client:
         """Return a client that reaches nobody but the recording, and asks as it was asked then."""
         recorded = self.cassette.metadata
-        provider = target.providers[0] if target.providers else recorded.get("provider")
+        provider = said.providers[0] if said.providers else recorded.get("provider")
         if not provider:
             raise UsageError(f"{self.name} does not say which provider it is of: add -p")
-        again = Target(
-            (provider,),
-            base_url=target.base_url or base_url_of(self.cassette, provider),
-            timeout=target.timeout,
-            retries=target.retries,
-        )
+        place = Place(provider, said.base_url or base_url_of(self.cassette, provider))
+        again = Target((place,), timeout=said.timeout, retries=said.retries)
         ids = Ids.seeded(recorded.get("ids_seed") or 0)
         return again.client(transport=Replay(self.cassette, pace=pace), ids=ids)
 

@@ -11,7 +11,7 @@ import typer
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import say, write
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Place, Said, Target
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient
@@ -23,6 +23,7 @@ _GATEWAY = "Who may ask"
 
 def serve(
     provider: options.Providers = None,
+    endpoint: options.Endpoints = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -101,8 +102,8 @@ def serve(
 
     names = frozenset(name.lower() for name in allow_host or ())
     limits = Limits(api_key, host, names, max_body, max_concurrency, max_seconds)
-    target = Target(tuple(provider or ()), model, base_url, provider_key, timeout, retries, proxy)
-    upstream = _recorded(target, max_seconds, replay, pace) if replay else _live(target, max_seconds)
+    said = Said.read(provider, model, base_url, provider_key, timeout, retries, proxy, endpoint)
+    upstream = _recorded(said, max_seconds, replay, pace) if replay else _live(said.target(), max_seconds)
 
     def ready(address: str) -> None:
         write(f"{address}\n")
@@ -115,21 +116,11 @@ def serve(
 def _live(target: Target, max_seconds: float) -> Upstream:
     from g4fsdk.server.upstream import Upstream
 
-    target = _named(target)
     client = _client(target, max_seconds)
-    if len(target.providers) == 1:
-        return Upstream([client], target.providers, [client])
-    several = target.providers or _working()
-    listers = [_client(target.only(name), max_seconds) for name in several]
-    return Upstream([client], target.providers, listers)
-
-
-def _named(target: Target) -> Target:
-    """Return *target*; with nobody named, openai if that is set up, or whom the model of a request names."""
-    try:
-        return target.checked()
-    except UsageError:
-        return target
+    if len(target.places) == 1:
+        return Upstream([client], target.names, [client])
+    several = target if target.places else replace(target, places=tuple(map(Place, _working())))
+    return Upstream([client], target.names, [_client(one, max_seconds) for one in several.each()])
 
 
 def _working() -> tuple[str, ...]:
@@ -138,23 +129,23 @@ def _working() -> tuple[str, ...]:
     return tuple(name for name, kind in PROVIDERS.items() if kind.working and kind.has_home)
 
 
-def _recorded(target: Target, max_seconds: float, source: Path, pace: str) -> Upstream:
+def _recorded(said: Said, max_seconds: float, source: Path, pace: str) -> Upstream:
     from g4fsdk.server.upstream import recorded
 
-    if len(target.providers) > 1:
+    if len(said.providers) > 1:
         raise UsageError("a recording is of one provider: name one, or none")
+    target = Target((), said.model, said.timeout, said.retries, said.proxy)
 
     def make(name: str, base_url: str | None, transport: Transport) -> AsyncClient:
-        named = replace(target, providers=(name,), base_url=target.base_url or base_url)
-        return _client(named, max_seconds, transport=transport)
+        place = Place(name, said.base_url or base_url, said.api_key)
+        return _client(replace(target, places=(place,)), max_seconds, transport=transport)
 
-    return recorded(source, make, provider=next(iter(target.providers), None), pace=options.read_pace(pace))
+    return recorded(source, make, provider=next(iter(said.providers), None), pace=options.read_pace(pace))
 
 
 def _client(target: Target, max_seconds: float, **settings: Any) -> AsyncClient:
-    from g4fsdk import AsyncClient, Timeouts
+    from g4fsdk import Timeouts
     from g4fsdk._client.clocks import read_timeouts
 
     clocks = Timeouts() if target.timeout is None else read_timeouts(target.timeout)
-    settings = {"timeout": replace(clocks, total=max_seconds), **settings}
-    return AsyncClient(target.providers or None, **target.settings(**settings))
+    return target.async_client(timeout=replace(clocks, total=max_seconds), **settings)

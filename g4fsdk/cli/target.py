@@ -1,17 +1,20 @@
-"""Whom to ask, and with which key."""
+"""Whom to ask, and with which key: as the command says, else an endpoint, the environment, the settings."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.flow.addresses import shown_address
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk.cli._kept.config import Config, Defaults, Endpoint
 
 if TYPE_CHECKING:
-    from g4fsdk import Client
+    from g4fsdk import AsyncClient, Client
+    from g4fsdk.providers import Provider
 
 NOBODY = (
     "say whom to ask: -p yqcloud, or -m gpt-4, or --base-url http://localhost:11434/v1 -m llama3.2, "
@@ -20,60 +23,227 @@ NOBODY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where to ask. No *providers*: the model chooses. None leaves a setting to the client."""
+class Place:
+    """Somebody to ask: a *provider*, at an address, with a key, and the *model* where a call names none.
 
-    providers: tuple[str, ...] = ()
-    model: str | None = None
+    *endpoint* is what the user calls it, "" for nothing.
+    """
+
+    provider: str
     base_url: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    endpoint: str = ""
+
+    def made(self) -> Provider:
+        """Raises UsageError for a provider that is unknown, or settings that cannot be."""
+        from g4fsdk import providers
+
+        return providers.get(
+            self.provider, base_url=self.base_url, api_key=self.api_key, model=self.model or ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to ask, in this order; with no *places* the model chooses. None leaves a setting to the client."""
+
+    places: tuple[Place, ...] = ()
+    model: str | None = None
     timeout: float | None = None
     retries: int | None = None
     proxy: str | None = None
 
-    def or_else(self, provider: str) -> Target:
-        """Return the target with *provider* where none is named; a base URL alone means openai."""
-        if self.providers:
-            return self
-        return replace(self, providers=("openai" if self.base_url else provider,))
-
-    def only(self, provider: str) -> Target:
-        """Return the target with *provider* alone. Raises UsageError for a base URL of several."""
-        if self.base_url and len(self.providers) > 1:
-            raise UsageError("--base-url belongs to one provider: name one")
-        return replace(self, providers=(provider,))
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The providers."""
+        return tuple(place.provider for place in self.places)
 
     def checked(self) -> Target:
         """Return the target, ready to ask. Raises UsageError when nobody is named."""
-        is_unnamed = not self.providers and not self.base_url
-        if self.base_url or (is_unnamed and OpenAIDefaults.of(os.environ).is_set):
-            return replace(self, providers=self.providers or ("openai",))
-        if is_unnamed and not self.model:
+        if not self.places and not self.model:
             raise UsageError(NOBODY)
         return self
 
     def with_model(self) -> Target:
         """Return the target, ready to ask. Raises UsageError for openai, whose server alone knows a model."""
-        if self.providers == ("openai",) and not (self.model or OpenAIDefaults.of(os.environ).model):
-            where = f"--base-url {shown_address(self.base_url)}" if self.base_url else "-p openai"
-            raise UsageError(f"say which model: add -m NAME; `g4fsdk models {where}` lists them")
+        for place in self.places:
+            if place.provider == "openai" and not (self.model or place.model):
+                raise UsageError(f"say which model: add -m NAME; `g4fsdk models {_words(place)}` lists them")
         return self
+
+    def each(self) -> list[Target]:
+        """Return a target for each place."""
+        return [replace(self, places=(place,)) for place in self.places]
 
     def client(self, **more: Any) -> Client:
         """Return a client for the target. Raises UsageError for what cannot be."""
         from g4fsdk import Client
 
-        return Client(self.providers or None, **self.settings(**more))
+        return Client(self._providers(), **self._settings(more))
 
-    def settings(self, **more: Any) -> dict[str, Any]:
-        """Return the keyword arguments of a client for the target, and *more*: those that are given."""
-        settings = {
-            "model": self.model,
-            "base_url": self.base_url,
-            "api_key": self.api_key,
-            "timeout": self.timeout,
-            "retries": self.retries,
-            "proxy": self.proxy,
-            **more,
-        }
-        return {name: value for name, value in settings.items() if value is not None}
+    def async_client(self, **more: Any) -> AsyncClient:
+        """The same for an AsyncClient."""
+        from g4fsdk import AsyncClient
+
+        return AsyncClient(self._providers(), **self._settings(more))
+
+    def _providers(self) -> list[Provider] | None:
+        return [place.made() for place in self.places] or None
+
+    def _settings(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        own = {"model": self.model, "timeout": self.timeout, "retries": self.retries, "proxy": self.proxy}
+        return {name: value for name, value in {**own, **more}.items() if value is not None}
+
+
+def _words(place: Place) -> str:
+    """Return the options that name *place*."""
+    if place.endpoint:
+        return f"-e {place.endpoint}"
+    return f"--base-url {shown_address(place.base_url)}" if place.base_url else f"-p {place.provider}"
+
+
+# --- What is said, and where ---
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options of a command say of whom to ask, and how."""
+
+    providers: tuple[str, ...] = ()
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float | None = None
+    retries: int | None = None
+    proxy: str | None = None
+    endpoints: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        providers: list[str] | None,
+        model: str | None,
+        base_url: str | None,
+        api_key: str | None,
+        timeout: float | None,
+        retries: int | None,
+        proxy: str | None,
+        endpoints: list[str] | None,
+    ) -> Said:
+        """Raises UsageError for an address or a key of several."""
+        said = cls(
+            tuple(providers or ()), model, base_url, api_key, timeout, retries, proxy, tuple(endpoints or ())
+        )
+        for option, value in (("--base-url", base_url), ("--api-key", api_key)):
+            if value is not None and len(said.endpoints or said.providers) > 1:
+                raise UsageError(f"{option} belongs to one provider: name one")
+        return said
+
+    @property
+    def names_somebody(self) -> bool:
+        return bool(self.providers or self.endpoints or self.base_url or self.api_key)
+
+    def target(self, otherwise: str | None = None) -> Target:
+        """Return whom to ask: *otherwise*, where nothing says so.
+
+        Raises:
+            UsageError: It cannot be, or the settings cannot.
+        """
+        known = _Known.of(Config.load(), os.environ)
+        places = tuple(known.places(self, otherwise))
+        model = self.model or (None if places else known.config.defaults.model)
+        return Target(places, model, self.timeout, self.retries, self.proxy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known where the options say nothing: settings, and an environment above them."""
+
+    config: Config
+    environment: Mapping[str, str]
+    openai: OpenAIDefaults  # of both
+
+    @classmethod
+    def of(cls, config: Config, environment: Mapping[str, str]) -> _Known:
+        own = _as_variables(config.defaults)
+        ours = own.keys() - {name for name, value in environment.items() if value}
+        merged = {**environment, **{name: own[name] for name in ours}}
+        return cls(config, environment, OpenAIDefaults.of(merged))
+
+    def places(self, said: Said, otherwise: str | None) -> Iterator[Place]:
+        """Give whom to ask, in order."""
+        if said.endpoints:
+            yield from (self._endpoint(name, said) for name in said.endpoints)
+            return
+        named = said.providers or (("openai",) if said.names_somebody else self._unsaid(otherwise))
+        yield from (self._place(name, said) for name in named)
+
+    def _unsaid(self, otherwise: str | None) -> tuple[str, ...]:
+        """Return whom to ask where no option says so: an address of ours counts more than the settings."""
+        defaults = self.config.defaults
+        settings = defaults.provider or ("openai" if defaults.base_url else None)
+        if self.environment.get("G4FSDK_BASE_URL") or (settings is None and self.openai.is_set):
+            return ("openai",)
+        name = settings or otherwise
+        return (name,) if name else ()
+
+    def _place(self, name: str, said: Said) -> Place:
+        defaults = self.config.defaults
+        base_url = said.base_url or (defaults.base_url if defaults.provider == name else None)
+        return self._completed(Place(name, base_url, said.api_key))
+
+    def _endpoint(self, name: str, said: Said) -> Place:
+        """Return the endpoint *name*. Its key goes to its own address only."""
+        endpoint = self.config.endpoint(name)
+        provider = endpoint.provider or "openai"
+        if said.providers not in ((), (provider,)):
+            raise UsageError(f"the endpoint {name!r} is of {provider}: leave out -p")
+        base_url = said.base_url or endpoint.base_url or _home_of(provider)
+        key = said.api_key or (None if said.base_url else _key(name, endpoint, self.environment))
+        return self._completed(Place(provider, base_url, key, endpoint.model, name))
+
+    def _completed(self, place: Place) -> Place:
+        """Return *place* with what the environment and the settings add to it."""
+        if place.provider != "openai":
+            return replace(place, model=place.model or self._default_model(place.provider))
+        given = {"base_url": place.base_url, "api_key": place.api_key, "model": place.model}
+        return replace(place, **self.openai.complete(given))
+
+    def _default_model(self, provider: str) -> str | None:
+        """Return the model that *provider* is asked for where nothing more is said: one that it may have."""
+        defaults = self.config.defaults
+        if defaults.provider == provider or (defaults.provider is None and _lists(provider, defaults.model)):
+            return defaults.model
+        return None
+
+
+def _as_variables(defaults: Defaults) -> dict[str, str]:
+    """Return *defaults*, where they are for openai, as the variables that say the same."""
+    if defaults.provider not in (None, "openai"):
+        return {}
+    said = {"G4FSDK_BASE_URL": defaults.base_url, "G4FSDK_MODEL": defaults.model}
+    return {name: value for name, value in said.items() if value}
+
+
+def _key(name: str, endpoint: Endpoint, environment: Mapping[str, str]) -> str | None:
+    if endpoint.api_key_env is None:
+        return None
+    key = environment.get(endpoint.api_key_env)
+    if not key:
+        raise UsageError(f"the endpoint {name!r} takes its key from {endpoint.api_key_env}, which is not set")
+    return key
+
+
+def _home_of(provider: str) -> str | None:
+    """Return the address of *provider* itself, where the environment might name another."""
+    from g4fsdk.providers import OpenAI
+
+    return OpenAI.url if provider == "openai" else None
+
+
+def _lists(provider: str, model: str | None) -> bool:
+    from g4fsdk.providers import PROVIDERS
+
+    kind = PROVIDERS.get(provider)
+    return kind is not None and model in {*kind.models, *kind.image_models, *kind.aliases}

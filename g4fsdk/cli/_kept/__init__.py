@@ -1,0 +1,1 @@
+"""What the command line keeps in the user's folder: settings, and what was said."""

@@ -1,0 +1,40 @@
+"""The user's folder, and files in it that are for the user alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def home() -> Path:
+    """Return the folder for settings and logs: G4FSDK_HOME, or the one that the platform has for it."""
+    named = os.environ.get("G4FSDK_HOME")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("g4fsdk", appauthor=False)
+
+
+def made_home() -> Path:
+    """Return the folder, which is made where it is missing, for the user alone."""
+    folder = home()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def write_privately(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all, for the user alone. A link stays one."""
+    path = path.resolve()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # with mode 0600
+    try:
+        with open(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
