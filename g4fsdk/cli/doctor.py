@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import write, write_document, write_table
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Said, Target, working
 from g4fsdk.testing._cassette.errors import CassetteError
 
 if TYPE_CHECKING:
@@ -28,10 +26,11 @@ def doctor(
         list[str] | None,
         typer.Argument(
             metavar="PROVIDER...",
-            help="Ask these. Without any: all that are known to work, and openai where the environment says "
-            "where it is and which model to ask.",
+            help="Ask these. Without any: all that are known to work, and whom the environment or your "
+            "settings name, with a model.",
         ),
     ] = None,
+    endpoint: options.Endpoints = None,
     model: options.Model = None,
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
@@ -64,10 +63,9 @@ def doctor(
     """
     from g4fsdk.cli.examined import examine_all
 
-    named = tuple(names or ())
-    target = Target(named, model, base_url, api_key, proxy=proxy)
+    said = Said.read(names, model, base_url, api_key, None, None, proxy, endpoint)
     recordings = None if cassettes is None else _loaded(cassettes)
-    found = asyncio.run(examine_all(_each(target), timeout, recordings))
+    found = asyncio.run(examine_all(_each(said), timeout, recordings))
     if as_json:
         write_document([asdict(one) for one in found])
     else:
@@ -76,20 +74,13 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _each(target: Target) -> list[Target]:
-    """Return whom to ask, each alone. Raises UsageError for a base URL of several, or a model missing."""
-    if not (target.providers or target.base_url):
-        target = replace(target, providers=_usual())
-    target = target.checked()
-    return [target.only(name).with_model() for name in target.providers]
-
-
-def _usual() -> tuple[str, ...]:
-    from g4fsdk.providers import PROVIDERS
-
-    defaults = OpenAIDefaults.of(os.environ)
-    own = ("openai",) if defaults.is_set and defaults.model else ()
-    return *(name for name, kind in PROVIDERS.items() if kind.working and kind.has_home), *own
+def _each(said: Said) -> list[Target]:
+    """Return whom to ask, each alone. Raises UsageError for a model missing."""
+    if said.names_somebody:
+        return said.target().with_model().each()
+    usual = replace(said, providers=working()).target()
+    own = [one for one in said.target().each() if one.names[0] not in usual.names and one.has_model]
+    return [*usual.each(), *own]
 
 
 def _loaded(source: Path) -> Sequence[Cassette]:

@@ -129,13 +129,14 @@ async def examine_all(
 
 
 async def _examine(target: Target, seconds: float, recordings: Sequence[Cassette] | None) -> Examined:
-    watch, seen = _Watch(), Examined(target.providers[0])
-    settings = target.settings(timeout=replace(Timeouts(), total=seconds), retries=1, transport=watch)
-    async with AsyncClient(target.providers, **settings) as client:
+    place = target.places[0]
+    watch, seen = _Watch(), Examined(place.endpoint or place.provider)
+    clocks = replace(Timeouts(), total=seconds)
+    async with target.async_client(timeout=clocks, retries=1, transport=watch) as client:
         failure = await _ask(client, seen)
     _look(seen, watch, Network(target.proxy))
     if recordings is not None and not isinstance(failure, StatusError | TransportError):
-        _compare(seen, watch.session, [one for one in recordings if _is_of(one, seen.provider)])
+        _compare(seen, watch.session, [one for one in recordings if _is_of(one, place.provider)])
     return seen
 
 
@@ -151,7 +152,7 @@ async def _ask(client: AsyncClient, seen: Examined) -> G4FError | None:
         raise
     except G4FError as error:
         seen.challenge = isinstance(error, BlockedError)
-        seen.findings.append(typed(error).removeprefix(f"{seen.provider}: "))
+        seen.findings.append(typed(error).removeprefix(f"{error.provider}: "))
         return error
     seen.shape = "as read"
     return None

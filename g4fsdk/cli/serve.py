@@ -11,7 +11,7 @@ import typer
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import say, write
-from g4fsdk.cli.target import Place, Said, Target
+from g4fsdk.cli.target import Place, Said, Target, working
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient
@@ -119,14 +119,8 @@ def _live(target: Target, max_seconds: float) -> Upstream:
     client = _client(target, max_seconds)
     if len(target.places) == 1:
         return Upstream([client], target.names, [client])
-    several = target if target.places else replace(target, places=tuple(map(Place, _working())))
+    several = target if target.places else replace(target, places=tuple(map(Place, working())))
     return Upstream([client], target.names, [_client(one, max_seconds) for one in several.each()])
-
-
-def _working() -> tuple[str, ...]:
-    from g4fsdk.providers import PROVIDERS
-
-    return tuple(name for name, kind in PROVIDERS.items() if kind.working and kind.has_home)
 
 
 def _recorded(said: Said, max_seconds: float, source: Path, pace: str) -> Upstream:

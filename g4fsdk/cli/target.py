@@ -65,6 +65,11 @@ class Target:
             raise UsageError(NOBODY)
         return self
 
+    @property
+    def has_model(self) -> bool:
+        """Whether everybody is asked for a model that is named."""
+        return bool(self.model) or all(place.model for place in self.places)
+
     def with_model(self) -> Target:
         """Return the target, ready to ask. Raises UsageError for openai, whose server alone knows a model."""
         for place in self.places:
@@ -94,6 +99,13 @@ class Target:
     def _settings(self, more: Mapping[str, Any]) -> dict[str, Any]:
         own = {"model": self.model, "timeout": self.timeout, "retries": self.retries, "proxy": self.proxy}
         return {name: value for name, value in {**own, **more}.items() if value is not None}
+
+
+def working() -> tuple[str, ...]:
+    """Return the providers that are known to work, and are asked by their name alone."""
+    from g4fsdk.providers import PROVIDERS
+
+    return tuple(name for name, kind in PROVIDERS.items() if kind.working and kind.has_home)
 
 
 def _words(place: Place) -> str:

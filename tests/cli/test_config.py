@@ -220,3 +220,11 @@ def test_an_endpoint_that_cannot_be_asked_is_one_line(words: Sequence[str], said
 
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert said in result.stderr
+
+
+def test_doctor_examines_endpoints_by_name(server: Server) -> None:
+    keep(f"endpoints.mine.base_url={server.url}/v1", "endpoints.mine.model=m")
+
+    found = json.loads(run("doctor", "-e", "mine", "--json").stdout)
+
+    assert [(one["provider"], one["findings"]) for one in found] == [("mine", [])]

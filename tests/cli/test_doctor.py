@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from g4fsdk.cli import examined
-from g4fsdk.cli.target import Target
+from g4fsdk.cli.target import Place, Target
 from g4fsdk.testing import Cassette, Fault, Interaction, ReplayServer
 from tests.support.command_line import NORMAL, run
 from tests.support.loopback import PATIENCE_S, TLS_CERT, Received, Reply, Server
@@ -140,7 +140,7 @@ async def test_all_are_asked_at_once_and_once() -> None:
         return answer("openai", "ready")
 
     with Server(reply) as one, Server(reply) as other:
-        targets = [Target(("openai",), "m", f"{server.url}/v1") for server in (one, other)]
+        targets = [Target((Place("openai", f"{server.url}/v1"),), "m") for server in (one, other)]
         found = await examined.examine_all(targets, PATIENCE_S, None)
 
     assert [each.findings for each in found] == [[], []]
@@ -189,4 +189,4 @@ def test_without_names_all_that_work_are_asked(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("G4FSDK_MODEL", "m")
 
     assert run("doctor").exit_code == 0
-    assert [each.providers[0] for each in asked] == ["cohere-c4ai", "yqcloud", "openai"]
+    assert [each.names[0] for each in asked] == ["cohere-c4ai", "yqcloud", "openai"]
