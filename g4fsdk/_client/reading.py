@@ -38,6 +38,18 @@ def as_they_come(events: list[Event]) -> list[list[Event]]:
     return [events] if events else []
 
 
+class OfAnswer:
+    """What gives an answer as it comes."""
+
+    @property
+    def response(self) -> AnswerHead | None:
+        """The HTTP side of the answer, once there is one."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {self.response or 'not opened'}>"
+
+
 class Reading(Generic[T]):
     """A stream with the parser that fits its head, what its events become, and how it ended."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import tenacity
@@ -43,7 +43,7 @@ class Retries:
     """
 
     attempts: int = 3
-    wait: Wait = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # noqa: RUF009  # immutable
+    wait: Wait = field(default=tenacity.wait_random_exponential(multiplier=0.5, max=8), repr=False)
     max_retry_after: float = 60.0
     on_retry: Callable[[RetryEvent], None] | None = None
 

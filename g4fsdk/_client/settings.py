@@ -18,13 +18,14 @@ from g4fsdk._client.transport import Transport
 from g4fsdk._core.flow.provider import Provider, checked_headers
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
+from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.options import ChatOptions, PlainOptions
 
 NO_DEFAULTS = OpenAIDefaults()
 ProviderLike: TypeAlias = str | Provider
-#: A conversation, or what its `to_dict` returned.
-ConversationLike: TypeAlias = Conversation | Mapping[str, Any]
+#: A conversation, what its `to_dict` returned, or the answer that it comes with.
+ConversationLike: TypeAlias = Conversation | Mapping[str, Any] | Completion
 
 
 class ParseOptions(PlainOptions, total=False):
@@ -54,8 +55,24 @@ class ClientOptions(TypedDict, total=False):
     event_hooks: EventHooks | None
 
 
+class OfClient:
+    """What hangs on a client, such as `client.images`."""
+
+    _client: Any
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+
 def read_conversation(conversation: object) -> Conversation | None:
-    """Return *conversation* itself, read back where it is a mapping. Raises UsageError for anything else."""
+    """Return *conversation* itself, that of an answer, or read back where it is a mapping.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(conversation, Completion):
+        if conversation.conversation is None:
+            raise UsageError("this answer has no conversation to go on with: say the whole of it in messages")
+        return conversation.conversation
     if conversation is None or isinstance(conversation, Conversation):
         return conversation
     if isinstance(conversation, Mapping):
@@ -165,6 +182,11 @@ class Settings:
             for secret in sorted(self.secrets | keys):
                 transport.add_secret(secret)
         return self
+
+    def __str__(self) -> str:
+        asked = self.providers or [*filter(None, [self.default])]
+        named = ", then ".join(map(str, asked)) or "whoever lists the model"
+        return f"{named}, {self.model}" if self.model else named
 
     def terms(self, task: Task, clocks: Clocks) -> Terms:
         """Return what holds for every request of *task*."""

@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import typer
 
-from g4fsdk._core.model.errors import G4FError, NotFoundError, UsageError
+from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk.cli.output import say, say_json_line
 from g4fsdk.testing._cassette.errors import (
     CassetteError,
@@ -84,13 +83,7 @@ def typed(error: G4FError) -> str:
     message = str(error)
     for advice, typed in _TO_TYPE.items():
         message = message.replace(advice, typed)
-    url = error.request.url if error.request else ""
-    is_bare = error.provider == "openai" and urlsplit(url).path.count("/") < 3
-    return (
-        f"{message}; most servers want /v1 behind it"
-        if is_bare and isinstance(error, NotFoundError)
-        else message
-    )
+    return message
 
 
 def _hint(error: Any) -> str:

@@ -29,6 +29,9 @@ class AsyncBatch(Generic[R]):
     def __init__(self, crew: Crew[R]) -> None:
         self._crew = crew
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     def __aiter__(self) -> Self:
         return self
 

@@ -22,7 +22,7 @@ from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
-from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
+from g4fsdk._client.settings import CallOptions, ClientOptions, OfClient, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
@@ -112,6 +112,9 @@ class AsyncClient:
         self._rooms = Rooms(max_concurrency)
         self._transport = found
         self._give_names()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._settings}>"
 
     def _give_names(self) -> None:
         self.chat: Chats = Chats(self)
@@ -239,18 +242,19 @@ class AsyncClient:
         return advance(flow, response)
 
 
-class Chats:
+class Chats(OfClient):
     """`client.chat`."""
 
     def __init__(self, client: AsyncClient) -> None:
+        self._client: AsyncClient = client
         self.completions: Completions = Completions(client)
 
 
-class Completions:
+class Completions(OfClient):
     """`client.chat.completions`."""
 
     def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+        self._client: AsyncClient = client
 
     @overload
     async def create(
@@ -312,11 +316,11 @@ class Completions:
         )
 
 
-class Images:
+class Images(OfClient):
     """`client.images`."""
 
     def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+        self._client: AsyncClient = client
 
     async def generate(
         self,
@@ -338,11 +342,11 @@ class Images:
         return ImagesResponse.of(await opened.completion())
 
 
-class Models:
+class Models(OfClient):
     """`client.models`."""
 
     def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+        self._client: AsyncClient = client
 
     async def list(self) -> ModelList:
         """Return the models of the first provider, asked of the service where it can be.

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 from g4fsdk._client.asynchronous.http import Answer
 from g4fsdk._client.asynchronous.waiting import exhaust
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.reading import Reading, as_they_come
+from g4fsdk._client.reading import OfAnswer, Reading, as_they_come
 from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -130,7 +130,7 @@ async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     return events
 
 
-class AsyncChunkStream:
+class AsyncChunkStream(OfAnswer):
     """The OpenAI-shaped chunks of an answer. Leaving the block early frees the connection."""
 
     def __init__(self, opened: OpenStream[Chunk]) -> None:
@@ -158,7 +158,7 @@ class AsyncChunkStream:
         await self.close()
 
 
-class AsyncChatStream:
+class AsyncChatStream(OfAnswer):
     """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
 
     def __init__(

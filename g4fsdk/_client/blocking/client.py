@@ -19,7 +19,7 @@ from g4fsdk._client.network import Network, Verify
 from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
-from g4fsdk._client.settings import CallOptions, ClientOptions, ParseOptions, ProviderLike, Settings
+from g4fsdk._client.settings import CallOptions, ClientOptions, OfClient, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
 from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
@@ -108,6 +108,9 @@ class Client:
         self._rooms = Rooms(max_concurrency)
         self._transport = found
         self._give_names()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._settings}>"
 
     def _give_names(self) -> None:
         self.chat: Chats = Chats(self)
@@ -234,18 +237,19 @@ class Client:
         return advance(flow, response)
 
 
-class Chats:
+class Chats(OfClient):
     """`client.chat`."""
 
     def __init__(self, client: Client) -> None:
+        self._client: Client = client
         self.completions: Completions = Completions(client)
 
 
-class Completions:
+class Completions(OfClient):
     """`client.chat.completions`."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._client: Client = client
 
     @overload
     def create(
@@ -305,11 +309,11 @@ class Completions:
         return ChatStream(partial(client._begin, is_streamed=True), partial(client._open, tasks, as_events))
 
 
-class Images:
+class Images(OfClient):
     """`client.images`."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._client: Client = client
 
     def generate(
         self,
@@ -331,11 +335,11 @@ class Images:
         return ImagesResponse.of(opened.completion())
 
 
-class Models:
+class Models(OfClient):
     """`client.models`."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._client: Client = client
 
     def list(self) -> ModelList:
         """Return the models of the first provider, asked of the service where it can be.

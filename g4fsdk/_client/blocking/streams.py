@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 from g4fsdk._client.blocking.http import Answer
 from g4fsdk._client.blocking.waiting import exhaust
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.reading import Reading, as_they_come
+from g4fsdk._client.reading import OfAnswer, Reading, as_they_come
 from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
@@ -112,7 +112,7 @@ def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     return events
 
 
-class ChunkStream:
+class ChunkStream(OfAnswer):
     """The OpenAI-shaped chunks of an answer. Leaving it early, or the block, frees the connection."""
 
     def __init__(self, opened: OpenStream[Chunk]) -> None:
@@ -140,7 +140,7 @@ class ChunkStream:
         self.close()
 
 
-class ChatStream:
+class ChatStream(OfAnswer):
     """The typed events of an answer; each is given once, whether by iteration or by `text_stream`."""
 
     def __init__(

@@ -98,13 +98,14 @@ def page_error(status: int, body: bytes, headers: Headers) -> G4FError:
     return ProtocolError(f"an HTML page came in place of an answer ({status}): {body[:200]!r}", excerpt=body)
 
 
-def status_error(response: Response) -> StatusError:
-    """Return the error that says what *response*, whose status is no success, means."""
+def status_error(response: Response, place: str = "") -> StatusError:
+    """Return the error that says what *response* of *place*, whose status is no success, means."""
     message, code = dig(response.body)
     kind = _kind(response, code)
+    where = f" at {place}" if place and kind is NotFoundError else ""
     is_used_up = kind is RateLimitError and (code in _QUOTA_CODES or response.status == _PAY)
     return kind(
-        _sentence(response.status, message, _QUOTA_ADVICE if is_used_up else _advice(kind, response)),
+        _sentence(response.status, where, message, _QUOTA_ADVICE if is_used_up else _advice(kind, response)),
         status=response.status,
         headers=_shown(response.headers),
         body=response.body,
@@ -137,9 +138,10 @@ def _kind(response: Response, code: str | int | None) -> type[StatusError]:
     return RateLimitError if code in _QUOTA_CODES else _BY_STATUS.get(response.status, StatusError)
 
 
-def _sentence(status: int, message: str, advice: str) -> str:
+def _sentence(status: int, where: str, message: str, advice: str) -> str:
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "status"
-    parts = (f"{status} {phrase}", message[:_MAX_MESSAGE])
+    said = message[:_MAX_MESSAGE]
+    parts = (f"{status} {phrase}{where}", said.rstrip(".") if advice else said)
     return ": ".join(part for part in parts if part) + (f"; {advice}" if advice else "")
 
 

@@ -14,7 +14,7 @@ from g4fsdk._core.flow.addresses import below, checked_url, home_of
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
-from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, StatusError, UsageError
+from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, NotFoundError, StatusError, UsageError
 from g4fsdk._core.model.http import JSON, Request, Response
 from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
@@ -170,8 +170,11 @@ class Provider:
             _check_value("the API key", api_key)
 
     def __repr__(self) -> str:
+        return f"<Provider {self}>"
+
+    def __str__(self) -> str:
         model = f" with {self.model}" if self.model else ""
-        return f"<Provider {self.name} at {redact_url(self.base_url)}{model}>"
+        return f"{self.name} at {redact_url(self.base_url)}{model}"
 
     @classmethod
     def is_asked_at(cls, url: str) -> bool:
@@ -235,7 +238,12 @@ class Provider:
 
     def refused(self, response: Response) -> StatusError:
         """Return what an answer whose status is no success means here."""
-        return status_error(response)
+        error = status_error(response, redact_url(self.base_url))
+        if isinstance(error, NotFoundError) and not (
+            self.has_home or urlsplit(self.base_url).path.strip("/")
+        ):
+            error.reword(f"{error.message}; most servers want /v1 behind it")
+        return error
 
     def check(self, response: Response) -> Response:
         """Return *response*, the answer to a set-up request. Raises StatusError when it is no success."""

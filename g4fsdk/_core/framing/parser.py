@@ -63,6 +63,9 @@ class Parser:
         # The fast paths may take what ends before this byte: nothing but between two units of plain text.
         self._fast_until = -1
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {self._seen + self._line_size} bytes read>"
+
     def limit(self, max_bytes: int) -> None:
         """Let no line, no document and no answer be longer than *max_bytes*; before the first `feed`.
 

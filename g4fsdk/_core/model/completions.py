@@ -178,6 +178,10 @@ class Completion(AnyAnswer[Choice], kw_only=True, eq=False):
     provider: str = ""
     response: AnswerHead | None = None
 
+    def __str__(self) -> str:
+        """Return its text; where it has none, all that it holds."""
+        return self.text or repr(self)
+
     @property
     def text(self) -> str:
         """The text of the first choice, "" where there is none.

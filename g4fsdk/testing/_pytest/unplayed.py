@@ -39,7 +39,7 @@ class UnplayedFile:
         if config.getoption("g4f_record") != "none":
             raise pytest.UsageError("--g4f-unplayed is of replays: leave --g4f-record out")
         self._config = config
-        self._file = Path(config.getoption("g4f_unplayed"))
+        self._file = Path(str(config.getoption("g4f_unplayed")))
         self._folder = config.rootpath / str(config.getini("g4f_cassette_dir"))
         self._folders = {str(self._folder)}
         self._items: list[pytest.Item] = []

@@ -82,6 +82,9 @@ class Recorder(Transport):
             "call": call,
         }
 
+    def __repr__(self) -> str:
+        return f"<Recorder of {self._path}>"
+
     def __enter__(self) -> Recorder:
         return self
 

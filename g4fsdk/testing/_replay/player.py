@@ -75,6 +75,9 @@ class Player:
         self._answers = RecordedAnswers(arrange(sessions, cuts, faults), Matching.read(match_on, ignore))
         self._clocks = Clocks(Timeouts(), now=lambda: 0.0)
 
+    def __repr__(self) -> str:
+        return f"<Player, {self.unplayed} to play>"
+
     @property
     def unplayed(self) -> int:
         """How many recorded interactions were not played and should have been."""

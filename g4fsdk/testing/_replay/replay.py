@@ -67,6 +67,9 @@ class Replay(Transport):
         self._seed = next((one.metadata.get("ids_seed") for one in sessions), None)
         self._clients = count()
 
+    def __repr__(self) -> str:
+        return f"<Replay, {self.played} played, {self.unplayed} to play>"
+
     def new_ids(self) -> Ids | None:
         """Return the ids with which the next client of the recording was made, where it says so."""
         return ids_of_client(self._seed, next(self._clients)) if isinstance(self._seed, int) else None

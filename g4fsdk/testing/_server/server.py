@@ -81,6 +81,10 @@ class ReplayServer:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="g4fsdk ReplayServer", daemon=True)
 
+    def __repr__(self) -> str:
+        where = f"at {self.url}" if self._started.is_set() else "not started"
+        return f"<ReplayServer {where}, {self.played} played, {self.unplayed} to play>"
+
     def __enter__(self) -> ReplayServer:
         self._thread.start()
         self._started.wait()

@@ -1,0 +1,85 @@
+"""What a person sees: things that say what they are, answers that print their text, errors that say where."""
+
+from __future__ import annotations
+
+import json
+import pydoc
+
+import pytest
+
+from g4fsdk import AsyncClient, Client, Completion, NotFoundError, Response, Retries, UsageError, providers
+from g4fsdk.testing import Player, Recorder, Replay, ReplayServer
+from tests.support.players import FOLDER
+
+NORMAL = FOLDER / "yqcloud" / "normal.yaml"
+HEAD = "<AnswerHead 200, 3 headers>"
+HIDDEN = "openai at http://***@h/v1, m"
+WHERE = "yqcloud at https://api.binjie.fun"
+
+
+def client(*names: str) -> Client:
+    return Client(list(names), transport=Replay([NORMAL] * 2, match_on=("url",)))
+
+
+@pytest.mark.parametrize(("thing", "shown"), [
+    (client("yqcloud"), f"<Client {WHERE}>"),
+    (client("yqcloud").chat, f"<Chats of <Client {WHERE}>>"),
+    (client("yqcloud").images, f"<Images of <Client {WHERE}>>"),
+    (client("yqcloud", "amigo"), f"<Client {WHERE}, then amigo at https://api.amigochat.io>"),
+    (client("yqcloud").chat.completions.stream("Hi"), "<ChatStream, not opened>"),
+    (client("yqcloud").chat.completions.create("Hi", stream=True), f"<ChunkStream, {HEAD}>"),
+    (AsyncClient("openai", base_url="http://u:p@h/v1", model="m"), f"<AsyncClient {HIDDEN}>"),
+    (Client(), "<Client whoever lists the model>"),
+    (Retries(), "Retries(attempts=3, max_retry_after=60.0, on_retry=None)"),
+    (Replay(NORMAL), "<Replay, 0 played, 1 to play>"),
+    (Player(NORMAL), "<Player, 1 to play>"),
+    (Recorder("out.yaml"), "<Recorder of out.yaml>"),
+    (ReplayServer(NORMAL), "<ReplayServer not started, 0 played, 1 to play>"),
+])  # fmt: skip
+def test_a_thing_says_what_it_is(thing: object, shown: str) -> None:
+    assert repr(thing) == shown
+
+
+def test_an_answer_prints_its_text_and_is_one_to_go_on_with() -> None:
+    with client("yqcloud") as asked:
+        completion = whole(asked)
+        second = whole(asked, conversation=completion)
+
+    assert str(completion) == completion.text == "Hello, this is the reference server."
+    assert second.conversation is not None
+    assert [one.role for one in second.conversation.messages] == ["user", "assistant"] * 2
+
+
+def whole(asked: Client, conversation: Completion | None = None) -> Completion:
+    with asked.chat.completions.stream("Question.", conversation=conversation) as stream:
+        return stream.get_final_completion()
+
+
+def test_an_answer_without_a_conversation_says_so() -> None:
+    bare = Completion.from_dict({"choices": [{"message": {"role": "assistant", "content": ""}}]})
+
+    assert str(bare) == repr(bare)
+    with pytest.raises(UsageError, match="no conversation to go on with"):
+        client("yqcloud").chat.completions.create("And?", conversation=bare)
+
+
+def test_the_help_of_a_client_says_what_it_takes() -> None:
+    page = pydoc.plain(pydoc.render_doc(Client))
+
+    assert "base_url: The address in place of the provider's own" in page
+    assert "0x" not in page
+
+
+@pytest.mark.parametrize(("base_url", "said"), [
+    ("http://h:1", "; most servers want /v1 behind it"),
+    ("http://h:1/v1", ""),
+])  # fmt: skip
+def test_what_is_not_found_says_where_it_was_asked(base_url: str, said: str) -> None:
+    body = json.dumps({"error": {"message": "No such page."}}).encode()
+
+    error = providers.get("openai", base_url=base_url).refused(Response(404, body=body))
+
+    assert isinstance(error, NotFoundError)
+    assert str(error) == (
+        f"404 Not Found at {base_url}: No such page; check base_url and the model's name{said}"
+    )
