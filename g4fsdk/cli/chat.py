@@ -21,10 +21,15 @@ def chat(
     base_url: options.BaseURL = None,
     api_key: options.APIKey = None,
     system: options.System = None,
+    attach: options.Attached = None,
+    schema: options.Schema = None,
     option: options.Settings = None,
+    output: options.Output = None,
+    plain: options.Plain = False,
     as_json: options.EventsAsJSON = False,
     no_stream: options.NoStream = False,
     show_reasoning: options.ShowReasoning = False,
+    usage: options.ShowUsage = False,
     timeout: options.Timeout = None,
     retries: options.Retries = None,
     proxy: options.Proxy = None,
@@ -36,8 +41,8 @@ def chat(
     An answer that breaks off stays on stdout as far as it came; the reason follows on stderr.
     """
     said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
-    question = Question.read(prompt, system, option)
-    style = Style(no_stream, as_json, show_reasoning)
+    question = Question.read(prompt, system, option, attach, schema)
+    style = Style(no_stream, as_json, show_reasoning, plain, schema is not None, usage, output)
     if replay is None:
         _ask(said, question, style)
     else:
@@ -46,7 +51,8 @@ def chat(
 
 def _ask(said: Said, question: Question, style: Style) -> None:
     target = said.target().checked().with_model()
-    call = question.call()
+    question.attachments.check(target.names)
+    call = question.call() | (target.usage_options() if style.show_usage else {})
     with target.client() as client:
         ask(client, call, style, stream=not style.whole)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -94,7 +95,28 @@ Prompt: TypeAlias = Annotated[
     str | None,
     typer.Argument(metavar="[PROMPT]", help="What to say. What is piped in follows it after a blank line."),
 ]
-System: TypeAlias = Annotated[str | None, typer.Option(help="Tell the model how to behave.", metavar="TEXT")]
+System: TypeAlias = Annotated[
+    str | None, typer.Option("-s", "--system", help="Tell the model how to behave.", metavar="TEXT")
+]
+Attached: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-a",
+        "--attach",
+        metavar="FILE|URL",
+        help="Send this, too: a picture, or text in UTF-8; `-` is stdin. What an address names has to be a "
+        "picture, which the service fetches. Repeatable.",
+    ),
+]
+Schema: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Ask for JSON as this JSON Schema describes it; an answer that is no JSON is a failure.",
+    ),
+]
 Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -115,6 +137,21 @@ NoStream: TypeAlias = Annotated[
 ]
 ShowReasoning: TypeAlias = Annotated[
     bool, typer.Option("--show-reasoning", help="Print what the model thinks aloud, on stderr.")
+]
+Plain: TypeAlias = Annotated[
+    bool, typer.Option("--plain", help="Print text as it is; a terminal gets Markdown rendered.")
+]
+ShowUsage: TypeAlias = Annotated[
+    bool, typer.Option("--usage", help="Print on stderr how many tokens it took, where the service says so.")
+]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write the answer to this file in place of stdout, once it is complete.",
+    ),
 ]
 
 # --- Recording ---

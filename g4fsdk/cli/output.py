@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
 
-# What moves the cursor, paints or rings: the text of others must not steer a terminal.
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+# What moves the cursor, paints, rings or turns the order of letters round: the text of others must not steer
+# a terminal. It is shown as JSON would write it; a carriage return is no more than a line end.
+_CONTROLS = {
+    code: f"\\u{code:04x}"
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x61C,
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+    if chr(code) not in "\n\t"
+} | {ord("\r"): ""}
+
+
+def shown(text: str) -> str:
+    """Return *text* as it may go to a terminal: what would steer it is spelt out."""
+    return text.translate(_CONTROLS)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether *stream* is a terminal on which lines can be drawn anew."""
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def write(text: str) -> None:
     """Write *text* to stdout at once: as it is to a file or pipe, to a terminal without control codes."""
-    sys.stdout.write(text.translate(_CONTROLS) if sys.stdout.isatty() else text)
+    sys.stdout.write(shown(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 
 def say(text: str, end: str = "\n") -> None:
     """Write *text* to stderr, without control codes."""
-    sys.stderr.write(text.translate(_CONTROLS) + end)
+    sys.stderr.write(shown(text) + end)
     sys.stderr.flush()
+
+
+def say_dimmed(text: str) -> None:
+    """Write *text* to stderr, without a line end, and dimmed where stderr is a terminal."""
+    if not is_terminal(sys.stderr):
+        say(text, end="")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True).print(Text(shown(text), style="dim"), end="", soft_wrap=True)
+
+
+def check_place(path: Path) -> None:
+    """Raises OSError for a place where no file can be written."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder: name a file", str(path))
+    place = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, "it can't be written", str(path))
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write *data* to *path*, in place of what was there; to an ordinary file whole or not at all."""
+    from g4fsdk.testing._cassette.cassette import write_atomically
+
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+    else:
+        write_atomically(path.resolve(), data)
 
 
 def write_document(value: object) -> None:
@@ -45,7 +100,7 @@ def say_json_line(value: object) -> None:
 
 def _json(value: object, stream: TextIO, indent: int | None = None) -> str:
     """Return *value* as JSON, with JSON's own escapes where *stream* can't show every character."""
-    is_narrow = (stream.encoding or "").lower() not in ("utf-8", "utf8")
+    is_narrow = (stream.encoding or "utf-8").lower() not in ("utf-8", "utf8")
     return json.dumps(plain(value), ensure_ascii=is_narrow, indent=indent)
 
 

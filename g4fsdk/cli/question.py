@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
+from g4fsdk._core.model.chat import Content
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk.cli.attachments import Attachments
 
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 
@@ -19,19 +23,47 @@ class Question:
     prompt: str | None
     system: str | None
     settings: dict[str, Any]
+    attachments: Attachments = field(default_factory=Attachments)
 
     @classmethod
-    def read(cls, prompt: str | None, system: str | None, settings: list[str] | None) -> Self:
-        """Raises UsageError for a setting that is none."""
-        return cls(prompt, system, read_settings(settings))
+    def read(
+        cls,
+        prompt: str | None,
+        system: str | None,
+        settings: list[str] | None,
+        attached: list[str] | None = None,
+        schema: Path | None = None,
+    ) -> Self:
+        """Raises UsageError for a setting, a file or a schema that is none."""
+        asked = {} if schema is None else {"response_format": read_schema(schema)}
+        return cls(prompt, system, asked | read_settings(settings), Attachments.read(attached or ()))
 
     def call(self) -> dict[str, Any]:
-        """Return the arguments of `create`; what is piped in follows the prompt.
+        """Return the arguments of `create`; what is piped in follows the prompt, and what is attached both.
 
         Raises:
             UsageError: Nothing is asked.
         """
-        return {"messages": as_messages(read_prompt(self.prompt), self.system), **self.settings}
+        said = read_prompt(self.prompt)
+        if not said and not self.attachments:
+            raise UsageError('there is no prompt: g4fsdk chat "Hello", or pipe one in')
+        return {"messages": as_messages(self.attachments.beside(said), self.system), **self.settings}
+
+
+def read_schema(path: Path) -> dict[str, Any]:
+    """Return the `response_format` that asks for what the JSON Schema in a file describes.
+
+    Raises:
+        UsageError: It is no JSON, or no schema.
+    """
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise UsageError(f"{path} holds no JSON Schema, which is an object, but {type(schema).__name__}")
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", str(schema.get("title") or path.stem))[:64]  # all that OpenAI takes
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
 
 
 def read_settings(settings: list[str] | None) -> dict[str, Any]:
@@ -52,15 +84,12 @@ def _read_setting(setting: str) -> tuple[str, Any]:
 
 
 def read_prompt(prompt: str | None) -> str:
-    """Return *prompt*, a blank line and what is piped in; one of them may be missing.
+    """Return *prompt*, a blank line and what is piped in; any may be missing.
 
     Raises:
-        UsageError: Both are missing, or stdin holds no text.
+        UsageError: Stdin holds no text.
     """
-    parts = [part for part in (prompt, _piped()) if part]
-    if not parts:
-        raise UsageError('there is no prompt: g4fsdk chat "Hello", or pipe one in')
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in (prompt, _piped()) if part)
 
 
 def _piped() -> str:
@@ -72,7 +101,7 @@ def _piped() -> str:
         raise UsageError(f"stdin is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def as_messages(prompt: str, system: str | None) -> list[dict[str, Any]]:
-    """Return *prompt* as a list of messages, after *system* where it is given."""
+def as_messages(said: Content, system: str | None) -> list[dict[str, Any]]:
+    """Return what is *said* as a list of messages, after *system* where it is given."""
     before = [{"role": "system", "content": system}] if system else []
-    return [*before, {"role": "user", "content": prompt}]
+    return [*before, {"role": "user", "content": said}]

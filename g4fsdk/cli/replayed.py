@@ -75,18 +75,19 @@ class ReplayedCall:
             raise UsageError(f"{self.name} does not say what was asked: give the prompt")
         way = {"stream": False} if recorded and "prompt" not in recorded else {}  # what `create` does unasked
         changes = question.settings | ({"model": model} if model else {})
-        return {**way, **recorded, **_asked(recorded, question.prompt, question.system), **changes}
+        return {**way, **recorded, **_asked(recorded, question), **changes}
 
 
-def _asked(recorded: Mapping[str, Any], prompt: str | None, system: str | None) -> dict[str, Any]:
-    """Return the messages or image prompt to send in place of *recorded*: its last text is *prompt*'s."""
+def _asked(recorded: Mapping[str, Any], question: Question) -> dict[str, Any]:
+    """Return the messages or image prompt to send in place of *recorded*, whose last one *question* is."""
+    prompt, system = question.prompt, question.system
     if "prompt" in recorded:
         return {} if prompt is None else {"prompt": prompt}
     messages = recorded.get("messages") or []
     if isinstance(messages, str):
         messages = as_messages(messages, None)
-    if prompt is not None:
-        messages = [*messages[:-1], *as_messages(prompt, None)]
+    if prompt is not None or question.attachments:
+        messages = [*messages[:-1], *as_messages(question.attachments.beside(prompt or ""), None)]
     if system is not None:
         messages = [*as_messages("", system)[:1], *(one for one in messages if one.get("role") != "system")]
     return {"messages": messages}

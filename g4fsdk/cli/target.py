@@ -81,6 +81,14 @@ class Target:
         """Return a target for each place."""
         return [replace(self, places=(place,)) for place in self.places]
 
+    def usage_options(self) -> dict[str, Any]:
+        """Return the options that make a stream tell what it used, where everybody asked takes them."""
+        from g4fsdk.providers import PROVIDERS
+
+        takers = {name for name, kind in PROVIDERS.items() if "stream_options" in kind.options}
+        is_told = bool(self.names) and takers.issuperset(self.names)
+        return {"stream_options": {"include_usage": True}} if is_told else {}
+
     def client(self, **more: Any) -> Client:
         """Return a client for the target. Raises UsageError for what cannot be."""
         from g4fsdk import Client

@@ -76,6 +76,7 @@ class Amigo(Provider):
     image_models: ClassVar[tuple[str, ...]] = tuple(IMAGE_PERSONAS)
     aliases = ALIASES
     options: ClassVar[frozenset[str]] = frozenset({*_DEFAULTS, "chat_id"})
+    takes_pictures = True
     addresses = r"amigochat\.io(?::\d+)?/v1/"
     made_by_ids: ClassVar[tuple[str, ...]] = ("$.chatId",)
 

@@ -50,6 +50,7 @@ class Autonomous(Provider):
         "llama-3.2-90b": "vision",
         "llama-3.2-70b": "summary",
     }
+    takes_pictures = True
     addresses = r"/api/v1/ai/(?:chat|chat-hermes|chat-vision|summary)(?:[?#]|$)"
 
     def chat(self, chat: Chat) -> Flow:

@@ -68,6 +68,7 @@ class OpenAI(Provider):
     url = "https://api.openai.com/v1"
     has_home = False
     options: ClassVar[frozenset[str]] = KNOWN_OPTIONS - {"web_search"}
+    takes_pictures = True
     addresses = r"/(?:chat/completions|completions|images/generations|models)(?:[?#]|$)"
     defaults: ClassVar[Mapping[str, JSON]] = _DEFAULTS
 

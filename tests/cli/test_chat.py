@@ -295,10 +295,10 @@ def test_ctrl_c_is_130_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.exit_code, result.output) == (130, "")
 
 
-def test_a_terminal_gets_no_control_codes(
+def test_a_terminal_gets_control_codes_spelt_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    output.write("a\x1b]52;c;x\x07b\tc\n\x9b31m")
+    output.write("a\x1b]52;c;x\x07b\tc\r\n\x9b31m \u202eevil\u2069")
 
-    assert capsys.readouterr().out == "a]52;c;xb\tc\n31m"
+    assert capsys.readouterr().out == r"a\u001b]52;c;x\u0007b" + "\tc\n" + r"\u009b31m \u202eevil\u2069"

@@ -62,6 +62,20 @@ def test_a_callers_messages_are_left_alone(name: str) -> None:
 
 
 @every
+def test_a_provider_takes_pictures_as_it_says_or_refuses_them(name: str) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://x.test/cat.png"}}
+    text = {"type": "text", "text": "What?"}
+    asked = [{"role": "user", "content": [text]}], [{"role": "user", "content": [text, picture]}]
+
+    if PROVIDERS[name].takes_pictures:
+        without, with_one = (first_request(name, messages).body or b"" for messages in asked)
+        assert len(with_one) >= len(without) + len("https://x.test/cat.png")
+    else:
+        with pytest.raises(UsageError, match="text only, not a part of type 'image_url'"):
+            first_request(name, asked[1])
+
+
+@every
 def test_a_base_url_stands_in_place_of_the_services(name: str) -> None:
     for base in ("http://127.0.0.1:8080/prefix", "http://127.0.0.1:8080/prefix/"):
         request = first_request(name, settings={"base_url": base})

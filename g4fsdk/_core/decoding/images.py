@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from binascii import a2b_base64
+
 from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.decoder import Decoder
 from g4fsdk._core.decoding.refusals import failure_in
@@ -9,13 +12,20 @@ from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import Event, Image, ImageEvent, read_image
 from g4fsdk._core.model.http import JSON
 
-# How the base64 of an image begins, by the first bytes of its format.
-_MEDIA_TYPES = {
-    "iVBORw0KGgo": "image/png",
-    "/9j/": "image/jpeg",
-    "UklGR": "image/webp",
-    "R0lGOD": "image/gif",
+_UNKNOWN = "application/octet-stream"
+# How the bytes of a picture begin.
+_SIGNATURES = {
+    "image/png": rb"\x89PNG\r\n",
+    "image/jpeg": rb"\xff\xd8\xff",
+    "image/webp": rb"RIFF....WEBP",  # other RIFF files are sound and film
+    "image/gif": rb"GIF8",
 }
+
+
+def picture_type(data: bytes) -> str | None:
+    """Return the media type of a picture that begins with *data*, or None where it is of no kind known."""
+    kinds = (kind for kind, start in _SIGNATURES.items() if re.match(start, data, re.DOTALL))
+    return next(kinds, None)
 
 
 def address_of(image: Image) -> str:
@@ -25,9 +35,11 @@ def address_of(image: Image) -> str:
 
 def media_type(image: Image) -> str:
     """Return the media type of an image that came as bytes."""
-    data = image.b64_json or ""
-    found = (kind for start, kind in _MEDIA_TYPES.items() if data.startswith(start))
-    return next(found, "application/octet-stream")
+    start = "".join((image.b64_json or "")[:64].split())
+    try:
+        return picture_type(a2b_base64(start[: len(start) // 4 * 4])) or _UNKNOWN
+    except ValueError:
+        return _UNKNOWN
 
 
 class ImageDecoder(Decoder):

@@ -138,6 +138,8 @@ class Provider:
     aliases: ClassVar[Mapping[str, str]] = {}
     #: Options the wire can carry, by their OpenAI names.
     options: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a message may hold pictures, as OpenAI's content parts have them.
+    takes_pictures: ClassVar[bool] = False
     #: A regular expression for the URLs of its requests, on whatever host; "" stands for its own host.
     addresses: ClassVar[str] = ""
     #: What `Ids` make in the bodies of its requests, by JSON path: it differs from client to client, and asks

@@ -48,7 +48,7 @@ class Cassette:
         from g4fsdk.testing._cassette.yaml import dump_json, dump_yaml
 
         dump = dump_json if Path(path).suffix.lower() == ".json" else dump_yaml
-        _write_atomically(Path(path), dump(to_document(self)))
+        write_atomically(Path(path), dump(to_document(self)))
 
     def shape(self) -> Any:
         """Return what the session looks like without its content, for comparing two sessions."""
@@ -57,7 +57,8 @@ class Cassette:
         return shape(self)
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write *data* to *path*, whole or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The same folder, because a rename is atomic only within one file system. An ordinary `open`, because
     # the files of `tempfile` are for the owner alone, whatever the umask.

@@ -1,0 +1,97 @@
+"""A command on a terminal of its own, and what one sees there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import pyte
+
+from tests.support.command_line import ENVIRONMENT
+
+PATIENCE_S = 60.0  # a busy machine starts the command slowly
+
+
+class Terminal:
+    """Runs the command with *words* on a terminal; its stdout goes to *output*, where that is given.
+
+    Leaving its block ends the command.
+    """
+
+    def __init__(
+        self,
+        *words: object,
+        columns: int = 80,
+        lines: int = 24,
+        environment: Mapping[str, str] | None = None,
+        output: Path | None = None,
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=1)
+        self._stream = pyte.ByteStream(self._screen)
+        self._code: int | None = None
+        self.written = b""
+        command = [sys.executable, "-m", "g4fsdk", *map(str, words)]
+        self._child, self._file = pty.fork()
+        if not self._child:
+            if output is not None:
+                os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 1)
+            size = struct.pack("HHHH", lines, columns, 0, 0)
+            fcntl.ioctl(2, termios.TIOCSWINSZ, size)
+            own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
+            os.execve(command[0], command, {**own, **(environment or {})})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._code is None:
+            os.kill(self._child, 9)
+            os.waitpid(self._child, 0)
+        os.close(self._file)
+
+    @property
+    def text(self) -> str:
+        """All that can be seen, scrolled back as far as it goes."""
+        width = self._screen.columns
+        above = ["".join(line[n].data for n in range(width)) for line in self._screen.history.top]
+        return "\n".join(line.rstrip() for line in [*above, *self._screen.display]).rstrip()
+
+    def see(self, *texts: str) -> str:
+        """Wait until each of *texts* can be seen; return all that can."""
+        limit = time.monotonic() + PATIENCE_S
+        while not all(text in self.text for text in texts):
+            assert time.monotonic() < limit, f"not seen: {texts}; but:\n{self.text}"
+            assert self._read(limit), f"it ended without: {texts}; but:\n{self.text}"
+        return self.text
+
+    def type(self, keys: str) -> None:
+        """Press *keys*."""
+        os.write(self._file, keys.encode())
+
+    def end(self) -> int:
+        """Wait for the command to end; return its exit code."""
+        limit = time.monotonic() + PATIENCE_S
+        while self._read(limit):
+            assert time.monotonic() < limit, f"it did not end:\n{self.text}"
+        self._code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        return self._code
+
+    def _read(self, limit: float) -> bytes:
+        """Return what is written next, b"" at the end."""
+        ready, _, _ = select.select([self._file], [], [], max(0.0, limit - time.monotonic()))
+        data = b""
+        with suppress(OSError):  # Linux has EIO where the other side is gone
+            data = os.read(self._file, 65536) if ready else b""
+        self.written += data
+        self._stream.feed(data)
+        return data
