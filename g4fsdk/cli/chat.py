@@ -8,6 +8,7 @@ from g4fsdk.cli import options
 from g4fsdk.cli.question import Question
 from g4fsdk.cli.show import Style, ask
 from g4fsdk.cli.target import Said
+from g4fsdk.cli.waiting import Waiting
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
@@ -53,8 +54,9 @@ def _ask(said: Said, question: Question, style: Style) -> None:
     target = said.target().checked().with_model()
     question.attachments.check(target.names)
     call = question.call() | (target.usage_options() if style.show_usage else {})
-    with target.client() as client:
-        ask(client, call, style, stream=not style.whole)
+    waiting = Waiting()
+    with target.client(event_hooks=waiting.hooks) as client:
+        ask(client, call, style, waiting, stream=not style.whole)
 
 
 def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style) -> None:
@@ -69,4 +71,4 @@ def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style)
         if "prompt" in call:
             show_images(client.images.generate(**call).data, as_json=style.as_json)
         else:
-            ask(client, call, style, stream=stream)
+            ask(client, call, style, Waiting(), stream=stream)

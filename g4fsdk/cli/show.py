@@ -61,7 +61,7 @@ class Style:
                 return not isinstance(event, ConversationEvent | Title)
 
 
-def ask(client: Client, call: dict[str, Any], style: Style, *, stream: bool) -> Completion:
+def ask(client: Client, call: dict[str, Any], style: Style, waiting: Waiting, *, stream: bool) -> Completion:
     """Ask *call*, the arguments of `create`, over a stream or not; show the answer, and return it.
 
     Raises:
@@ -70,7 +70,7 @@ def ask(client: Client, call: dict[str, Any], style: Style, *, stream: bool) -> 
         typer.Exit: The model refused, which is said on stderr.
     """
     with nullcontext() if style.output is None else _saved(style.output):
-        completion = _ask(client, call, style, stream=stream)
+        completion = _ask(client, call, style, waiting, stream=stream)
         if style.show_usage:
             say(_usage_line(completion.usage))
         if style.has_schema:
@@ -93,9 +93,9 @@ def _saved(path: Path) -> Iterator[None]:
     say(f"the answer is in {path}")
 
 
-def _ask(client: Client, call: dict[str, Any], style: Style, *, stream: bool) -> Completion:
-    with Waiting() as waiting:
-        chats = client.with_options(event_hooks={"retry": [waiting.retry]}).chat.completions
+def _ask(client: Client, call: dict[str, Any], style: Style, waiting: Waiting, *, stream: bool) -> Completion:
+    chats = client.chat.completions
+    with waiting:
         if stream and not style.whole:
             with chats.stream(**call) as events:
                 _show(_watched(events, style, waiting), events.get_final_completion, style)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
+    from g4fsdk._client.hooks import EventHooks
     from g4fsdk._client.retries import RetryEvent
 
 _COMES: dict[type[Event], str] = {ReasoningDelta: "thinking", TextDelta: "receiving the answer"}
@@ -20,26 +21,34 @@ _PATIENCE = 0.3  # seconds: a quick answer needs no line, and rich is imported w
 
 
 class Waiting:
-    """Says what is waited for, until it is over; then the line is gone."""
+    """In its block, says what is waited for, until it is over; then the line is gone."""
 
     def __init__(self) -> None:
-        self._said = "waiting for the answer"
+        self._said = ""
         self._line: Live | None = None
         self._lock = Lock()
-        self._is_over = not is_terminal(sys.stderr)
-        self._timer = Timer(_PATIENCE, self._begin)
-        self._timer.daemon = True
+        self._is_over = True
+        self._timer: Timer | None = None
 
     def __enter__(self) -> Self:
+        self._said = "waiting for the answer"
+        self._is_over = not is_terminal(sys.stderr)
         if not self._is_over:
+            self._timer = Timer(_PATIENCE, self._begin)
+            self._timer.daemon = True
             self._timer.start()
         return self
+
+    @property
+    def hooks(self) -> EventHooks:
+        """What a client has to tell."""
+        return {"retry": [self.retry]}
 
     def __exit__(self, *_: object) -> None:
         self.end()
 
     def retry(self, event: RetryEvent) -> None:
-        """Say why it is tried again: a hook of a client."""
+        """Say why it is tried again."""
         self._said = f"trying again in {event.wait_s:.1f} s: {event.error}"
 
     def see(self, event: Event) -> None:
@@ -48,7 +57,8 @@ class Waiting:
 
     def end(self) -> None:
         """Take the line away."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         with self._lock:
             self._is_over = True
             line, self._line = self._line, None
