@@ -64,6 +64,7 @@ IMPORTERS = {
     "starlette": {"server"},
     "uvicorn": {"server.run"},
     "opentelemetry": {"integrations.otel"},
+    "distributed": {"integrations.dask"},
     "platformdirs": {"cli._kept"},
     "tomlkit": {"cli._kept"},
     "hypothesis": set[str](),

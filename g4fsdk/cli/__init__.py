@@ -8,6 +8,7 @@ import sys
 
 _EXTRAS = {
     "cli": {"click", "platformdirs", "rich", "tomlkit", "typer", "yaml"},
+    "dask": {"distributed"},
     "server": {"starlette", "uvicorn"},
 }
 

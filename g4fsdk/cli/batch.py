@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import say
 from g4fsdk.cli.question import read_settings
-from g4fsdk.cli.target import Said
+from g4fsdk.cli.target import Said, Target
 
 
 def batch(
@@ -35,6 +36,14 @@ def batch(
     rate: Annotated[
         str | None,
         typer.Option(help="Begin no more than so many: N/s, N/min or N/h.", metavar="RATE"),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            help="Let the workers of this Dask scheduler ask, such as tcp://host:8786. The bounds are for "
+            "all of them together.",
+            metavar="ADDRESS",
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask the rows again that OUT has an error for.")
@@ -64,8 +73,8 @@ def batch(
     if file != "-" and output.exists() and output.samefile(file):
         raise UsageError(f"{output} is IN: give OUT another name")
     out, left = Output(output), list[Row]()  # filled when it is known what OUT has
-    with target.client() as client:
-        results = client.batch(left, concurrency=concurrency, rate=rate, **settings)
+    with _asker(target, dask) as ask:
+        results = ask(left, concurrency=concurrency, rate=rate, **settings)
         with out, closing(results):
             if retry_failed:
                 out.forget(rows)
@@ -75,6 +84,19 @@ def batch(
                     out.write(str(read_row(row).id), result)
                     step()
     _conclude(len(rows), len(left), len(out.failed & rows.keys()), output)
+
+
+@contextmanager
+def _asker(target: Target, dask: str | None) -> Iterator[Callable[..., Any]]:
+    """Give what asks many rows: a client, or the workers of the scheduler at *dask*."""
+    if dask is None:
+        with target.client() as client:
+            yield client.batch
+        return
+    from g4fsdk.integrations.dask import batch, connected
+
+    with connected(dask) as cluster:
+        yield partial(batch, cluster, provider=target.providers(), settings=target.settings())
 
 
 def _conclude(rows: int, asked: int, failed: int, output: Path) -> None:

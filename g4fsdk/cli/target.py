@@ -93,18 +93,20 @@ class Target:
         """Return a client for the target. Raises UsageError for what cannot be."""
         from g4fsdk import Client
 
-        return Client(self._providers(), **self._settings(more))
+        return Client(self.providers(), **self.settings(**more))
 
     def async_client(self, **more: Any) -> AsyncClient:
         """The same for an AsyncClient."""
         from g4fsdk import AsyncClient
 
-        return AsyncClient(self._providers(), **self._settings(more))
+        return AsyncClient(self.providers(), **self.settings(**more))
 
-    def _providers(self) -> list[Provider] | None:
+    def providers(self) -> list[Provider] | None:
+        """Return what a client takes for whom to ask. Raises UsageError for what cannot be."""
         return [place.made() for place in self.places] or None
 
-    def _settings(self, more: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Return the other arguments of a client, and *more*: those that are given."""
         own = {"model": self.model, "timeout": self.timeout, "retries": self.retries, "proxy": self.proxy}
         return {name: value for name, value in {**own, **more}.items() if value is not None}
 

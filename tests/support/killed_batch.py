@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,35 +22,57 @@ from tests.support.loopback_clients import document
 
 @dataclass
 class Report:
-    """How it ended. *wrong*: rows without their answer, or with several. *asked_again*: though answered."""
+    """How it ended. *wrong*: rows without their answer, or with several. *asked_again*: though answered.
+
+    *asked_twice* were on their way when somebody was killed.
+    """
 
     code: int | None = None
     requests: int = 0
+    asked_twice: int = 0
     wrong: list[str] = field(default_factory=list)
     asked_again: set[str] = field(default_factory=set)
+    said: str = ""
 
 
-def killed_batch(folder: Path, *, rows: int, kills: int, seed: int) -> Report:
-    """Run a batch of *rows* in *folder*, killed *kills* times at random moments, to its end."""
+def killed_batch(
+    folder: Path,
+    *,
+    rows: int,
+    kills: int,
+    seed: int,
+    more: Sequence[str] = (),
+    meanwhile: Callable[[Server], object] = lambda server: None,
+) -> Report:
+    """Run a batch of *rows* in *folder*, killed *kills* times at random moments, to its end.
+
+    *more* are words of the command; *meanwhile* goes on in a thread.
+    """
     names, moments, report = [f"row-{number}" for number in range(rows)], random.Random(seed), Report()
     (folder / "in").write_text("".join(json.dumps({"id": name, "prompt": name}) + "\n" for name in names))
     answered = set[str]()
-    with Server(lambda request: document("openai", said(request).upper(), pause_s=0.003)) as server:
-        words = (folder / "in", "-o", folder / "out", "--base-url", f"{server.url}/v1", "-m", "m")
+    with (
+        Server(lambda request: document("openai", said(request).upper(), pause_s=0.003)) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        words = (folder / "in", "-o", folder / "out", "--base-url", f"{server.url}/v1", "-m", "m", *more)
+        beside = pool.submit(meanwhile, server)
         for kill in range(kills + 1):
             begun = len(server.requests)
             process = start("batch", *words, "--concurrency", 4)
             if kill < kills:
                 until = begun + moments.randint(0, rows // (kills + 1))
-                assert server.wait_until(partial(has_more, until), 30.0)
+                assert server.wait_until(partial(has_more, until), 60.0)
                 time.sleep(moments.random() * 0.01)
                 process.kill()
-            process.communicate()
+            _, report.said = process.communicate()
             report.asked_again |= {said(request) for request in server.requests[begun:]} & answered
             answered = {json.loads(line)["custom_id"] for line in whole_lines(folder / "out")}
+        beside.result()
     found = [json.loads(line) for line in whole_lines(folder / "out")]
     texts = Counter((row["custom_id"], text_of(row)) for row in found)
     report.code, report.requests = process.returncode, len(server.requests)
+    report.asked_twice = sum(count > 1 for count in Counter(map(said, server.requests)).values())
     report.wrong = [name for name in names if texts.pop((name, name.upper()), 0) != 1] + [*map(str, texts)]
     return report
 
