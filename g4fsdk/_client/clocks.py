@@ -122,6 +122,10 @@ class Clocks:
         What ending it gives is returned: in the async client there may be something to await.
         """
         self._stopped.set()
+        return self.cut()
+
+    def cut(self) -> object:
+        """End what the call waits for, and return what ending it gives."""
         return self._cut() if self._cut is not None else None
 
     @property

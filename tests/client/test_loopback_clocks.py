@@ -6,10 +6,14 @@ import asyncio
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import urllib3.connection
+from requests.adapters import HTTPAdapter
 
 from g4fsdk import (
     AsyncClient,
@@ -21,6 +25,7 @@ from g4fsdk import (
     Timeouts,
     UsageError,
 )
+from g4fsdk._client.blocking import connections
 from g4fsdk.testing import Cassette, Recorder, Replay
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import (
@@ -219,6 +224,68 @@ def test_head_that_drips_is_under_the_clocks(colour: Colour, clock: str) -> None
     assert isinstance(outcome.error, DeadlineError)
     assert outcome.error.clock == clock
     assert took < 3.0
+
+
+class _OwnConnection(urllib3.connection.HTTPConnection):
+    """As a library has it that stands on urllib3."""
+
+
+class _OwnAdapter(HTTPAdapter):
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = _OwnConnection
+        return pool
+
+
+def test_head_that_drips_into_a_connection_of_others_is_under_the_clocks() -> None:
+    with Server(dripping_head(60)) as server, requests.Session() as session:
+        session.mount("http://", _OwnAdapter())
+        started = time.monotonic()
+        outcome = ask("sync", "openai", server.url, timeout=clocks(first_event=TICK), session=session)
+        took = time.monotonic() - started
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == "first_event"
+    assert took < 2.5
+
+
+@pytest.fixture
+def read_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections read past our clocks, as those of urllib3-future do."""
+    monkeypatch.setattr(connections, "_ASKS", False)
+    monkeypatch.setattr(connections._Timed, "response_class", HTTPResponse)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.usefixtures("read_otherwise")
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nX-Slow: ", CHUNKED + b"1;"], ids=["head", "chunk size"])
+@pytest.mark.parametrize("clock", ["first_event", "total"])
+def test_reads_that_ask_no_clock_are_ended_by_it(clock: str, raw: bytes) -> None:
+    dripping = Reply([b"x"] * 60, raw=raw, framing="close", end="hold", pause_s=STEP)
+    with Server(dripping) as server:
+        started = time.monotonic()
+        outcome = ask("sync", "openai", server.url, timeout=clocks(**{clock: TICK}))
+        took = time.monotonic() - started
+
+    assert isinstance(outcome.error, DeadlineError)
+    assert outcome.error.clock == clock
+    assert took < 2.5
+
+
+@pytest.mark.usefixtures("read_otherwise")
+@pytest.mark.parametrize("end", ["hold", "fin"])
+def test_reads_that_ask_no_clock_lose_nothing(end: Any) -> None:
+    whole = answer("openai", "Hel", "lo")
+    whole.end = end
+    with Server(whole) as server:
+        started = time.monotonic()
+        outcome = ask("sync", "openai", server.url, timeout=clocks())
+
+    assert outcome.text == "Hello"
+    assert outcome.error is None
+    assert time.monotonic() - started < 0.5 * LONG  # what never follows is not waited for
 
 
 def test_head_that_falls_silent_is_under_the_clock_that_is_next() -> None:

@@ -2,8 +2,9 @@
 
 A connection that a pool hands out is told, for as long as a request of ours is sent on it, how long each wait
 may take: names, addresses, TLS and what a proxy says within the connect clock, and then every read of the
-head and of the body, down to a single byte. Where a library stands in for the connections (vcrpy), or there
-are none (responses), nothing is touched.
+head and of the body, down to a single byte. A connection that reads in another way (where urllib3-future has
+taken the place of urllib3) is shut down when a clock runs out. Where a library stands in for the connections
+(vcrpy), or there are none (responses), nothing is touched.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import partial
+from http.client import HTTPConnection as HTTPClientConnection
 from http.client import HTTPResponse, RemoteDisconnected, parse_headers
 from io import BufferedReader, RawIOBase
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import urllib3
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family, create_connection
 
@@ -29,15 +31,10 @@ from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.sending import SEND_BYTES
 
 if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-else:
-
-    def _original(kind: type) -> type:
-        """Return urllib3's own class: where vcrpy plays while we are imported, its own stands there."""
-        return next(one for one in kind.__mro__ if one.__module__.startswith("urllib3."))
-
-    HTTPConnection = _original(urllib3.connection.HTTPConnection)
-    HTTPSConnection = _original(urllib3.connection.HTTPSConnection)
+    from urllib3.connection import HTTPConnection
+else:  # where vcrpy plays while we are imported, its own class stands in place of urllib3's
+    _KINDS = urllib3.connection.HTTPConnection.__mro__
+    HTTPConnection = next(kind for kind in _KINDS if kind.__module__.startswith("urllib3."))
 
 _READ_BYTES = 65536
 _INFORMATIONAL = range(102, 200)  # 100 is http.client's own business, 101 an answer
@@ -47,20 +44,42 @@ _HEAD_BYTES, _LINES_AT_ONCE = 100 * 1024, 16
 #: The clocks of the call that this thread is sending a request of.
 _CLOCKS: ContextVar[Clocks | None] = ContextVar("clocks", default=None)
 
+#: Whether reads go through http.client, and so ask our clocks.
+_ASKS = issubclass(HTTPConnection, HTTPClientConnection)
+
 
 @contextmanager
 def under(clocks: Clocks) -> Iterator[None]:
     """Let the connections that this thread uses keep *clocks*."""
     token = _CLOCKS.set(clocks)
     try:
-        yield
+        with nullcontext() if _ASKS else watched(clocks):
+            yield
     finally:
         _CLOCKS.reset(token)
 
 
+@contextmanager
+def watched(clocks: Clocks) -> Iterator[None]:
+    """Let *clocks* end what is waited for by reads that don't ask them, from a thread.
+
+    What fails meanwhile is a DeadlineError, if it was they. What seems to end may have been ended: ask them.
+    """
+    timer = threading.Timer(clocks.left(None)[0] or threading.TIMEOUT_MAX, clocks.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        clocks.check()
+        raise
+    finally:
+        timer.cancel()
+
+
 def timed(pool: Any) -> Any:
     """Let the connections of *pool* keep the clocks of the call that uses them, and return it."""
-    pool.__class__ = _TIMED.get(type(pool), type(pool))
+    pool.__class__ = _timed(pool)
     return pool
 
 
@@ -70,23 +89,20 @@ class _Pool(HTTPConnectionPool):
         while not isinstance(conn, self.ConnectionCls):  # made before somebody stood in for it, or after
             conn.close()
             conn = super()._get_conn(timeout)
-        if type(conn) in _TIMED:  # vcrpy's would hand even its own class on to what it stands for
-            conn.__class__ = _TIMED[type(conn)]
+        kind = _timed(conn)
+        if kind is not type(conn):  # vcrpy's would hand even its own class on to what it stands for
+            conn.__class__ = kind
         return conn
 
 
-class _PoolTLS(_Pool, HTTPSConnectionPool):
-    pass
-
-
-class _Connection(HTTPConnection):
+class _Timed(HTTPConnection):
     def connect(self) -> None:
         """Connect, whole: its clock is not that of a read, which urllib3 takes a slow handshake for."""
         clocks = _CLOCKS.get()
         if clocks is None:
             super().connect()
             return
-        with clocks.connecting():
+        with clocks.connecting(), nullcontext() if _ASKS else watched(clocks):
             try:
                 super().connect()
             except TimeoutError as error:
@@ -114,6 +130,13 @@ class _Connection(HTTPConnection):
             self.sock.settimeout(clocks.left()[0])
             super().send(data[start : start + SEND_BYTES])
 
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        assert self.sock is not None  # the proxy answered on it
+        _leave_the_rest(self.sock)
+
+
+class _Connection(_Timed):
     def _new_conn(self) -> socket.socket:
         """Return a socket that is connected: names and all their addresses within one time."""
         clocks = _CLOCKS.get()
@@ -137,30 +160,37 @@ class _Connection(HTTPConnection):
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from failure
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
-    def _tunnel(self) -> None:
-        super()._tunnel()
-        assert self.sock is not None  # the proxy answered on it
-        _leave_the_rest(self.sock)
-
-
-class _ConnectionTLS(_Connection, HTTPSConnection):
-    pass
-
 
 def _leave_the_rest(sock: socket.socket) -> None:
     """Let what follows on *sock* (a proxy's answer, TLS) take what is left, not as long again."""
     clocks = _CLOCKS.get()
     if clocks is not None:
+        clocks.hold(partial(shut, sock))
         sock.settimeout(clocks.left()[0])
 
 
-#: What stands in for the library's own classes; those of others (SOCKS, vcrpy's) stay as they are.
-_TIMED: dict[type, type] = {
-    HTTPConnectionPool: _Pool,
-    HTTPSConnectionPool: _PoolTLS,
-    HTTPConnection: _Connection,
-    HTTPSConnection: _ConnectionTLS,
-}
+#: What stands in for each class of connections and pools that was met.
+_TIMED: dict[type, type] = {}
+
+
+def _timed(one: Any) -> type:
+    """Return the class of *one* with our clocks; that of vcrpy, which has a cassette, as it is."""
+    kind: type = type(one)
+    if kind not in _TIMED:
+        ours = _ours(kind)
+        _TIMED[kind] = type(kind.__name__, (ours, kind), {}) if ours else kind
+    return _TIMED[kind]
+
+
+def _ours(kind: type) -> type | None:
+    if issubclass(kind, _Pool | _Timed) or hasattr(kind, "cassette"):
+        return None
+    if issubclass(kind, HTTPConnectionPool):
+        return _Pool
+    if not issubclass(kind, HTTPConnection):
+        return None
+    # Another way to a socket (SOCKS, say) stays that class's own.
+    return _Connection if kind._new_conn is HTTPConnection._new_conn else _Timed
 
 
 def _resolved(conn: Any, seconds: float | None) -> list[str]:
@@ -238,7 +268,7 @@ class _Response(HTTPResponse):
             parse_headers(self.fp)
 
 
-_Connection.response_class = _Response
+_Timed.response_class = _Response
 
 
 class _Head:

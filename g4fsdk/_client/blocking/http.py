@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -13,7 +14,7 @@ from requests.adapters import BaseAdapter
 from urllib3 import exceptions as low
 
 from g4fsdk._client.blocking.bodies import pieces_of
-from g4fsdk._client.blocking.connections import shut, under, wire_of
+from g4fsdk._client.blocking.connections import shut, under, watched, wire_of
 from g4fsdk._client.blocking.failures import unanswered_by, words_of
 from g4fsdk._client.blocking.sessions import keep_time, prepared, session_of
 from g4fsdk._client.blocking.waiting import OfProcess, exhaust
@@ -143,25 +144,34 @@ class Answer:
         self.head: Response = Response(answer.status_code, pairs, received_at=time.time())
         self._clock: Clock = "idle"
         self._wire = wire_of(self._raw)
+        self._sock = self._wire.sock if self._wire else _socket_of(self._raw)
         codings = Codings.of(self.head.header_values("content-encoding"), max_bytes)
         self._pieces = pieces_of(self._raw, codings)
         clocks.hold(self._cut)
 
     def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        _, self._clock = self._clocks.left()
+        seconds, self._clock = self._clocks.left()
         if self._wire is not None:
             self._wire.clocks = self._clocks
+        elif self._sock is not None:
+            return self._watched_piece(seconds)
         return next(self._pieces, None)
+
+    def _watched_piece(self, seconds: float | None) -> bytes | None:
+        self._set_timeout(seconds)
+        with watched(self._clocks):
+            data = next(self._pieces, None)
+        if data is None:
+            self._clocks.check()
+        return data
 
     def pieces(self) -> Iterator[bytes]:
         """Give the other pieces; with nothing in between where the idle clock alone runs: the hot path."""
         if not self._clocks.is_idle_only:
             return iter(self.piece, None)
         self._clock = "idle"
-        if self._wire is not None:
-            self._wire.clocks = None
-            self._set_timeout(self._clocks.timeouts.idle)
+        self._leave_to_the_socket(self._clocks.timeouts.idle)
         return self._pieces
 
     def broken(self, cause: Exception) -> G4FError:
@@ -172,21 +182,23 @@ class Answer:
 
     def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
-        if self._wire is not None:
-            self._wire.clocks = None
         left, until = DRAIN_BYTES, time.monotonic() + DRAIN_S
         try:
             while left > 0 and (seconds := until - time.monotonic()) > 0:
-                self._set_timeout(seconds)
+                self._leave_to_the_socket(seconds)
                 data = next(self._pieces, None)
                 if data is None:
                     return
                 left -= len(data)
-        except self.failures:
-            self._raw.close()  # the answer is complete: a connection in doubt is only not used again
+        except self.failures:  # the answer is complete: a connection in doubt is only not used again
+            if self._sock is not None:
+                shut(self._sock)
+            self._raw.close()
 
     def close(self) -> None:
         self._clocks.hold(None)
+        if self._wire is None:  # others keep a connection whose body was left
+            self._cut()
         self._raw.close()
         release = getattr(self._raw, "release_conn", None)  # an answer that vcrpy 8 plays has none
         if release is not None:
@@ -194,10 +206,22 @@ class Answer:
 
     def _cut(self) -> None:
         # Without a connection the body was read to its end, and another call may have it by now.
-        if self._wire is not None and self._raw._connection is not None:
-            shut(self._wire.sock)
+        if self._sock is not None and self._raw._connection is not None:
+            shut(self._sock)
+
+    def _leave_to_the_socket(self, seconds: float | None) -> None:
+        """Let each read take *seconds*, whatever the clocks say."""
+        if self._wire is not None:
+            self._wire.clocks = None
+        self._set_timeout(seconds)
 
     def _set_timeout(self, seconds: float | None) -> None:
         # Behind the last byte of a body with `Connection: close`, http.client has closed it already.
-        if self._wire is not None and self._wire.sock.fileno() >= 0:
-            self._wire.sock.settimeout(seconds)
+        if self._sock is not None and self._sock.fileno() >= 0:
+            self._sock.settimeout(seconds)
+
+
+def _socket_of(raw: urllib3.HTTPResponse) -> socket.socket | None:
+    """Return what the connection of *raw* reads from, None where that is no socket."""
+    sock = getattr(getattr(raw, "_connection", None), "sock", None)
+    return sock if isinstance(sock, socket.socket) else None
