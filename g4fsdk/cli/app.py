@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
-from g4fsdk.cli import cassette, config
+from g4fsdk.cli import cassette, config, logs
 from g4fsdk.cli.batch import batch
 from g4fsdk.cli.bench import bench
 from g4fsdk.cli.capture import capture
@@ -92,3 +92,4 @@ app.command()(doctor)
 app.command()(bench)
 app.add_typer(cassette.app)
 app.add_typer(config.app)
+app.add_typer(logs.app)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
+from g4fsdk.cli._kept.log import Kept, Log
 from g4fsdk.cli.question import Question
 from g4fsdk.cli.show import Style, ask
+from g4fsdk.cli.talk import Talk, kept_conversation, the_log
 from g4fsdk.cli.target import Said
 from g4fsdk.cli.waiting import Waiting
 
@@ -25,6 +28,9 @@ def chat(
     attach: options.Attached = None,
     schema: options.Schema = None,
     option: options.Settings = None,
+    go_on: options.Continue = False,
+    conversation: options.ConversationID = None,
+    no_log: options.NoLog = False,
     output: options.Output = None,
     plain: options.Plain = False,
     as_json: options.EventsAsJSON = False,
@@ -44,31 +50,43 @@ def chat(
     said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
     question = Question.read(prompt, system, option, attach, schema)
     style = Style(no_stream, as_json, show_reasoning, plain, schema is not None, usage, output)
-    if replay is None:
-        _ask(said, question, style)
-    else:
-        _replay(replay, options.read_pace(pace), said, question, style)
+    log = the_log(wanted=not no_log)
+    if replay is not None:
+        if go_on or conversation is not None:
+            raise UsageError("a recording goes on with no conversation: leave out -c and --conversation")
+        _replay(replay, options.read_pace(pace), said, question, style, log)
+        return
+    kept = kept_conversation(conversation) if go_on or conversation is not None else None
+    _ask(_talk(said, kept, log), question, style)
 
 
-def _ask(said: Said, question: Question, style: Style) -> None:
+def _talk(said: Said, kept: Kept | None, log: Log | None) -> Talk:
+    if kept is not None:
+        said = said.going_on(kept.last)
     target = said.target().checked().with_model()
+    return Talk(target, log) if kept is None else Talk.going_on(kept, target, log)
+
+
+def _ask(talk: Talk, question: Question, style: Style) -> None:
+    target = talk.target
     question.attachments.check(target.names)
     call = question.call() | (target.usage_options() if style.show_usage else {})
     waiting = Waiting()
-    with target.client(event_hooks=waiting.hooks) as client:
-        ask(client, call, style, waiting, stream=not style.whole)
+    with target.client(event_hooks={**talk.hooks, **waiting.hooks}) as client:
+        talk.turn(call, lambda call: ask(client, call, style, waiting, stream=not style.whole))
 
 
-def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style) -> None:
+def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style, log: Log | None) -> None:
     from g4fsdk.cli.image import show_images
     from g4fsdk.cli.replayed import ReplayedCall
 
     replayed = ReplayedCall.load(name)
     call = replayed.call(question, said.model)
     stream = call.pop("stream", not style.whole)
-    with replayed.client(said, pace) as client:
+    talk = Talk(replayed.target(said), log, replay=name)
+    with replayed.client(talk.target, pace, event_hooks=talk.hooks) as client:
         replayed.announce()
         if "prompt" in call:
             show_images(client.images.generate(**call).data, as_json=style.as_json)
         else:
-            ask(client, call, style, Waiting(), stream=stream)
+            talk.turn(call, lambda call: ask(client, call, style, Waiting(), stream=stream))

@@ -12,7 +12,7 @@ from g4fsdk._core.model.errors import UsageError
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
 
-WHOM, NETWORK, RECORDING = "Whom to ask", "Network", "Recording"
+WHOM, NETWORK, RECORDING, KEPT = "Whom to ask", "Network", "Recording", "Conversations"
 
 # --- Whom to ask ---
 
@@ -123,6 +123,27 @@ Settings: TypeAlias = Annotated[
         "--option",
         metavar="NAME=VALUE",
         help="Set an option, such as temperature=0.2. The value is JSON, or else text. Repeatable.",
+    ),
+]
+
+# --- Going on, and keeping ---
+
+Continue: TypeAlias = Annotated[
+    bool, typer.Option("-c", "--continue", help="Go on with the last conversation.", rich_help_panel=KEPT)
+]
+ConversationID: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--conversation",
+        metavar="ID",
+        help="Go on with this one of `g4fsdk logs`; the beginning of its id will do.",
+        rich_help_panel=KEPT,
+    ),
+]
+NoLog: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-log", help="Keep nothing of it; see also `g4fsdk config set --help`.", rich_help_panel=KEPT
     ),
 ]
 

@@ -51,16 +51,18 @@ class ReplayedCall:
         if self.name == DEMO:
             say(_LIVE)
 
-    def client(self, said: Said, pace: Pace) -> Client:
-        """Return a client that reaches nobody but the recording, and asks as it was asked then."""
-        recorded = self.cassette.metadata
-        provider = said.providers[0] if said.providers else recorded.get("provider")
+    def target(self, said: Said) -> Target:
+        """Return whom it plays."""
+        provider = said.providers[0] if said.providers else self.cassette.metadata.get("provider")
         if not provider:
             raise UsageError(f"{self.name} does not say which provider it is of: add -p")
         place = Place(provider, said.base_url or base_url_of(self.cassette, provider))
-        again = Target((place,), timeout=said.timeout, retries=said.retries)
-        ids = Ids.seeded(recorded.get("ids_seed") or 0)
-        return again.client(transport=Replay(self.cassette, pace=pace), ids=ids)
+        return Target((place,), timeout=said.timeout, retries=said.retries)
+
+    def client(self, target: Target, pace: Pace, **settings: Any) -> Client:
+        """Return a client that reaches nobody but the recording, and asks as it was asked then."""
+        ids = Ids.seeded(self.cassette.metadata.get("ids_seed") or 0)
+        return target.client(transport=Replay(self.cassette, pace=pace), ids=ids, **settings)
 
     def call(self, question: Question, model: str | None) -> dict[str, Any]:
         """Return the arguments of the recorded `create` or `generate`, with what is asked in their place.

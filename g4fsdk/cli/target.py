@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.flow.addresses import shown_address
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.redact import MASK, redact_url
 from g4fsdk.cli._kept.config import Config, Defaults, Endpoint
+from g4fsdk.cli._kept.log import Turn
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient, Client
@@ -35,6 +37,11 @@ class Place:
     model: str | None = None
     endpoint: str = ""
 
+    @property
+    def address(self) -> str:
+        """Where that is, as it may be shown."""
+        return redact_url(self.made().base_url)
+
     def made(self) -> Provider:
         """Raises UsageError for a provider that is unknown, or settings that cannot be."""
         from g4fsdk import providers
@@ -53,6 +60,12 @@ class Target:
     timeout: float | None = None
     retries: int | None = None
     proxy: str | None = None
+
+    def place_of(self, url: str) -> Place:
+        """Return who was asked at *url*, its secrets removed."""
+        places = self.places or tuple(map(Place, working()))
+        found = (place for place in places if url.startswith(place.address.partition("?")[0]))
+        return next(found, places[0])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,6 +178,23 @@ class Said:
     @property
     def names_somebody(self) -> bool:
         return bool(self.providers or self.endpoints or self.base_url or self.api_key)
+
+    def going_on(self, last: Turn) -> Said:
+        """Return whom to ask behind the turn *last*: the same again, as far as no option says another.
+
+        Raises:
+            UsageError: It is not known where that was.
+        """
+        if self.providers or self.endpoints or self.base_url:
+            return self
+        model = self.model or last.model or None
+        if last.endpoint in Config.load().endpoints:
+            return replace(self, endpoints=(last.endpoint,), model=model)
+        if MASK in last.base_url:
+            raise UsageError(
+                "the address of this conversation holds a secret, which is not kept: add --base-url"
+            )
+        return replace(self, providers=(last.provider,), base_url=last.base_url or None, model=model)
 
     def target(self, otherwise: str | None = None) -> Target:
         """Return whom to ask: *otherwise*, where nothing says so.
