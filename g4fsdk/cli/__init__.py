@@ -27,6 +27,8 @@ def main() -> None:
         from g4fsdk.cli.app import app
 
         app(prog_name="g4fsdk")
+    except KeyboardInterrupt:  # while it was loaded
+        sys.exit(130)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         extra = next((extra for extra, names in _EXTRAS.items() if missing in names), None)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk.cli._kept.folder import home, made_home
+
+if TYPE_CHECKING:
+    import sqlite3
 
 #: What makes a database of each version into one of the next.
 _MIGRATIONS = (
@@ -183,6 +185,8 @@ class Log:
 
 @contextmanager
 def _failures(path: Path) -> Iterator[None]:
+    import sqlite3
+
     try:
         yield
     except sqlite3.Error as error:
@@ -193,6 +197,8 @@ def _failures(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _open(name: str) -> Iterator[sqlite3.Connection]:
+    import sqlite3
+
     database = sqlite3.connect(name, timeout=_PATIENCE_S, isolation_level=None)
     try:
         database.row_factory = sqlite3.Row
