@@ -1,13 +1,17 @@
-"""How the network is reached, decided once for both clients: through which proxy, and whom to trust."""
+"""How the network is reached, decided once for both clients: where it is, by which proxy, whom to trust."""
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import cache, cached_property
 from ipaddress import ip_address, ip_network
+from itertools import zip_longest
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
@@ -159,6 +163,45 @@ def _is_same_address(host: str, other: str) -> bool:
         return ip_address(host) == ip_address(other)
     except ValueError:
         return False
+
+
+# --- Where a name leads ---
+
+
+def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list[str]]:
+    """Return the addresses of *host*, as soon as they are known; one that is an address is known.
+
+    Looking up a name cannot be ended: a thread is left to it, which nothing waits for.
+    """
+    found: Future[list[str]] = Future()
+    try:
+        found.set_result([str(ip_address(host))])
+    except ValueError:  # a name
+        found.set_running_or_notify_cancel()  # who gives up, leaves it alone
+        threading.Thread(target=_look_up, args=(host, port, family, found), daemon=True).start()
+    return found
+
+
+def _look_up(host: str, port: int, family: int, found: Future[list[str]]) -> None:
+    try:
+        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        found.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
+    except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+        found.set_exception(error)
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def by_turns(addresses: Sequence[str]) -> list[str]:
+    """Return *addresses*, IPv6 and IPv4 by turns: of a network that lacks one of them, not all are silent.
+
+    Source: RFC 8305, 4.
+    """
+    ours = [one for one in addresses if family_of(one) == family_of(addresses[0])]
+    others = [one for one in addresses if one not in ours]
+    return [one for pair in zip_longest(ours, others) for one in pair if one]
 
 
 # --- Whom to trust ---

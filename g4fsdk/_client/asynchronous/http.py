@@ -15,7 +15,7 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from g4fsdk._client.asynchronous.pools import Place, Pools, Single, Trace
 from g4fsdk._client.asynchronous.routes import HTTP, MAKERS, Maker, Routes, client_over
-from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust
+from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust, is_in_trio
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.hooks import Terms
 from g4fsdk._client.inflate import CodingError, Codings
@@ -286,7 +286,7 @@ class Answer:
     async def leave(self) -> None:
         """Close the connection, from where the body is read."""
         try:
-            if _is_in_trio():
+            if is_in_trio():
                 await self._end()
             else:  # a loop that ends waits for the generators of the libraries: let those come first
                 await cancel_shielded_checkpoint()
@@ -314,11 +314,6 @@ class Answer:
                 await self._answer.aclose()
         finally:
             self._place.leave()
-
-
-def _is_in_trio() -> bool:
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
 async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterator[bytes]:

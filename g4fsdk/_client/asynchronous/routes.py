@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -12,7 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import httpx
 
-from g4fsdk._client.network import Network
+from g4fsdk._client.asynchronous.waiting import addresses_of
+from g4fsdk._client.network import Network, family_of
 from g4fsdk._client.sending import NEEDS_SOCKS
 from g4fsdk._core.model.errors import UsageError
 
@@ -59,11 +61,13 @@ class Maker:
 
     def transport(self, scheme: str, proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
         try:
-            return httpx.AsyncHTTPTransport(
+            made = httpx.AsyncHTTPTransport(
                 verify=self._tls(scheme), limits=limits, trust_env=False, proxy=self._proxy(proxy)
             )
         except ImportError as error:
             raise UsageError(NEEDS_SOCKS) from error
+        made._pool._network_backend = _sockets()  # which httpcore takes as an argument, and httpx does not
+        return made
 
     def _tls(self, scheme: str) -> ssl.SSLContext:
         return self.network.tls if scheme == "https" else _no_tls()
@@ -99,8 +103,22 @@ class AiohttpMaker(Maker):
 
     def _session(self, tls: ssl.SSLContext, limits: httpx.Limits) -> Any:
         is_kept = limits.max_keepalive_connections != 0
-        connector = self._aiohttp.TCPConnector(ssl=tls, limit=0, force_close=not is_kept)
+        connector = self._aiohttp.TCPConnector(
+            ssl=tls, limit=0, force_close=not is_kept, resolver=_Resolver()
+        )
         return self._aiohttp.ClientSession(connector=connector, cookie_jar=self._aiohttp.DummyCookieJar())
+
+
+class _Resolver:
+    """What aiohttp asks for addresses."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[dict[str, Any]]:
+        found = await addresses_of(host, port, family)
+        same = {"hostname": host, "port": port, "proto": 0, "flags": 0}
+        return [{**same, "host": address, "family": family_of(address)} for address in found]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 MAKERS: Mapping[str, Callable[[Network], Maker]] = {"httpx": Maker, "aiohttp": AiohttpMaker}
@@ -110,3 +128,10 @@ MAKERS: Mapping[str, Callable[[Network], Maker]] = {"httpx": Maker, "aiohttp": A
 def _no_tls() -> ssl.SSLContext:
     """What plain http needs of it: made at once, it trusts nobody."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@cache
+def _sockets() -> Any:
+    from g4fsdk._client.asynchronous.sockets import Sockets  # httpcore is imported once there is a transport
+
+    return Sockets()

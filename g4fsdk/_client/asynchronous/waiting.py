@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +15,7 @@ import anyio
 from anyio.lowlevel import current_token
 
 from g4fsdk._client.clocks import Clocks
+from g4fsdk._client.network import look_up
 from g4fsdk._client.room import Room, checked_places
 
 T = TypeVar("T")
@@ -85,3 +89,18 @@ async def exhaust(said: Iterator[object]) -> None:
     for each in said:
         if inspect.isawaitable(each):
             await each
+
+
+async def addresses_of(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[str]:
+    """Return the addresses of *host*: without the loop's own threads, for which asyncio waits at its end.
+
+    Raises:
+        OSError: It has none.
+        UnicodeError: It is no name.
+    """
+    return await asyncio.wrap_future(look_up(host, port, family))
+
+
+def is_in_trio() -> bool:
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())

@@ -12,14 +12,12 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import partial
 from http.client import HTTPConnection as HTTPClientConnection
 from http.client import HTTPResponse, RemoteDisconnected, parse_headers
 from io import BufferedReader, RawIOBase
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -28,6 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family, create_connection
 
 from g4fsdk._client.clocks import Clocks
+from g4fsdk._client.network import look_up
 from g4fsdk._client.sending import SEND_BYTES
 
 if TYPE_CHECKING:
@@ -194,28 +193,14 @@ def _ours(kind: type) -> type | None:
 
 
 def _resolved(conn: Any, seconds: float | None) -> list[str]:
-    """Return the addresses of *conn*'s host. Looking up a name cannot be ended: a thread is left to it."""
+    """Return the addresses of *conn*'s host."""
     host = conn._dns_host.strip("[]")
     try:
-        return [str(ip_address(host))]
-    except ValueError:
-        pass  # a name
-    found: Future[list[str]] = Future()
-    threading.Thread(target=_look_up, args=(host, conn.port, found), daemon=True).start()
-    try:
-        return found.result(seconds)
+        return look_up(host, conn.port, allowed_gai_family()).result(seconds)
     except socket.gaierror as error:
         raise NameResolutionError(conn.host, conn, error) from error
     except TimeoutError as error:
         raise ConnectTimeoutError(conn, f"no address for {conn.host} in time") from error
-
-
-def _look_up(host: str, port: int, found: Future[list[str]]) -> None:
-    try:
-        infos = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-        found.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
-    except BaseException as error:  # noqa: BLE001  # whoever waits raises it
-        found.set_exception(error)
 
 
 class Wire(RawIOBase):
