@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from g4fsdk import AsyncChunkStream, Model
 from g4fsdk._version import __version__
@@ -31,21 +31,56 @@ _GRACE_S = 5.0  # beyond the time of a call, for a reader that does not read
 _LAST_WORD_S = 1.0
 
 
+class Calls:
+    """The calls that go on."""
+
+    def __init__(self) -> None:
+        self._scopes: set[anyio.CancelScope] = set()
+
+    @contextmanager
+    def one(self, scope: anyio.CancelScope) -> Iterator[None]:
+        """Know the call in *scope*, while the block lasts."""
+        self._scopes.add(scope)
+        try:
+            yield
+        finally:
+            self._scopes.discard(scope)
+
+    def stop(self) -> None:
+        """End them all; each tells its caller so."""
+        for scope in self._scopes:
+            scope.cancel()
+
+
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A response whose work stops when the client leaves, or after *seconds*."""
+    """A response whose work stops when the client leaves, after *seconds*, or with all *calls*."""
 
     work: _Work
     seconds: float
+    calls: Calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         async with anyio.create_task_group() as group:
             group.start_soon(_leave, receive, group.cancel_scope)
-            with anyio.move_on_after(self.seconds):
-                response = await self.work(send)
+            with self.calls.one(group.cancel_scope), anyio.move_on_after(self.seconds):
+                response = await self.work(noted)
                 if response is not None:
-                    await response(scope, receive, send)
+                    await response(scope, receive, noted)
             group.cancel_scope.cancel()
+        if not begun:
+            await _stopped().response()(scope, receive, send)
+
+
+def _stopped() -> Refused:
+    return Refused(503, "the server stopped this answer", "stopped")
 
 
 async def _leave(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -61,6 +96,7 @@ class Gateway:
     upstream: Upstream
     limits: Limits
     is_lenient: bool = False
+    calls: Calls = field(default_factory=Calls)
 
     def app(self) -> Starlette:
         """Return the application, which closes its clients when it ends."""
@@ -109,7 +145,7 @@ class Gateway:
         return self._attended(self._paint, read_image(body))
 
     def _attended(self, work: Callable[[Asked, Send], Awaitable[Response | None]], asked: Asked) -> Attended:
-        return Attended(partial(work, asked), self.limits.max_seconds + _GRACE_S)
+        return Attended(partial(work, asked), self.limits.max_seconds + _GRACE_S, self.calls)
 
     async def _complete(self, asked: Asked, send: Send) -> Response:
         try:
@@ -145,9 +181,8 @@ async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
     except FAILURES as error:
         last = failed(refusal(error))
     except anyio.get_cancelled_exc_class():
-        stopped = Refused(503, "the server stopped this answer", "stopped")
         with anyio.move_on_after(_LAST_WORD_S, shield=True):
-            await send({"type": "http.response.body", "body": failed(stopped)})
+            await send({"type": "http.response.body", "body": failed(_stopped())})
         raise
     await send({"type": "http.response.body", "body": last})
 

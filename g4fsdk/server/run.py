@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from g4fsdk.server.app import Gateway
 
 _KEEP_ALIVE_S = 60
 _BACKLOG = 2048
+_LAST_WORDS_S = 5  # for what has to be told when it is over
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -34,7 +36,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, gateway: Gateway, ready: Callable[[], object], grace_s: int = 10) -> None:
-        self._ready = ready
+        self._ready, self._calls, self._grace_s = ready, gateway.calls, grace_s
         config = uvicorn.Config(
             gateway.app(),
             lifespan="on",
@@ -43,13 +45,20 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=grace_s,
+            timeout_graceful_shutdown=grace_s + _LAST_WORDS_S,
         )
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        stopping = asyncio.get_running_loop().call_later(self._grace_s, self._calls.stop)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            stopping.cancel()
 
 
 def serve_forever(gateway: Gateway, host: str, port: int, ready: Callable[[str], object]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from g4fsdk import AsyncChunkStream, AsyncClient, Completion, ImagesResponse, Model
+from g4fsdk import AsyncChunkStream, AsyncClient, Completion, G4FError, ImagesResponse, Model
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.server.asked import Asked
@@ -22,6 +24,7 @@ from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
 T = TypeVar("T")
+logger = logging.getLogger("g4fsdk")
 # How an answer comes, not which: a parser reads the other kind, too.
 _IS_HOW = ("$.stream", "$.stream_options")
 
@@ -97,16 +100,25 @@ class Upstream:
         raise next((error for error in errors if isinstance(error, MismatchError)), errors[-1])
 
     async def list_models(self) -> list[Model]:
-        """Return the models there are, each once. Raises G4FError where a service does not say."""
-        found = {model.id: model for model in self.models}
-        for client in self.listers:
-            for model in await client.models.list():
-                found.setdefault(model.id, model)
-        return [*found.values()]
+        """Return the models there are, each once: those of who says. Raises G4FError where nobody does."""
+        lists = await asyncio.gather(*map(_listed, self.listers))
+        errors = [one for one in lists if isinstance(one, G4FError)]
+        if errors and len(errors) == len(lists):
+            raise errors[0]
+        found = [*self.models, *(model for one in lists if not isinstance(one, G4FError) for model in one)]
+        return [*{model.id: model for model in reversed(found)}.values()][::-1]
 
     async def close(self) -> None:
         for client in {*self.clients, *self.listers}:
             await client.close()
+
+
+async def _listed(client: AsyncClient) -> list[Model] | G4FError:
+    try:
+        return await client.models.list()
+    except G4FError as error:
+        logger.warning("%s; its models are not listed", error)
+        return error
 
 
 class _Endless(Transport):

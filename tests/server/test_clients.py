@@ -8,6 +8,7 @@ import subprocess
 from threading import Event
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -137,6 +138,15 @@ def test_models_are_listed_and_found() -> None:
 
     assert ids == ["a", "org/b"]
     assert (found.id, found.object) == ("org/b", "model")
+
+
+@pytest.mark.parametrize("names", [["openai", "yqcloud"], ["openai"]])
+def test_who_does_not_list_models_hides_only_its_own(names: list[str]) -> None:
+    with Server(Reply(status=500)) as server, serving(upstream_of(server.url, *names)) as address:
+        answer = httpx.get(f"{address}/models")
+
+    listed = {model["owned_by"] for model in answer.json().get("data", ())}
+    assert (answer.status_code, listed) == ((200, {"yqcloud"}) if len(names) == 2 else (500, set()))
 
 
 def test_images_are_made() -> None:

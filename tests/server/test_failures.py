@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -170,17 +172,21 @@ def test_a_caller_who_leaves_stops_the_provider(pieces: list[str], stream: bool)
         assert server.all_closed()
 
 
-def test_an_answer_that_the_server_stops_ends_with_an_error() -> None:
+def test_an_answer_that_the_server_stops_ends_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
     held = unfinished("openai", "first", end="hold")
-    with Server([held]) as server, ExitStack() as client:
+    with Server(lambda _: held) as server, ExitStack() as client, ThreadPoolExecutor(1) as pool:
         with serving(upstream_of(server.url), grace_s=0) as address:
             asking = client.enter_context(openai_at(address)).chat.completions
             stream = iter(asking.create(model="m", messages=HELLO, stream=True))
             assert next(stream).choices[0].delta.content == "first"
+            whole = pool.submit(post, address, CHAT)
+            assert server.wait_until(lambda server: len(server.requests) == 2)
 
         with pytest.raises(openai.APIError, match="stopped"):
             next(stream)
+        assert (whole.result().status_code, whole.result().json()["error"]["code"]) == (503, "stopped")
         assert server.all_closed()
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
 def test_an_error_shows_no_key() -> None:

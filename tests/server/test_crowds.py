@@ -1,0 +1,39 @@
+"""Many callers of the gateway at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from openai import AsyncOpenAI
+
+from tests.support.gateway import serving, upstream_of
+from tests.support.loopback import Received, Reply, Server
+from tests.support.loopback_clients import answer
+
+COUNT, WORDS = 200, 8
+
+
+def echo(request: Received) -> Reply:
+    words = json.loads(request.body)["messages"][-1]["content"]
+    return answer("openai", *(f"{word} ✓ " for word in words.split()))
+
+
+async def text_of(client: AsyncOpenAI, number: int) -> str:
+    """Ask for what only this caller asks for; return what came."""
+    said = " ".join(f"{number}.{word}" for word in range(WORDS))
+    stream = await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": said}], stream=True
+    )
+    pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+    assert len(pieces) > WORDS
+    return "".join(pieces)
+
+
+async def test_two_hundred_streams_at_once_say_each_its_own() -> None:
+    with Server(echo) as server, serving(upstream_of(server.url)) as address:
+        async with AsyncOpenAI(base_url=address, api_key="any", max_retries=0) as client:
+            texts = await asyncio.gather(*(text_of(client, number) for number in range(COUNT)))
+
+    assert texts == ["".join(f"{number}.{word} ✓ " for word in range(WORDS)) for number in range(COUNT)]
+    assert len(server.requests) == COUNT
