@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from g4fsdk._version import __version__
 from g4fsdk.cli import cassette, config, logs
@@ -21,9 +20,10 @@ from g4fsdk.cli.image import image
 from g4fsdk.cli.listing import models, providers
 from g4fsdk.cli.output import write
 from g4fsdk.cli.serve import serve
+from g4fsdk.cli.usage import Command, Group
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """All commands. Their failures become one line and an exit code."""
 
     def main(
@@ -35,10 +35,12 @@ class Commands(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
+        prog_name = prog_name or "g4fsdk"
+        self._main_shell_completion(extra, prog_name, complete_var)
         words = sys.argv[1:] if args is None else list(args)
 
         def run() -> None:
-            with self.make_context(prog_name or "g4fsdk", words, **extra) as context:
+            with self.make_context(prog_name, words, **extra) as context:
                 self.invoke(context)
 
         sys.exit(exit_code(run, as_json=_wants_json(words)))
@@ -52,9 +54,8 @@ def _wants_json(words: Sequence[str]) -> bool:
 app: typer.Typer = typer.Typer(
     name="g4fsdk",
     cls=Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -93,3 +94,8 @@ app.command()(bench)
 app.add_typer(cassette.app)
 app.add_typer(config.app)
 app.add_typer(logs.app)
+for info in app.registered_groups:
+    info.cls = Group
+for commands in (app, *(info.typer_instance for info in app.registered_groups)):
+    for command in commands.registered_commands if commands else ():
+        command.cls = Command

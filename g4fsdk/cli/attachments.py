@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from g4fsdk._core.decoding.images import picture_type
 from g4fsdk._core.model.errors import UsageError
 
 Part: TypeAlias = Mapping[str, Any]
@@ -60,6 +59,8 @@ class Attachments:
 
 
 def _read(source: str) -> Part | str:
+    from g4fsdk._core.decoding.images import picture_type
+
     if source.startswith(("http://", "https://")):
         return _picture(source)
     data = _bytes_of(source)

@@ -16,7 +16,7 @@ def bench(
     cassette: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[CASSETTE]",
+            metavar="CASSETTE",
             exists=True,
             dir_okay=False,
             show_default=False,

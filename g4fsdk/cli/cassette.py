@@ -144,8 +144,10 @@ def serve(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", exists=True, help="A recording, or a folder of them.")
     ],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")] = 0,
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes one that is free.")
+    ] = 0,
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen at.")] = "127.0.0.1",
     pace: options.PaceText = "instant",
     as_json: options.AsJSON = False,
 ) -> None:

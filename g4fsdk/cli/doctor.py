@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -61,6 +60,8 @@ def doctor(
     the one that was recorded; how long the first token took; who vouches for it, for how many days yet; and
     the proxy on the way. Exit code 0: all is fine, 1: something is not.
     """
+    import asyncio
+
     from g4fsdk.cli.examined import examine_all
 
     said = Said.read(names, model, base_url, api_key, None, None, proxy, endpoint)

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk._core.decoding.images import address_of, media_type
 from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import Image
 from g4fsdk.cli import options
@@ -60,6 +59,8 @@ def show_images(images: Sequence[Image], *, as_json: bool, output: Path | None =
         ProtocolError: What should be the bytes of an image is no base64.
         OSError: It can't be written.
     """
+    from g4fsdk._core.decoding.images import address_of
+
     places = [_saved(one, output, number) or address_of(one) for number, one in enumerate(images, 1)]
     if as_json:
         write_document(images)
@@ -75,6 +76,8 @@ def _saved(image: Image, output: Path | None, number: int) -> str | None:
         data = b64decode("".join(image.b64_json.split()), validate=True)
     except ValueError as error:
         raise ProtocolError(f"image {number} is not in base64: {error}") from error
+    from g4fsdk._core.decoding.images import media_type
+
     path = _place(output, number, _SUFFIXES.get(media_type(image), ".bin"))
     path.write_bytes(data)
     return str(path)

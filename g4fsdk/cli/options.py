@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk.cli import completing
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
@@ -23,6 +24,7 @@ Providers: TypeAlias = Annotated[
         "--provider",
         metavar="NAME",
         help="Ask this provider. Give it again to name the ones to try when it fails.",
+        autocompletion=completing.providers,
         rich_help_panel=WHOM,
     ),
 ]
@@ -33,6 +35,7 @@ Endpoints: TypeAlias = Annotated[
         "--endpoint",
         metavar="NAME",
         help="Ask this endpoint of yours, see `g4fsdk config set --help`. Give it again to name the next.",
+        autocompletion=completing.endpoints,
         rich_help_panel=WHOM,
     ),
 ]
@@ -41,7 +44,9 @@ Model: TypeAlias = Annotated[
     typer.Option(
         "-m",
         "--model",
+        metavar="NAME",
         help="Ask for this model. Without a provider, those that list it are tried.",
+        autocompletion=completing.models,
         rich_help_panel=WHOM,
     ),
 ]
@@ -93,7 +98,7 @@ Proxy: TypeAlias = Annotated[
 
 Prompt: TypeAlias = Annotated[
     str | None,
-    typer.Argument(metavar="[PROMPT]", help="What to say. What is piped in follows it after a blank line."),
+    typer.Argument(metavar="PROMPT", help="What to say. What is piped in follows it after a blank line."),
 ]
 System: TypeAlias = Annotated[
     str | None, typer.Option("-s", "--system", help="Tell the model how to behave.", metavar="TEXT")
@@ -189,8 +194,8 @@ Replay: TypeAlias = Annotated[
 PaceText: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="How fast to play it: as recorded, instant, or a factor on the recorded waits.",
-        metavar="instant|recorded|FACTOR",
+        help="How fast to play it: recorded, instant, or a factor on the recorded waits.",
+        metavar="PACE",
         rich_help_panel=RECORDING,
     ),
 ]

@@ -8,12 +8,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from g4fsdk._core.model.chat import Conversation
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_GAP = 2  # between two columns of a table
+_NARROWEST = 16  # for a text that is to be broken
 # What moves the cursor, paints, rings or turns the order of letters round: the text of others must not steer
 # a terminal. It is shown as JSON would write it; a carriage return is no more than a line end.
 _CONTROLS = {
@@ -148,13 +154,34 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _write_rich(cells: Sequence[Sequence[str]]) -> None:
+    """Write a table of which nothing is cut: its widest column may break, or else each row is a list."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    for name in cells[0]:
-        table.add_column(name)
-    for row in cells[1:]:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+    console = Console()
+    texts = [[Text(shown(cell)) for cell in row] for row in cells]
+    widths = [max(cell_len(text.plain) for text in column) for column in zip(*texts, strict=True)]
+    widest = widths.index(max(widths))
+    left = console.width - sum(widths) - _GAP * (len(widths) - 1) + widths[widest]
+    if left < min(_NARROWEST, widths[widest]):
+        _write_lists(texts, console)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for number, name in enumerate(texts[0]):
+        table.add_column(name, overflow="fold", no_wrap=number != widest)
+    for row in texts[1:]:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _write_lists(texts: Sequence[Sequence[Text]], console: Console) -> None:
+    from rich.table import Table
+
+    for number, row in enumerate(texts[1:]):
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        for name, value in zip(texts[0], row, strict=True):
+            table.add_row(name, value)
+        table.columns[0].style, table.columns[1].overflow = "bold", "fold"
+        console.print(*([""] if number else []), table, sep="\n")

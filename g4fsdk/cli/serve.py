@@ -29,6 +29,7 @@ def serve(
         typer.Option(
             "-m",
             "--model",
+            metavar="NAME",
             help="Ask for this model where a request names none.",
             rich_help_panel=options.WHOM,
         ),
@@ -52,8 +53,10 @@ def serve(
         ),
     ] = None,
     pace: options.PaceText = "instant",
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes one that is free.")] = 8000,
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="The port; 0 takes one that is free.")
+    ] = 8000,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -72,13 +75,18 @@ def serve(
         ),
     ] = None,
     max_body: Annotated[
-        int, typer.Option(min=1, help="How many bytes a request may have.", rich_help_panel=_GATEWAY)
+        int,
+        typer.Option(
+            min=1, metavar="BYTES", help="How many bytes a request may have.", rich_help_panel=_GATEWAY
+        ),
     ] = 16 << 20,
     max_concurrency: Annotated[
-        int, typer.Option(min=1, help="How many calls may go on at once.", rich_help_panel=_GATEWAY)
+        int,
+        typer.Option(min=1, metavar="N", help="How many calls may go on at once.", rich_help_panel=_GATEWAY),
     ] = 256,
     max_seconds: Annotated[
-        float, typer.Option(min=0.1, help="How long a call may take.", rich_help_panel=_GATEWAY)
+        float,
+        typer.Option(min=0.1, metavar="SECONDS", help="How long a call may take.", rich_help_panel=_GATEWAY),
     ] = 600.0,
     ignore_unsupported: Annotated[
         bool,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import typer
 
-from g4fsdk._core.decoding.images import address_of
 from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import ConversationEvent, Event, ReasoningDelta, TextDelta, Title, Usage
 from g4fsdk.cli.output import (
@@ -199,6 +198,8 @@ class TextPrinter:
         shown = "".join(self._shown)
         if completion.text.startswith(shown):
             self._answer(completion.text[len(shown) :])
+        from g4fsdk._core.decoding.images import address_of
+
         message = completion.choices[0].message
         for call in message.tool_calls or ():
             self._line(msgspec.json.encode(call.function).decode())

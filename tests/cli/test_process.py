@@ -143,9 +143,10 @@ def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_a_missing_extra_is_one_line(missing: str) -> None:
-    result = python(f"import sys; sys.modules['{missing}'] = None; from g4fsdk.cli import main; main()")
+@pytest.mark.parametrize(("missing", "words"), [("typer", []), ("yaml", ["chat", "--replay", str(NORMAL)])])
+def test_a_missing_extra_is_one_line(missing: str, words: list[str]) -> None:
+    code = f"import sys; sys.modules['{missing}'] = None; from g4fsdk.cli import main; main()"
+    result = python(code, *words)
 
     assert result.returncode == 2
     assert result.stderr == f"g4fsdk: the command line needs {missing}: install g4fsdk[cli]\n"
@@ -166,9 +167,8 @@ def test_importing_it_imports_nothing() -> None:
     assert result.stdout == "set()\n"
 
 
-def test_help_loads_no_http_library() -> None:
-    code = (
-        "import sys; from g4fsdk.cli.app import app; print({'requests', 'httpx', 'vcr'} & set(sys.modules))"
-    )
+def test_help_loads_nothing_that_a_command_alone_needs() -> None:
+    heavy = {"requests", "httpx", "vcr", "rich", "prompt_toolkit", "asyncio", "sqlite3", "yaml"}
+    code = f"import sys; from g4fsdk.cli.app import app; print({heavy} & set(sys.modules))"
 
     assert python(code).stdout == "set()\n"

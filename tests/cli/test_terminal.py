@@ -136,3 +136,13 @@ def test_thoughts_are_dimmed_and_what_would_steer_the_terminal_is_spelt_out(tmp_
 
     assert terminal.text.endswith("Hm\\u202e.\nYes\\u001b[31m")
     assert b"\x1b[2mHm" in terminal.written
+
+
+@pytest.mark.parametrize("columns", [100, 60, 40])
+def test_nothing_of_a_table_is_cut_and_a_narrow_one_is_a_list(columns: int) -> None:
+    with Terminal("providers", columns=columns, lines=60) as terminal:
+        terminal.end()
+
+    assert "cohere-c4ai" in terminal.text
+    assert ("command-a-03-2025" in terminal.text, "…" in terminal.text) == (True, False)
+    assert ("name           cohere-c4ai" in terminal.text) == (columns < 80)

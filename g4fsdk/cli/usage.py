@@ -1,0 +1,58 @@
+"""Help as plain text: options in their groups, names whole and without types, however narrow it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+_WIDEST = 24  # columns of names beside their help; wider ones stand above it
+_OPTIONS = "Options"
+
+
+class Command(TyperCommand):
+    """A command whose help has the groups of its options (`rich_help_panel`) as sections."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        names = [_named(one) if one.required else f"[{_named(one)}]" for one in arguments]
+        return [f"[{_OPTIONS.upper()}]", *names]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], _OPTIONS: []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and param.param_type_name == "argument":
+                sections["Arguments"].append((_named(param), record[1]))
+            elif record is not None:
+                panel = getattr(param, "rich_help_panel", None) or _OPTIONS
+                sections.setdefault(panel, []).append(record)
+        for name, records in sections.items():
+            _write(name, records, formatter)
+
+
+class Group(TyperGroup):
+    """Commands whose help says of each what it does, in a whole sentence."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
+        _write(_OPTIONS, [record for record in records if record is not None], formatter)
+        commands = [
+            (name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))
+        ]
+        told = [
+            (name, (command.help or "").partition("\n\n")[0].replace("\n", " ")) for name, command in commands
+        ]
+        _write("Commands", told, formatter)
+
+
+def _named(argument: Any) -> str:
+    """Return how an argument is called, without its type."""
+    name = argument.metavar or argument.name.upper()
+    return name if argument.nargs == 1 or name.endswith("...") else f"{name}..."
+
+
+def _write(title: str, records: list[tuple[str, str]], formatter: Any) -> None:
+    if records:
+        with formatter.section(title):
+            formatter.write_dl(records, col_max=_WIDEST)
