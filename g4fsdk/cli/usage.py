@@ -48,7 +48,7 @@ class Group(TyperGroup):
 
 def _named(argument: Any) -> str:
     """Return how an argument is called, without its type."""
-    name = argument.metavar or argument.name.upper()
+    name = (argument.metavar or argument.name.upper()).strip("[]")
     return name if argument.nargs == 1 or name.endswith("...") else f"{name}..."
 
 
