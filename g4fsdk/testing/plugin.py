@@ -175,7 +175,7 @@ def _g4f_session(request: pytest.FixtureRequest) -> Cassette:
 @pytest.fixture
 def g4f_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
-    from g4fsdk.testing._pytest.fixtures import client_settings
+    from g4fsdk.testing._pytest.clients import client_settings
 
     return client_settings(_marked(request), _session(request))
 
@@ -215,7 +215,7 @@ def g4f_async_client(
 
 
 def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
-    from g4fsdk.testing._pytest.fixtures import client_arguments
+    from g4fsdk.testing._pytest.clients import client_arguments
 
     return client_arguments(settings, replay, request.node.stash.get(_SESSION, None))
 

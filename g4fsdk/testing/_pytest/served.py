@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from g4fsdk import providers
 from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._cassette.services import base_url_of
-from g4fsdk.testing._pytest.fixtures import NO_PROVIDER
+from g4fsdk.testing._pytest.clients import NO_PROVIDER
 from g4fsdk.testing._pytest.marked import fail
 from g4fsdk.testing._pytest.rerecord import RecordingReplay
 from g4fsdk.testing._record.front import Front
