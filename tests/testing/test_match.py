@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from g4fsdk import Request, UsageError
-from g4fsdk.testing import Cassette, Interaction, MismatchError, Player, RecordedRequest, RecordedResponse
+from g4fsdk.testing import (
+    Cassette,
+    Interaction,
+    MismatchError,
+    Player,
+    RecordedRequest,
+    RecordedResponse,
+    Replay,
+)
 from g4fsdk.testing._cassette.match import match_key
 from g4fsdk.testing._replay.matching import Matching
 from g4fsdk.testing._replay.nearest import explain_mismatch
@@ -340,3 +348,30 @@ def test_a_mismatch_shows_only_what_is_compared() -> None:
 
     assert str(caught.value).splitlines()[-1].startswith("  body.json.messages[0].content: sent 'Hi'")
     assert "body.json.time" not in str(caught.value)
+
+
+def with_key(key: str, place: str, text: str = "Hi") -> RecordedRequest:
+    """Return a request whose body, or else address, holds *key*."""
+    in_body = {"api_key": key} if place == "body" else {}
+    url = f"{URL}?key={key}&key_id=1" if place == "address" else URL
+    return post(json.dumps({**in_body, "text": text}).encode(), url=url)
+
+
+@pytest.mark.parametrize("place", ["body", "address"])
+def test_a_key_sent_again_and_again_makes_no_difference(place: str) -> None:
+    texts = ["one", "two", "two", "three", "four"]
+    recorded = [
+        with_key("SCRUBBED-api-key-1" if n % 2 else "SCRUBBED-key-7", place, text)
+        for n, text in enumerate(texts)
+    ]
+    answers = [Interaction(one, RecordedResponse(200, str(n))) for n, one in enumerate(recorded)]
+    player = Player(Cassette(answers))
+    keys = ["live-key-0123", "live-key-0123", "other-key-456", "live-key-0123", "live-key-0123"]
+
+    def asked(key: str, text: str) -> str:
+        sent = with_key(key, place, text)
+        return player.answer(Request(sent.method, sent.url, {}, sent.body)).reason
+
+    assert [*map(asked, keys, reversed(texts))] == ["4", "3", "1", "2", "0"]
+    with pytest.raises(MismatchError):
+        asked("live-key-0123", "five")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -20,6 +20,7 @@ from g4fsdk.testing._replay.queues import Queue, Rehearsals, next_of
 if TYPE_CHECKING:
     from g4fsdk.testing._secrets.scrub import Scrubber
 
+MAX_RECURRING = 8  # secrets that the next request is looked through for, before anything else
 MAX_REMEMBERED = 1000  # requests; a server that runs for ever must not grow with each of them
 _Index: TypeAlias = dict[Names, defaultdict[str, list[Queue]]]
 
@@ -55,6 +56,7 @@ class RecordedAnswers:
         self._comparables: dict[int, RecordedRequest] = {}
         self._meant: _Index | None = None
         self._scrubbed: _Index | None = None
+        self._at_a_glance: dict[object, list[Queue]] = {}
 
     @property
     def played(self) -> int:
@@ -76,6 +78,7 @@ class RecordedAnswers:
             self._comparer.add_secret(value)
             self._comparables.clear()
             self._scrubbed = None
+            self._at_a_glance.clear()
 
     def claim(self, request: RecordedRequest) -> PlannedAnswer:
         """Return what is to be played for *request*.
@@ -138,22 +141,32 @@ class RecordedAnswers:
             return
         if (same := self._queues.get(self._matching.same_bytes(request))) is not None:
             yield [same]
+        if self._at_a_glance:
+            yield self._at_a_glance.get(self._matching.same_bytes(self._comparer.blotted(request)), [])
         if self._meant is None:
-            self._meant = self._index(lambda one: one)
+            self._meant = self._index((queue, queue.first.request) for queue in self._queues.values())
         yield self._found(self._meant, request)
         if self._scrubbed is None:
-            self._scrubbed = self._index(self._comparer.comparable)
+            self._scrubbed = self._index_without_secrets()
         yield self._found(self._scrubbed, self._comparer.comparable(request))
         [known] = self._comparer.knowing([request])
         yield self._found(self._scrubbed, known)
 
-    def _index(self, read: Callable[[RecordedRequest], RecordedRequest]) -> _Index:
-        """Return the queues by what their requests mean, as *read* has them, for each kind of request."""
+    def _index(self, requests: Iterable[tuple[Queue, RecordedRequest]]) -> _Index:
+        """Return queues by what their *requests* mean, for each kind of request."""
         index: _Index = {}
-        for queue in self._queues.values():
+        for queue, request in requests:
             names = providers_of(queue.first.request.url, queue.first.provider)
-            key = self._matching.key(read(queue.first.request), names)
-            index.setdefault(names, defaultdict(list))[key].append(queue)
+            index.setdefault(names, defaultdict(list))[self._matching.key(request, names)].append(queue)
+        return index
+
+    def _index_without_secrets(self) -> _Index:
+        """Return the index by what is meant but for secrets; where all are of one kind, by bytes too."""
+        requests = {queue: self._comparer.comparable(queue.first.request) for queue in self._queues.values()}
+        index = self._index(requests.items())
+        for same in (queues for kind in index.values() for queues in kind.values() if len(index) == 1):
+            for key in {self._matching.same_bytes(requests[queue]) for queue in same} - {None}:
+                self._at_a_glance[key] = same
         return index
 
     def _found(self, index: _Index, sent: RecordedRequest) -> list[Queue]:
@@ -232,6 +245,7 @@ class Comparer:
         self._secrets: set[str] = set()
         self._seen: deque[RecordedRequest] = deque(maxlen=MAX_REMEMBERED)
         self._knowing: Scrubber | None = None
+        self._recurring: deque[bytes] = deque(maxlen=MAX_RECURRING)
 
     def add_secret(self, value: str) -> None:
         """Take *value* for a secret."""
@@ -241,7 +255,22 @@ class Comparer:
 
     def comparable(self, request: RecordedRequest) -> RecordedRequest:
         """Return *request* without the secrets that are registered or that it gives away itself."""
-        return self._scrubber().comparable(request)
+        scrubber = self._scrubber()
+        comparable = scrubber.comparable(request)
+        found = {secret.encode("utf-8", "surrogatepass") for secret in scrubber.secrets}
+        self._recurring.extendleft(sorted(found.difference(self._recurring), key=len))
+        return comparable
+
+    def blotted(self, request: RecordedRequest) -> RecordedRequest:
+        """Return *request* without the secrets that others gave away lately, where they are spelt out.
+
+        That is found in no time, as programs send one key again and again; and it is right where what is left
+        was recorded.
+        """
+        url, body = request.url.encode("utf-8", "surrogateescape"), request.body
+        for secret in self._recurring:
+            url, body = (data.replace(secret, b"SCRUBBED") for data in (url, body))
+        return replace(request, url=url.decode("utf-8", "surrogateescape"), body=body)
 
     def remember(self, request: RecordedRequest) -> None:
         """Have the secrets of *request* known to `knowing`."""
