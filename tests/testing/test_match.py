@@ -16,7 +16,6 @@ from g4fsdk.testing import (
     Player,
     RecordedRequest,
     RecordedResponse,
-    Replay,
 )
 from g4fsdk.testing._cassette.match import match_key
 from g4fsdk.testing._replay.matching import Matching
