@@ -90,7 +90,7 @@ _SESSION = pytest.StashKey["tuple[MarkedTest, Cassette]"]()
 _WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
 _UNPLAYED = pytest.StashKey["UnplayedFile"]()
 _FIXTURES = pytest.StashKey[dict[str, object]]()
-_CHECKED = ("g4f_replay", "g4f_server")
+_NOTED = ("g4f_replay", "g4f_server", "g4f_sockets")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -245,7 +245,7 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Keep what is to be checked when the test has passed, the fixture being overridden or not."""
     value = yield
-    if fixturedef.argname in _CHECKED:
+    if fixturedef.argname in _NOTED:
         request.node.stash.setdefault(_FIXTURES, {})[fixturedef.argname] = value
     return value
 

@@ -315,3 +315,20 @@ def test_a_client_of_another_kind_is_told_what_to_take_instead(project: Project)
         ["E   *SocketBlockedError: *api.binjie.fun:443. Give the code under test g4f_client*"]
     )
     result.stdout.fnmatch_lines(["test_it.py:*: SocketBlockedError"])
+
+
+def test_a_refusal_that_the_program_swallows_is_told_with_what_it_left_unplayed(project: Project) -> None:
+    project.copy("yqcloud/normal")
+    project.add_test("""
+        import contextlib, urllib.request
+
+        @pytest.mark.g4f_cassette("yqcloud/normal")
+        def test_it():
+            with contextlib.suppress(Exception):
+                urllib.request.urlopen("https://api.binjie.fun/api/generateStream")
+    """)
+
+    result = project.run()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["connections to api.binjie.fun:443 were refused*the address of g4f_server"])

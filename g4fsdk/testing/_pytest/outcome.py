@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from g4fsdk.testing._cassette.errors import MismatchError, UnplayedError
-from g4fsdk.testing._pytest.sockets import SocketBlockedError
+from g4fsdk.testing._pytest.sockets import SocketBlockedError, SocketGuard
 from g4fsdk.testing._replay.replay import Replay
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ _NOTHING = (
     "was played: the code under test asked nobody by way of requests, httpx, httpx2, g4f_client, "
     "g4f_async_client, g4f_replay or g4f_server"
 )
+_OTHER_WAYS = (
+    "connections to {} were refused, and the program went on; aiohttp, urllib and bare urllib3 are not "
+    "answered in the process: give a program on them the address of g4f_server"
+)
 
 
 class Outcome:
@@ -34,6 +38,8 @@ class Outcome:
         self._marked = marked
         self.players = dict(_players(fixtures))
         self._recorders = dict(_recorders(self.players))
+        guard = fixtures.get("g4f_sockets")
+        self._refused = [*guard.refused] if isinstance(guard, SocketGuard) else []
 
     def noticed(self) -> Iterator[str]:
         """Give what is worth knowing of a test that failed, too."""
@@ -48,15 +54,18 @@ class Outcome:
             try:
                 player.assert_all_played()
             except UnplayedError as error:
-                yield f"{name}: {error}{self._advice()}"
+                yield f"{name}: {error}{self._on_other_ways()}{self._advice()}"
         for name, recorder in self._recorders.items():
             if complaint := recorder.complaint():
                 yield f"{name}: {complaint}"
         if self._marked and not self._marked.played["faults"] and not self._has_played():
-            yield f"nothing {_NOTHING}{self._advice()}"
+            yield f"nothing {_NOTHING}{self._on_other_ways()}{self._advice()}"
 
     def _has_played(self) -> bool:
         return bool(self._recorders) or any(one.played for one in self.players.values())
+
+    def _on_other_ways(self) -> str:
+        return f"\n{_OTHER_WAYS.format(', '.join(self._refused))}" if self._refused else ""
 
     def _advice(self) -> str:
         return f"\n{self._marked.advice()}" if self._marked else ""

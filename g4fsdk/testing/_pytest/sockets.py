@@ -55,6 +55,8 @@ class SocketGuard:
 
     def __init__(self) -> None:
         self._allowed: set[Address] = set()
+        #: What was refused while it lasted, as "host:port", each once.
+        self.refused: dict[str, None] = {}
 
     def allow(self, address: str) -> None:
         """Let connections to *address* through: "host:port", or a URL that names both.
@@ -191,6 +193,8 @@ def _check(host: object, port: object) -> list[SocketGuard]:
     guards = [*_guards]
     allowing = [guard for guard in guards if (name, port) in guard._allowed]
     if guards and not allowing and not getattr(_thread, "pairs", False):
+        for guard in guards:
+            guard.refused[f"{name}:{port}"] = None
         raise SocketBlockedError(name, port)
     return allowing
 
