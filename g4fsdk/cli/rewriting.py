@@ -34,12 +34,13 @@ def scrub(
 
     Exit code 1: something can't be searched for secrets, and stays as it is.
     """
-    from g4fsdk.testing._secrets.scrub import Scrubber, find_leaks
+    from g4fsdk.testing._secrets.leaks import find_leaks, find_unsearched
+    from g4fsdk.testing._secrets.scrub import Scrubber
 
     loaded, target = Cassette.load(file), output or file
     scrubbed = Scrubber().scrub_cassette(loaded)
     scrubbed.save(target)
-    left = find_leaks(scrubbed)
+    left = [*find_leaks(scrubbed), *find_unsearched(scrubbed)]
     taken = [leak for leak in find_leaks(loaded) if leak not in left]
     if as_json:
         places = {"scrubbed": [*map(asdict, taken)], "left": [*map(asdict, left)]}

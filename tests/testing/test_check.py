@@ -143,3 +143,18 @@ def test_leaks_are_found_by_place_and_not_told(tmp_path: Path) -> None:
         Finding(tmp_path / "b.yaml", "leak", "metadata.note: known secret"),
     ]
     assert SECRET not in "".join(map(str, findings))
+
+
+def test_an_answer_that_cannot_be_searched_is_found(tmp_path: Path) -> None:
+    coded = cassette()
+    coded.interactions[0].response.headers.append(("Content-Encoding", "lzw"))
+    coded.interactions[0].response.chunks[:] = [b"\x8b\xff"]
+    coded.interactions[0].response.at_ms[:] = [0.0]
+    coded.save(tmp_path / "a.yaml")
+
+    [finding] = check_folder(tmp_path)
+
+    assert finding.kind == "leak"
+    assert finding.text.startswith(
+        "interactions[0].response.body: it can't be searched: unknown content coding"
+    )

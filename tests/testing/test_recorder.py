@@ -612,6 +612,19 @@ def test_a_request_that_cannot_be_searched_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_answer_that_cannot_be_searched_is_recorded_and_told(tmp_path: Path) -> None:
+    one = interaction([b"\x8b\xff"])
+    one.response.headers.append(("Content-Encoding", "lzw"))
+
+    with (
+        pytest.warns(UserWarning, match=r"interactions\[0\]\.response\.body: it can't be searched"),
+        Recorder(tmp_path / "a.yaml", before_record=lambda _: one) as recorder,
+    ):
+        record_one(recorder, RecordedRequest("GET", "http://chat.test/", [], b""))
+
+    assert Cassette.load(tmp_path / "a.yaml").interactions[0].response.body == b"\x8b\xff"
+
+
 def test_what_is_kept_can_be_changed_or_left_out_before(tmp_path: Path) -> None:
     def without_answers(one: Interaction) -> Interaction | None:
         one.response.chunks, one.response.at_ms = [], []

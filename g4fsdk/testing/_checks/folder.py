@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.sources import cassette_paths
-from g4fsdk.testing._secrets.leaks import find_leaks
+from g4fsdk.testing._secrets.leaks import find_leaks, find_unsearched
 
 Kind: TypeAlias = Literal["format", "provenance", "age", "leak"]
 
@@ -82,7 +82,7 @@ def check_file(
         "format": _timing(cassette),
         "provenance": _provenance(cassette),
         "age": find_age(cassette, oldest) if oldest else (),
-        "leak": map(str, find_leaks(cassette, secrets)),
+        "leak": map(str, [*find_leaks(cassette, secrets), *find_unsearched(cassette)]),
     }
     kinds: tuple[Kind, ...] = ("format", "provenance", "age", "leak")
     for kind in kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -91,12 +92,16 @@ class Recorder(Transport):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        from g4fsdk.testing._secrets.leaks import find_unsearched
         from g4fsdk.testing._secrets.scrub import Scrubber
 
         scrubber = Scrubber()
         for secret in self._secrets:
             scrubber.add_secret(secret)
-        scrubber.clean(self._recorded(), self._path).save(self._path)
+        cleaned = scrubber.clean(self._recorded(), self._path)
+        cleaned.save(self._path)
+        for leak in find_unsearched(cleaned):
+            warnings.warn(f"{self._path}: {leak}", stacklevel=2)
 
     def new_ids(self) -> Ids:
         """Return ids for the next client, which a replay can make again; clients without their own ask."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.codings import CodingError
 from g4fsdk.testing._secrets.editor import CassetteEditor
 from g4fsdk.testing._secrets.edits import Edit
 from g4fsdk.testing._secrets.json_strings import Path, json_strings_in
 from g4fsdk.testing._secrets.known import KnownSecrets
+from g4fsdk.testing._secrets.packed import unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ def find_leaks(cassette: Cassette, secrets: Iterable[str] = ()) -> list[Leak]:
         leaks.clear()
         CassetteEditor(known, report).cassette(cassette)
     return list(leaks)
+
+
+def find_unsearched(cassette: Cassette) -> Iterator[Leak]:
+    """Yield the answers of *cassette* that may hold any secret: nothing here undoes their coding."""
+    for i, each in enumerate(cassette.interactions):
+        try:
+            unpacked(each.response.body, each.response.headers)
+        except CodingError as error:
+            yield Leak(f"interactions[{i}].response.body", f"it can't be searched: {error}")
 
 
 def _details(body: bytes, edits: list[Edit]) -> Iterable[str]:
