@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -177,7 +178,7 @@ class Log:
             made_home()
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its journals get the same mode
             with _open(str(path)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(database)
                 _migrate(database)
                 with _transaction(database):
                     yield database
@@ -206,6 +207,22 @@ def _open(name: str) -> Iterator[sqlite3.Connection]:
         yield database
     finally:
         database.close()
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Let others read while one writes. A new database is made so by one process; SQLite waits for none here."""
+    import sqlite3
+
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager
