@@ -10,6 +10,7 @@ import typer
 
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
+from g4fsdk.cli._kept.config import Config
 from g4fsdk.cli.output import say, write
 from g4fsdk.cli.target import Place, Said, Target, working
 
@@ -101,8 +102,11 @@ def serve(
     """Serve OpenAI's API in front of any provider, until Ctrl-C. Prints the address to give to clients.
 
     Clients in any language ask /v1/chat/completions, /v1/models and /v1/images/generations, whichever
-    provider answers. With --replay, recordings of any provider answer as OpenAI does; `cassette serve` plays
-    them byte by byte instead, to who speaks as the recorded service does.
+    provider answers. A model called like one of your endpoints is asked there: NAME means the endpoint's own
+    model, NAME/MODEL another; those of -e are meant, or, with nobody named, all.
+
+    With --replay, recordings of any provider answer as OpenAI does; `cassette serve` plays them byte by byte
+    instead, to who speaks as the recorded service does.
     """
     from g4fsdk.server.app import Gateway
     from g4fsdk.server.guards import Limits
@@ -111,7 +115,7 @@ def serve(
     names = frozenset(name.lower() for name in allow_host or ())
     limits = Limits(api_key, host, names, max_body, max_concurrency, max_seconds)
     said = Said.read(provider, model, base_url, provider_key, timeout, retries, proxy, endpoint)
-    upstream = _recorded(said, max_seconds, replay, pace) if replay else _live(said.target(), max_seconds)
+    upstream = _recorded(said, max_seconds, replay, pace) if replay else _live(said, max_seconds)
 
     def ready(address: str) -> None:
         write(f"{address}\n")
@@ -121,14 +125,40 @@ def serve(
     serve_forever(Gateway(upstream, limits, ignore_unsupported), host, port, ready)
 
 
-def _live(target: Target, max_seconds: float) -> Upstream:
+def _live(said: Said, max_seconds: float) -> Upstream:
     from g4fsdk.server.upstream import Upstream
 
-    client = _client(target, max_seconds)
+    target = said.target()
+    client, endpoints = _client(target, max_seconds), _endpoints(said, target)
+    named = {
+        one.places[0].endpoint: Upstream(
+            [_client(one, max_seconds)], one.names, needs_model=not one.has_model
+        )
+        for one in endpoints
+    }
     if len(target.places) == 1:
-        return Upstream([client], target.names, [client])
+        return Upstream([client], target.names, [client], named=named)
+    if said.endpoints:  # their names are the models
+        return Upstream([client], target.names, named=named)
     several = target if target.places else replace(target, places=tuple(map(Place, working())))
-    return Upstream([client], target.names, [_client(one, max_seconds) for one in several.each()])
+    listers = [_client(one, max_seconds) for one in several.each()]
+    return Upstream([client], target.names, listers, named=named)
+
+
+def _endpoints(said: Said, target: Target) -> list[Target]:
+    """Return the endpoints that a request may choose by name: those of the options, or with none all."""
+    if said.endpoints or said.names_somebody:
+        return target.each() if said.endpoints else []
+    return [found for name in Config.load().endpoints if (found := _usable(name, said))]
+
+
+def _usable(name: str, said: Said) -> Target | None:
+    """Return the endpoint *name*, or say why it can't be asked."""
+    try:
+        return replace(said, endpoints=(name,)).target()
+    except UsageError as error:
+        say(f"g4fsdk: {error.message}, so it is left out")
+        return None
 
 
 def _recorded(said: Said, max_seconds: float, source: Path, pace: str) -> Upstream:

@@ -27,6 +27,7 @@ from g4fsdk.server.streamed import HEADERS, Identity, Told, failed, whole
 from g4fsdk.server.upstream import Upstream
 
 _Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
+_Answering: TypeAlias = Callable[[Upstream, Asked, Send], Awaitable[Response | None]]
 _GRACE_S = 5.0  # beyond the time of a call, for a reader that does not read
 _LAST_WORD_S = 1.0
 
@@ -134,41 +135,50 @@ class Gateway:
         raise Refused(404, f"there is no model {name!r}", "model_not_found", "model")
 
     async def chat(self, request: Request) -> Attended:
-        body = read_object(await read_body(request, self.limits))
-        kinds = kinds_for(self.upstream.names, read_model(body))
+        upstream, body = await self._asked(request)
+        kinds = kinds_for(upstream.names, body["model"])
         asked = read_chat(body, kinds, is_lenient=self.is_lenient)
-        return self._attended(self._stream if asked.stream else self._complete, asked)
+        return self._attended(_stream if asked.stream else _complete, upstream, asked)
 
     async def images(self, request: Request) -> Attended:
+        upstream, body = await self._asked(request)
+        kinds_for(upstream.names, body["model"])
+        return self._attended(_paint, upstream, read_image(body))
+
+    async def _asked(self, request: Request) -> tuple[Upstream, dict[str, Any]]:
+        """Return who is asked, and the body of *request* with the model's name there."""
         body = read_object(await read_body(request, self.limits))
-        kinds_for(self.upstream.names, read_model(body))
-        return self._attended(self._paint, read_image(body))
+        upstream, model = self.upstream.chosen(read_model(body))
+        return upstream, {**body, "model": model}
 
-    def _attended(self, work: Callable[[Asked, Send], Awaitable[Response | None]], asked: Asked) -> Attended:
-        return Attended(partial(work, asked), self.limits.max_seconds + _GRACE_S, self.calls)
+    def _attended(self, work: _Answering, upstream: Upstream, asked: Asked) -> Attended:
+        return Attended(partial(work, upstream, asked), self.limits.max_seconds + _GRACE_S, self.calls)
 
-    async def _complete(self, asked: Asked, send: Send) -> Response:
-        try:
-            return json_response(whole(await self.upstream.complete(asked), Identity(_now())))
-        except FAILURES as error:
-            return refusal(error).response()
 
-    async def _paint(self, asked: Asked, send: Send) -> Response:
-        try:
-            images = await self.upstream.paint(asked)
-        except FAILURES as error:
-            return refusal(error).response()
-        return json_response({"created": _now(), "data": [image.to_dict() for image in images.data]})
+async def _complete(upstream: Upstream, asked: Asked, send: Send) -> Response:
+    try:
+        return json_response(whole(await upstream.complete(asked), Identity(_now())))
+    except FAILURES as error:
+        return refusal(error).response()
 
-    async def _stream(self, asked: Asked, send: Send) -> Response | None:
-        try:
-            stream = await self.upstream.stream(asked)
-        except FAILURES as error:
-            return refusal(error).response()
-        async with stream:
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            await _tell(stream, Told(Identity(_now()), shows_usage=asked.shows_usage), send)
-        return None
+
+async def _paint(upstream: Upstream, asked: Asked, send: Send) -> Response:
+    try:
+        images = await upstream.paint(asked)
+    except FAILURES as error:
+        return refusal(error).response()
+    return json_response({"created": _now(), "data": [image.to_dict() for image in images.data]})
+
+
+async def _stream(upstream: Upstream, asked: Asked, send: Send) -> Response | None:
+    try:
+        stream = await upstream.stream(asked)
+    except FAILURES as error:
+        return refusal(error).response()
+    async with stream:
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await _tell(stream, Told(Identity(_now()), shows_usage=asked.shows_usage), send)
+    return None
 
 
 async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from g4fsdk import AsyncChunkStream, AsyncClient, Completion, G4FError, ImagesResponse, Model
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.server.asked import Asked
+from g4fsdk.server.refused import Refused
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._cassette.services import base_url_of, provider_of
@@ -37,7 +38,8 @@ Make: TypeAlias = Callable[[str, str | None, Transport], AsyncClient]
 class Upstream:
     """*clients* are asked one after another; *names* are their providers.
 
-    Models are those of *listers*, and *models*.
+    Models are those of *listers*, and *models*. *named* are asked alone, for a model called as they are, or
+    by their name, a slash and the model. With *needs_model* there is none where a request names none.
     """
 
     clients: Sequence[AsyncClient]
@@ -45,6 +47,17 @@ class Upstream:
     listers: Sequence[AsyncClient] = ()
     models: Sequence[Model] = ()
     is_recorded: bool = False
+    named: Mapping[str, Upstream] = field(default_factory=dict)
+    needs_model: bool = False
+
+    def chosen(self, model: str) -> tuple[Upstream, str]:
+        """Return who is asked for *model*, and for which there. Raises Refused where that is missing."""
+        name, _, inner = model.partition("/")
+        chosen, model = (self.named[name], inner) if name in self.named else (self, model)
+        if chosen.needs_model and not model:
+            hint = f": {name}/MODEL" if chosen is not self else ""
+            raise Refused(400, f"say which model{hint}", param="model")
+        return chosen, model
 
     async def complete(self, asked: Asked) -> Completion:
         """Return the whole answer to *asked*.
@@ -103,14 +116,21 @@ class Upstream:
         """Return the models there are, each once: those of who says. Raises G4FError where nobody does."""
         lists = await asyncio.gather(*map(_listed, self.listers))
         errors = [one for one in lists if isinstance(one, G4FError)]
-        if errors and len(errors) == len(lists):
+        endpoints = [Model(id=name, owned_by=one.names[0]) for name, one in self.named.items()]
+        if errors and len(errors) == len(lists) and not endpoints:
             raise errors[0]
-        found = [*self.models, *(model for one in lists if not isinstance(one, G4FError) for model in one)]
+        found = [
+            *self.models,
+            *endpoints,
+            *(model for one in lists if not isinstance(one, G4FError) for model in one),
+        ]
         return [*{model.id: model for model in reversed(found)}.values()][::-1]
 
     async def close(self) -> None:
         for client in {*self.clients, *self.listers}:
             await client.close()
+        for one in self.named.values():
+            await one.close()
 
 
 async def _listed(client: AsyncClient) -> list[Model] | G4FError:

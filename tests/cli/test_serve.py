@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.command_line import NORMAL, python, run, start
+from tests.support.command_line import ENVIRONMENT, NORMAL, python, run, start
 from tests.support.gateway import post
+from tests.support.loopback import Server
+from tests.support.loopback_clients import document
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to send")
@@ -72,3 +76,42 @@ def test_a_missing_extra_is_one_line(missing: str) -> None:
 
     assert result.returncode == 2
     assert result.stderr == f"g4fsdk: the command line needs {missing}: install g4fsdk[server]\n"
+
+
+ENDPOINTS = """
+[endpoints.one]
+base_url = "{url}/one"
+model = "m"
+[endpoints.two]
+base_url = "{url}/two"
+[endpoints.out]
+api_key_env = "NOWHERE"
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal to send")
+@pytest.mark.parametrize(("words", "left_out"), [([], 1), (["-e", "one", "-e", "two"], 0)])
+def test_a_request_chooses_an_endpoint_by_its_model(
+    words: list[str], left_out: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "G4FSDK_HOME", str(tmp_path))
+    with Server(lambda _: document("openai", "Hello")) as server:
+        (tmp_path / "config.toml").write_text(ENDPOINTS.format(url=server.url))
+        process = start("serve", "--port", 0, *words)
+        assert process.stdout is not None
+        address = process.stdout.readline().rstrip("\n")
+        asked = {"messages": [{"role": "user", "content": "Hi"}]}
+        answers = [post(address, asked | {"model": name}) for name in ("one", "two/n", "one/a/b", "two")]
+        models = [model["id"] for model in httpx.get(f"{address}/models").json()["data"]]
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+
+    assert [(one.target.split("/")[1], json.loads(one.body)["model"]) for one in server.requests] == [
+        ("one", "m"),
+        ("two", "n"),
+        ("one", "a/b"),
+    ]
+    assert [one.status_code for one in answers] == [200, 200, 200, 400]
+    assert "say which model: two/MODEL" in answers[3].text
+    assert models[:2] == ["one", "two"]
+    assert said.count("NOWHERE, which is not set, so it is left out") == left_out

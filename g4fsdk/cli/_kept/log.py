@@ -210,7 +210,7 @@ def _open(name: str) -> Iterator[sqlite3.Connection]:
 
 
 def _write_ahead(database: sqlite3.Connection) -> None:
-    """Let others read while one writes. A new database is made so by one process; SQLite waits for none here."""
+    """Let others read while one writes. SQLite waits for nobody where several make a new file so."""
     import sqlite3
 
     until = time.monotonic() + _PATIENCE_S
