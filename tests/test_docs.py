@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+from inspect import signature
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from typer.main import get_command
 
+import g4fsdk
+from g4fsdk import AsyncClient, Client, testing
+from g4fsdk.cli.app import app
 from tests.support.loopback import Server
-from tests.support.loopback_clients import document
+from tests.support.loopback_clients import answer, document
+from tests.support.pages import ROOT, TRANSPORT, Page, blocks
 from tests.support.plugin_project import Project
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
+MOVING = "moving-from-pytest-recording"
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
 
 
-def examples(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+#: Pages that are tried as they stand; two others have tests of their own below.
+PAGES = [page.stem for page in sorted(DOCS.glob("*.md")) if page.stem not in ("adding-a-provider", MOVING)]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_examples_of_a_page(name: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.copy("yqcloud/normal")
+    shutil.copytree(
+        Path(__file__).parent / "sample_project" / "cassettes", project.path / "cassettes", dirs_exist_ok=True
+    )
+    monkeypatch.chdir(project.path)
+    monkeypatch.syspath_prepend(project.path)
+    with patch.dict(
+        os.environ, {TRANSPORT: "tests.support.pages:recorded", "G4FSDK_HOME": str(project.path)}
+    ):
+        Page(f"{name}.md", project).try_all(page(name))
+
+
+def examples(name: str) -> list[str]:
+    return [block.text for block in blocks(page(name)) if block.language == "python"]
 
 
 @pytest.mark.parametrize("with_conftest", [True, False])
 def test_moving_from_pytest_recording(project: Project, with_conftest: bool) -> None:
-    before, after, conftest = examples("moving-from-pytest-recording.md")
+    before, after, conftest = examples(MOVING)
     assert before.replace("pytest.mark.vcr", "pytest.mark.g4f_cassette") == after
     with Server(lambda _: document("openai", "Hello")) as server:
         url = f"{server.url}/v1/chat/completions"
@@ -39,3 +71,96 @@ def test_moving_from_pytest_recording(project: Project, with_conftest: bool) -> 
 
     project.write("tests/test_shop.py", f"{after}\n\nURL, QUESTION = {url!r}, {{}}\n")
     project.run("tests").assert_outcomes(failed=1)
+
+
+def test_a_provider_is_added_as_the_page_says(tmp_path: Path) -> None:
+    text = page("adding-a-provider")
+    file, record = [block for block in blocks(text) if block.file]
+    lines = re.findall(r"^ {4}(from g4fsdk\.providers.*|    \"parrot\".*)$", text, re.M)
+    for name in ("g4fsdk", "tests", "pyproject.toml"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    table = tmp_path / "g4fsdk/providers/__init__.py"
+    last_import, last_line = "from g4fsdk.providers.openai import OpenAI", '    "openai": OpenAI,'
+    text = table.read_text(encoding="utf-8").replace(last_import, f"{last_import}\n{lines[0]}")
+    table.write_text(text.replace(last_line, f"{last_line}\n{lines[1]}"), encoding="utf-8")
+
+    with Server(answer("openai", "Hello")) as server:
+        source = file.text.replace("https://parrot.example.com", server.url)
+        (tmp_path / file.file).write_text(source, encoding="utf-8")
+        assert ran(tmp_path, "-c", record.text) == "Hello\n"
+    (tmp_path / file.file).write_text(file.text, encoding="utf-8")
+    said = ran(tmp_path, "-m", "pytest", "-q", "-k", "parrot", "tests/providers")
+    assert re.search(r"\b\d{2,} passed", said), said
+
+
+def ran(folder: Path, *words: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def named(text: str) -> set[str]:
+    """Return the names in the first column of the tables in *text*."""
+    return {
+        name for cell in re.findall(r"^\| (`.*?) \|", text, re.M) for name in re.findall(r"`(\w+)`", cell)
+    }
+
+
+def test_every_variable_is_in_the_table() -> None:
+    sources = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "g4fsdk").rglob("*.py"))
+    read = {*re.findall(r"\b(?:G4FSDK|OPENAI)_[A-Z_]+\b", sources)}
+
+    assert {name for name in named(page("settings")) if re.match("G4FSDK|OPENAI", name)} == read
+
+
+def test_every_argument_of_a_client_is_in_the_table() -> None:
+    arguments = {*signature(Client).parameters, *signature(AsyncClient).parameters}
+    _, after = page("settings").split("## Arguments of a client")
+
+    assert named(after.partition("## ")[0]) == arguments
+
+
+def test_every_error_is_in_the_table() -> None:
+    errors = {name for name in g4fsdk.__all__ if name.endswith("Error")} - {"G4FError"}
+
+    assert {name for name in named(page("errors")) if name.endswith("Error")} == errors
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    shown = {*re.findall(r"::\s+(\S+)", page("api"))}
+    public = {f"g4fsdk.{name}" for name in g4fsdk.__all__} | {
+        f"g4fsdk.testing.{name}" for name in testing.__all__
+    }
+
+    assert public - shown == set()
+
+
+def test_a_command_on_a_page_is_one() -> None:
+    lines = [
+        (path.name, line)
+        for path in [*DOCS.glob("*.md"), ROOT / "README.md"]
+        for block in re.findall(r"^```(?:sh)?\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S)
+        for line in re.findall(r"^g4fsdk .*", block, re.M)
+    ]
+
+    assert len(lines) > 30
+    assert [one for one in lines if not is_command(one[1])] == []
+
+
+def is_command(line: str) -> bool:
+    """Whether the command line knows the command and the options of *line*."""
+    words = shlex.split(line.partition("  #")[0].partition(" > ")[0])[1:]
+    command: Any = get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    return {word for word in words[: [*words, "--"].index("--")] if word.startswith("-")} <= known | {
+        "--help"
+    }

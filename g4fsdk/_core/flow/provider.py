@@ -279,7 +279,7 @@ class Provider:
         odd = sorted(set(chat.options) - self.options)
         if odd and not chat.ignore_unsupported:
             raise UsageError(
-                f"{self.name} cannot honour {odd[0]!r} (it takes: {self._option_names()}); "
+                f"cannot honour {odd[0]!r} (it takes: {self._option_names()}); "
                 "leave it out, or say ignore_unsupported=True"
             )
         return {name: value for name, value in chat.options.items() if name in self.options}
