@@ -139,7 +139,7 @@ def test_a_body_made_to_be_slow_is_read_at_once(body: bytes) -> None:
 
     assert type(status_error(Response(500, (), body))) is ServerError
     document_error(body)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 1.0  # a tenth of it, on a quiet machine
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -91,10 +92,15 @@ def _without_text(events: list[Event]) -> list[Event]:
 
 
 def _own_words(error: G4FError) -> str:
-    """Of a broken connection each library says in its own words how it broke; of clocks we say it."""
+    """Of a broken connection each library says in its own words how it broke; of clocks we say it.
+
+    Each client's server has a port of its own, which is left out.
+    """
     is_broken = isinstance(error, TransportError | IncompleteStreamError) and error.__cause__ is not None
     is_theirs = is_broken and not isinstance(error, DeadlineError)
-    return error.message.partition(":")[0].partition("(")[0] if is_theirs else error.message
+    if is_theirs:
+        return error.message.partition(":")[0].partition("(")[0]
+    return re.sub(r"(127\.0\.0\.1):\d+", r"\1", error.message)
 
 
 def ask(
