@@ -18,6 +18,8 @@ from g4fsdk._client.pace import Pace
 from g4fsdk._client.settings import ProviderLike
 from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
 
+__all__ = ["batch", "connected"]
+
 R = TypeVar("R", bound=Row)
 Answers: TypeAlias = Generator[tuple[R, Completion | G4FError], None, None]
 _OWN = frozenset({"api_key", "base_url", "headers"})  # a provider object has its own

@@ -43,6 +43,8 @@ from g4fsdk._core.model.completions import Choice, Completion
 from g4fsdk._core.model.messages import ToolCall
 from g4fsdk._version import __version__
 
+__all__ = ["G4FInstrumentor"]
+
 _PORTS = {"http": 80, "https": 443}
 #: Options by what an invocation calls them.
 _OPTIONS = {

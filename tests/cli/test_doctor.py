@@ -106,11 +106,13 @@ def test_the_certificate_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(TLS_CERT))
     with Server(lambda _: answer("openai", "ready"), tls=True) as server:
         found = look(f"{server.url}/v1", code=0)
+        shown = run("doctor", "openai", "--base-url", f"{server.url}/v1", "-m", "m").stdout
         monkeypatch.setattr(examined, "_ENDS_SOON_DAYS", found["certificate"]["days_left"] + 1)
         late = look(f"{server.url}/v1", code=1)
 
     assert found["certificate"]["issuer"] == "a server of the tests"
     assert found["certificate"]["days_left"] > 365
+    assert f"a server of the tests, {found['certificate']['days_left']} days" in shown
     assert late["findings"] == ["its certificate ends on 2126-11-04"]
 
 

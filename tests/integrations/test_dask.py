@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,19 +15,21 @@ import pytest
 
 from g4fsdk import Completion, StatusError, TransportError, UsageError
 from tests.support.command_line import run
-from tests.support.loopback import Received, Reply, Server
-from tests.support.loopback_clients import document
+from tests.support.loopback import PATIENCE_S, Received, Reply, Server
+from tests.support.loopback_clients import document, unfinished
 
 pytest.importorskip("distributed")
 
+from dask import config
+
 from g4fsdk.integrations import dask
-from tests.support.killed_dask import batch_on, cluster
+from tests.support.killed_dask import batch_on, cluster, worker_ids
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """A cluster of two workers."""
-    with cluster(2) as found:
+    """A cluster of two workers in this process: as good as others, but for being killed."""
+    with cluster(2, processes=False) as found:
         yield found
 
 
@@ -40,11 +45,12 @@ def asked(server: Server) -> dict[str, Any]:
     return {"settings": {"base_url": f"{server.url}/v1", "model": "m", "retries": 1}}
 
 
-def test_a_killed_worker_and_a_killed_command_lose_no_answer(address: str, tmp_path: Path) -> None:
-    report = batch_on(address, tmp_path, rows=80, kills=1, seed=7)
+def test_a_killed_worker_and_a_killed_command_lose_no_answer(tmp_path: Path) -> None:
+    with cluster(2) as address:
+        report = batch_on(address, tmp_path, rows=60, kills=1, seed=7)
 
     assert (report.code, report.wrong, report.asked_again) == (0, [], set()), report
-    assert report.requests >= 80
+    assert report.requests >= 60
 
 
 def test_each_row_comes_with_its_answer_or_error(address: str) -> None:
@@ -104,6 +110,32 @@ def test_what_cannot_be_is_said_before_anything_is_asked(
         dask.batch(workers, ["a"], "openai", **more)
 
 
+def test_with_nobody_named_the_model_chooses(address: str) -> None:
+    with dask.connected(address) as workers:
+        rows = dask.batch(workers, ["a"], settings={"model": "no-such-model"})
+        ((_, result),) = rows
+
+    assert isinstance(result, UsageError)
+
+
+def test_a_row_whose_workers_are_all_lost_comes_with_that() -> None:
+    held = unfinished("openai", end="hold")
+    with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
+        cluster(1) as address,
+        Server(lambda _: held) as server,
+        dask.connected(address) as workers,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(list, dask.batch(workers, ["a"], "openai", **asked(server)))
+        assert server.wait_until(lambda server: len(server.requests) == 1, PATIENCE_S * 4)
+        os.kill(worker_ids(address)[0], signal.SIGKILL)
+        ((_, result),) = answer.result(PATIENCE_S * 12)
+
+    assert isinstance(result, TransportError)
+    assert "its workers were lost" in result.message
+
+
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(dask, "_CONNECT_S", 0.2)
     words = ("-o", tmp_path / "out", "-p", "yqcloud", "--dask", "tcp://127.0.0.1:9")
@@ -115,7 +147,7 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_cluster_that_goes_is_said_and_what_came_before_is_kept() -> None:
     with Server(echo) as server, ExitStack() as leaving:
-        with cluster(1) as address:
+        with cluster(1, processes=False) as address:
             workers = leaving.enter_context(dask.connected(address))
             results = dask.batch(workers, map(str, range(1000)), "openai", **asked(server), concurrency=1)
             row, result = next(results)

@@ -223,13 +223,30 @@ def test_tries_are_one_span_and_each_provider_of_a_fallback_has_its_own(colour: 
 
 
 @both
+@with_content
 def test_images_are_generated_content(colour: Colour, seen: Seen) -> None:
     made = Reply([as_json({"data": [{"url": "https://img.test/a"}]})], framing="length")
     with Server(made) as server:
         image(colour, "openai", server.url)
 
+    (asked,), (made_of,) = (
+        json.loads(seen.attributes[f"gen_ai.{name}.messages"]) for name in ("input", "output")
+    )
     assert seen.span.name == "generate_content dall-e-3"
     assert seen.attributes["gen_ai.output.type"] == "image"
+    assert asked["parts"] == [{"type": "text", "content": "a cat"}]
+    assert made_of["parts"][0]["uri"] == "https://img.test/a"
+
+
+@both
+def test_what_kind_of_answers_and_how_many_are_wanted_is_told(colour: Colour, seen: Seen) -> None:
+    with Server(document("openai", "{}")) as server:
+        call = {"n": 2, "stop": ["a", "b"], "response_format": {"type": "json_object"}}
+        complete(colour, "openai", server.url, call=call)
+
+    assert seen.attributes["gen_ai.request.choice.count"] == 2
+    assert seen.attributes["gen_ai.request.stop_sequences"] == ("a", "b")
+    assert seen.attributes["gen_ai.output.type"] == "json"
 
 
 @both
@@ -295,6 +312,7 @@ def test_content_is_kept_when_it_is_wanted(colour: Colour, seen: Seen) -> None:
         {"role": "user", "content": [
             {"type": "text", "text": "1 and 2?"},
             {"type": "image_url", "image_url": {"url": "https://img.test/a"}},
+            {"type": "input_audio", "input_audio": {"data": "YQ==", "format": "wav"}},
         ]},
         {"role": "assistant", "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}

@@ -129,6 +129,13 @@ def test_a_wrong_request_for_images_names_what_is_wrong(
     assert (response.status_code, response.json()["error"]["param"]) == (status, param)
 
 
+def test_images_that_the_provider_refuses_have_its_status() -> None:
+    with Server(lambda _: refused(429)) as server, serving(upstream_of(server.url)) as address:
+        response = httpx.post(f"{address}/images/generations", json={"model": "m", "prompt": "a cat"})
+
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "its_own")
+
+
 @pytest.mark.parametrize(("lenient", "more"), [(True, {}), (False, {"ignore_unsupported": True})])
 def test_what_nobody_can_honour_is_left_out_when_told_so(lenient: bool, more: dict[str, Any]) -> None:
     body = {"model": "gpt-4", "messages": HELLO, "temperature": 0.5, "top_a": 1, **more}

@@ -23,10 +23,12 @@ _PATIENCE_S = 60.0
 
 
 @contextmanager
-def cluster(workers: int) -> Iterator[str]:
-    """Run a scheduler and *workers* processes of two threads each, on loopback; give its address."""
-    made: Any = partial(distributed.LocalCluster, host="127.0.0.1", dashboard_address="127.0.0.1:0")
-    with made(n_workers=workers, threads_per_worker=2) as running:
+def cluster(workers: int, *, processes: bool = True) -> Iterator[str]:
+    """Run a scheduler and *workers* of two threads each, on loopback; give its address."""
+    made: Any = partial(
+        distributed.LocalCluster, host="127.0.0.1", protocol="tcp", dashboard_address="127.0.0.1:0"
+    )
+    with made(n_workers=workers, threads_per_worker=2, processes=processes) as running:
         yield running.scheduler_address
 
 

@@ -24,6 +24,8 @@ MODULES = (
     "g4fsdk.g4f",
     "g4fsdk.testing",
     "g4fsdk.testing.strategies",
+    "g4fsdk.integrations.dask",
+    "g4fsdk.integrations.otel",
 )
 #: Classes that callers meet and don't name.
 REACHED = {
