@@ -16,7 +16,7 @@ from g4fsdk._core.model.secret_names import is_secret_member, is_secret_query, w
 from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_coding
 from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit, merged
-from g4fsdk.testing._secrets.find_json import edits_by_key
+from g4fsdk.testing._secrets.find_json import edits_by_key, edits_by_pair
 from g4fsdk.testing._secrets.known import Haystack, KnownSecrets
 from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SIGNATURE, slug_of
 
@@ -24,6 +24,9 @@ DEEPEST = 4  # base64 or percent coding inside one another
 
 QUERY_NAME = re.compile(rb"(?:\A|[?&;#])(?:amp;)?([A-Za-z][A-Za-z0-9_.%\[\]-]{0,63})=")
 QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
+PATH_PAIR = re.compile(
+    rb"(?<=/)([A-Za-z][A-Za-z_.-]{0,63})/(?=([A-Za-z._~%+=@:-]*\d[\w.~%+=@:-]{7,})(?:[/?#]|\Z))", re.ASCII
+)
 USERINFO = re.compile(rb"://([^/\s:@\"'<>?#\\]{0,512})(?::([^/\s@\"'<>?#\\]{0,4096}))?@")
 # Bounded, because the head of a part is short, and a line without an end may be long.
 PART = re.compile(
@@ -59,7 +62,9 @@ def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, dep
     """
     found = [
         *edits_by_key(data, known, in_response=in_response),
+        *edits_by_pair(data, known),
         *_in_queries(data, known),
+        *_in_path(data, known),
         *_in_userinfo(data, known),
         *_in_parts(data, known),
         *_as_printed(data, known),
@@ -100,6 +105,15 @@ def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
             text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
             slug = slug_of(name)
             yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), known)
+
+
+def _in_path(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for found in PATH_PAIR.finditer(data) if data.startswith((b"http://", b"https://")) else ():
+        slug = slug_of(found[1].decode())
+        # `/tokens/17` and `/token/17` name things that have ids.
+        if slug != "token" and not slug.endswith("s") and is_secret_member(slug):
+            text = unquote_to_bytes(found[2]).decode("utf-8", "surrogateescape")
+            yield from secret_edit(*found.span(2), text, (slug, f"{slug} in a path"), known)
 
 
 def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from g4fsdk._core.model.secret_names import is_secret_member
-from g4fsdk.testing._secrets.credentials import cookie_edits, credential_edit, secret_edit, unescaped
+from g4fsdk.testing._secrets.credentials import SCHEME, cookie_edits, credential_edit, secret_edit, unescaped
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOKEN, canonical, slug_of
@@ -14,6 +14,20 @@ from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOK
 # In a JSON string that holds JSON, a quote is \\" and a line end is \\n.
 SPACE = rb"(?:\s|\\+[nrt])*"
 NAME = re.compile(rb'"([A-Za-z][A-Za-z0-9_.-]{0,63})(\\*)"' + SPACE + rb":" + SPACE)
+# Headers as a list of pairs, and as HAR, Postman and GraphQL have them: {"name": ..., "value": ...}.
+WORD = rb'(\\*)"([A-Za-z][A-Za-z0-9_.-]{0,63})\\*"'
+LISTED = re.compile(rb"\[" + SPACE + WORD + SPACE + rb"," + SPACE)
+LIST_END = re.compile(rb'\\*"' + SPACE + rb"\]")
+NAMED = re.compile(
+    rb'"(?:name|key|header)\\*"' + SPACE + rb":" + SPACE + WORD + SPACE + rb"," + SPACE
+    + rb'\\*"value\\*"' + SPACE + rb":" + SPACE
+)  # fmt: skip
+VALUE = re.compile(rb'"value\\*"' + SPACE + rb":" + SPACE + rb'(\\*)"')
+ITS_NAME = re.compile(
+    rb'\\*"' + SPACE + rb"," + SPACE + rb'\\*"(?:name|key|header)\\*"' + SPACE + rb":" + SPACE + WORD
+)
+DIGIT = re.compile(rb"\d")
+SHORTEST_LISTED = 8  # a list of two words may as well name what is required
 QUOTE = re.compile(rb'(?<!\\)(\\*)"')
 # A string that lacks its quote ends with the text that it stands in, see `BETWEEN`.
 STRING_END = re.compile(rb'(?<!\\)(\\*)"|' + re.escape(BETWEEN))
@@ -38,6 +52,37 @@ def edits_by_key(data: bytes, known: KnownSecrets, *, in_response: bool) -> Iter
             yield from _string_edits(data, start, end, len(found[2]), name, known)
         if not strings:
             yield from _number_edits(data, found.end(), name, known)
+
+
+def edits_by_pair(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    """Yield the edits for values that stand beside a secret name instead of under it."""
+    for level, name, start, end in _pairs(data):
+        if is_secret_member(name):
+            yield from _string_edits(data, start, end, level, name, known)
+
+
+def _pairs(data: bytes) -> Iterator[tuple[int, str, int, int]]:
+    """Yield the pairs in *data*: how many backslashes escape its quotes, the name, and where the value is."""
+    for found in LISTED.finditer(data):
+        level, name = len(found[1]), found[2].decode()
+        for start, end in _strings_at(data, found.end(), level, "")[0]:
+            if LIST_END.match(data, end) and _is_credential(data[start:end]):
+                yield level, name, start, end
+    if b'"value' not in data:
+        return
+    for found in NAMED.finditer(data):
+        level, name = len(found[1]), found[2].decode()
+        for start, end in _strings_at(data, found.end(), level, name)[0]:
+            yield level, name, start, end
+    for found in VALUE.finditer(data):
+        level = len(found[1])
+        end = _string_end(data, found.end(), level)
+        if named := ITS_NAME.match(data, end):
+            yield level, named[2].decode(), found.end(), end
+
+
+def _is_credential(value: bytes) -> bool:
+    return SCHEME.match(value) is not None or (len(value) >= SHORTEST_LISTED and bool(DIGIT.search(value)))
 
 
 def _is_replaced(name: str, *, in_response: bool) -> bool:

@@ -28,6 +28,7 @@ TOKEN = re.compile(
 UNIT = re.compile(
     rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[\x00-\x7f]|[\xc2-\xf4][\x80-\xbf]*|.", re.DOTALL
 )
+DEEPEST_PATH = 64  # keys: what is nested deeper is taken for one place, lest a body of brackets never end
 SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 NUL_PADDING = re.compile(rb"(?:\\u0000)+\Z")  # chat-ui fills its tokens up to 16 characters
 
@@ -64,9 +65,10 @@ def json_strings_in(body: bytes) -> Iterator[JSONString]:
             if number and text == b"index":
                 containers[-1].index = int(number)
         elif text:
-            path = tuple([container.key for container in containers])
+            outer = tuple(containers[:DEEPEST_PATH])
+            path = tuple([container.key for container in outer])
             start, end = token.span(1) if not text.endswith(b"\\u0000") else _unpadded(body, *token.span(1))
-            yield JSONString(start, end, _decoded(body[start:end]), path, tuple(containers))
+            yield JSONString(start, end, _decoded(body[start:end]), path, outer)
         elif text is not None:
             continue
         elif opening is not None:

@@ -11,7 +11,13 @@ from functools import cached_property, lru_cache
 from g4fsdk._core.model.redact import base64_cores
 from g4fsdk.testing._secrets.names import REQUEST_IDS, canonical, is_searched
 
-_ESCAPED = re.compile(rb"(?<!\\)\\+(?:u00([2-7][0-9A-Fa-f])|/)|%([2-7][0-9A-Fa-f])")
+# `&`, itself escaped or not: `&amp;#x2f;`, `\u0026#x2f;`
+_AMPERSAND = rb"(?:&|\\{1,8}u0026|%26)(?:amp;){0,4}"
+_ESCAPED = re.compile(
+    _AMPERSAND + rb"#(?:[xX]0{0,6}([2-7][0-9A-Fa-f])|0{0,6}(3[2-9]|[4-9]\d|1[01]\d|12[0-7]));"
+    rb"|(?<!\\)\\+(?:u00([2-7][0-9A-Fa-f])|/)|%([2-7][0-9A-Fa-f])"
+)
+_NAMES_OF = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}  # in XML
 _TOKEN = re.compile(r"[A-Za-z0-9_.~-]+")
 # What stands before a token may take its first letters for the rest of an escape: `%` two, `\\` five.
 _MAY_BE_TAKEN = 5
@@ -23,7 +29,7 @@ class Haystack:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.is_plain = b"%" not in data and b"\\" not in data
+        self.is_plain = not any(sign in data for sign in (b"%", b"\\", b"&"))
 
     @cached_property
     def unescaped(self) -> bytes:
@@ -32,7 +38,9 @@ class Haystack:
 
 
 def _letter(found: re.Match[bytes]) -> bytes:
-    code = found[1] or found[2]
+    if decimal := found[2]:
+        return bytes([int(decimal)])
+    code = found[1] or found[3] or found[4]
     return bytes.fromhex(code.decode()) if code else b"/"
 
 
@@ -102,12 +110,14 @@ def _alone(value: str, pattern: bytes) -> bytes:
 
 
 def _escaped_character(character: str) -> bytes:
-    """Return a pattern for *character* as it is, percent-coded, or escaped in JSON of any depth."""
+    """Return a pattern for *character* as it is, percent-coded, or escaped in JSON or XML of any depth."""
     raw = encoded(character)
     percent = b"".join(b"%%(?i:%02x)" % byte for byte in raw)
     units = character.encode("utf-16-be", "surrogatepass").hex()
     unicode = b"".join(rb"\\{1,8}u(?i:%s)" % units[i : i + 4].encode() for i in range(0, len(units), 4))
-    options = [re.escape(raw), percent, unicode]
+    name, code = _NAMES_OF.get(character, b"#"), ord(character)
+    entity = _AMPERSAND + rb"(?:%s|#0{0,6}%d|#[xX]0{0,6}(?i:%x));" % (name, code, code)
+    options = [re.escape(raw), percent, unicode, entity]
     if character in '"\\/':
         options.append(rb"\\{1,8}" + re.escape(raw))
     if character == " ":
