@@ -94,8 +94,6 @@ app.command()(bench)
 app.add_typer(cassette.app)
 app.add_typer(config.app)
 app.add_typer(logs.app)
-for info in app.registered_groups:
-    info.cls = Group
 for commands in (app, *(info.typer_instance for info in app.registered_groups)):
     for command in commands.registered_commands if commands else ():
         command.cls = Command

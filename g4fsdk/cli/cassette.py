@@ -19,6 +19,7 @@ from g4fsdk.cli.output import (
     write_json_line,
     write_table,
 )
+from g4fsdk.cli.usage import Group
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import Interaction
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 app: typer.Typer = typer.Typer(
     name="cassette",
     help="Look at recordings, check, compare, import, clean, update, prune and serve them.",
+    cls=Group,
     no_args_is_help=False,
 )
 

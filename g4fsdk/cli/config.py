@@ -10,8 +10,11 @@ import typer
 from g4fsdk.cli import options
 from g4fsdk.cli._kept.config import config_path, known_settings, settings_in, store, written
 from g4fsdk.cli.output import say, write, write_document
+from g4fsdk.cli.usage import Group
 
-app = typer.Typer(name="config", help="Show and change what is meant where a command says nothing.")
+app = typer.Typer(
+    name="config", cls=Group, help="Show and change what is meant where a command says nothing."
+)
 
 
 @app.command()

@@ -9,7 +9,6 @@ from textwrap import shorten
 from typing import Annotated, Any, TypeAlias
 
 import typer
-from typer.core import TyperGroup
 
 from g4fsdk._core.model.chat import read_messages
 from g4fsdk._core.model.completions import Completion
@@ -17,6 +16,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli._kept.log import Kept, Log, Turn, log_path
 from g4fsdk.cli.output import say, write, write_document, write_json_line, write_table
+from g4fsdk.cli.usage import Group
 
 _ID_LETTERS = 8  # of an id, shown
 _WIDTH = 60  # of a text that is only mentioned
@@ -27,7 +27,7 @@ Limit: TypeAlias = Annotated[
 ]
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """The commands of `logs`; without one, it lists."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

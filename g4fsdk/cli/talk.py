@@ -151,6 +151,9 @@ class Talk:
         """Return *call* as the next turn. Who did not have the conversation so far is told it all."""
         if self.conversation is None:
             return {**call}
+        models = {self.target.model or place.model for place in self.target.places}
+        if len(models) == 1 and all(models):  # else it is asked for that of the conversation
+            call = {"model": models.pop(), **call}
         if self.target.places and self.conversation.provider not in self.target.names:
             return {**call, "messages": continued(self.conversation, read_messages(call["messages"]))}
         return {**call, "conversation": self.conversation}

@@ -181,10 +181,16 @@ def test_an_endpoint_is_asked_again_by_its_name(monkeypatch: pytest.MonkeyPatch)
     with Server(lambda _: answer("openai", "Hello")) as server:
         run("config", "set", "endpoints.mine.base_url", f"{server.url}/v1")
         run("config", "set", "endpoints.mine.api_key_env", "MINE")
+        run("config", "set", "endpoints.other.base_url", f"{server.url}/other")
+        run("config", "set", "endpoints.other.model", "n")
         run("chat", "-e", "mine", "-m", "m", "Hi")
         run("chat", "-c", "Again")
+        run("chat", "-c", "-e", "other", "And again")
 
-    assert [request.headers["authorization"] for request in server.requests] == ["Bearer key-of-mine"] * 2
+    first, second, third = server.requests
+    assert first.headers["authorization"] == second.headers["authorization"] == "Bearer key-of-mine"
+    assert (third.target.split("/")[1], json.loads(third.body)["model"]) == ("other", "n")
+    assert len(sent(server)[2]) == 5
 
 
 def test_a_conversation_that_a_server_keeps_is_gone_on_with_there() -> None:
