@@ -7,7 +7,7 @@ import os
 import sys
 
 _EXTRAS = {
-    "cli": {"click", "platformdirs", "rich", "tomlkit", "typer", "yaml"},
+    "cli": {"click", "platformdirs", "prompt_toolkit", "rich", "tomlkit", "typer", "yaml"},
     "dask": {"distributed"},
     "server": {"starlette", "uvicorn"},
 }

@@ -41,6 +41,10 @@ class Attachments:
             [one for one in read if isinstance(one, str)], [one for one in read if not isinstance(one, str)]
         )
 
+    def with_(self, more: Attachments) -> Attachments:
+        """Return these and *more*."""
+        return Attachments((*self.texts, *more.texts), (*self.pictures, *more.pictures))
+
     def beside(self, prompt: str) -> str | list[Part]:
         """Return the content of the message that says *prompt*: text, or parts where there are pictures."""
         text = "\n\n".join(one for one in (prompt, *self.texts) if one)

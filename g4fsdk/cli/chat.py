@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
+from g4fsdk.cli._kept.folder import made_home
 from g4fsdk.cli._kept.log import Kept, Log
+from g4fsdk.cli.output import is_terminal
 from g4fsdk.cli.question import Question
 from g4fsdk.cli.show import Style, ask
 from g4fsdk.cli.talk import Talk, kept_conversation, the_log
@@ -68,12 +71,26 @@ def _talk(said: Said, kept: Kept | None, log: Log | None) -> Talk:
 
 
 def _ask(talk: Talk, question: Question, style: Style) -> None:
-    target = talk.target
+    target, waiting = talk.target, Waiting()
     question.attachments.check(target.names)
-    call = question.call() | (target.usage_options() if style.show_usage else {})
-    waiting = Waiting()
+    more = target.usage_options() if style.show_usage else {}
     with target.client(event_hooks={**talk.hooks, **waiting.hooks}) as client:
-        talk.turn(call, lambda call: ask(client, call, style, waiting, stream=not style.whole))
+
+        def turn(call: dict[str, Any]) -> None:
+            talk.turn(call | more, lambda call: ask(client, call, style, waiting, stream=not style.whole))
+
+        if _is_typed(question, style):
+            from g4fsdk.cli.dialogue import Dialogue
+
+            Dialogue(talk, question, turn).run(made_home() / "history" if talk.log else None)
+        else:
+            turn(question.call())
+
+
+def _is_typed(question: Question, style: Style) -> bool:
+    """Tell whether one who sits at a terminal wants to talk."""
+    is_asked = question.prompt is not None or style.as_json or style.output is not None
+    return not is_asked and sys.stdin is not None and sys.stdin.isatty() and is_terminal(sys.stdout)
 
 
 def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style, log: Log | None) -> None:

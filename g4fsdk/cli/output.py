@@ -6,7 +6,8 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -45,6 +46,24 @@ def shown(text: str) -> str:
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether *stream* is a terminal on which lines can be drawn anew."""
     return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+@contextmanager
+def typing_unseen() -> Iterator[None]:
+    """Keep what is typed from being shown meanwhile: it would stand in what is drawn. It is read later."""
+    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    flags = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSANOW, flags)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def write(text: str) -> None:

@@ -22,6 +22,7 @@ from g4fsdk.cli.output import (
     save,
     say,
     say_dimmed,
+    typing_unseen,
     write,
     write_document,
     write_json_line,
@@ -68,7 +69,7 @@ def ask(client: Client, call: dict[str, Any], style: Style, waiting: Waiting, *,
             unless it was to be shown whole.
         typer.Exit: The model refused, which is said on stderr.
     """
-    with nullcontext() if style.output is None else _saved(style.output):
+    with typing_unseen(), nullcontext() if style.output is None else _saved(style.output):
         completion = _ask(client, call, style, waiting, stream=stream)
         if style.show_usage:
             say(_usage_line(completion.usage))

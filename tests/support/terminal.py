@@ -10,7 +10,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -20,6 +20,15 @@ import pyte
 from tests.support.command_line import ENVIRONMENT
 
 PATIENCE_S = 60.0  # a busy machine starts the command slowly
+
+
+class _Screen(pyte.HistoryScreen):
+    """A screen that gives *answer* what a terminal answers by itself: where its cursor is."""
+
+    answer: Callable[[str], None]
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
 
 
 class Terminal:
@@ -36,7 +45,8 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
         output: Path | None = None,
     ) -> None:
-        self._screen = pyte.HistoryScreen(columns, lines, history=10_000, ratio=1)
+        self._screen = _Screen(columns, lines, history=10_000, ratio=1)
+        self._screen.answer = self.type
         self._stream = pyte.ByteStream(self._screen)
         self._code: int | None = None
         self.written = b""
