@@ -146,3 +146,20 @@ def test_silent_addresses_share_one_connect_clock(colour: Colour, named: Any) ->
     assert isinstance(outcome.error, DeadlineError)
     assert outcome.error.clock == "connect"
     assert 0.4 < took < 2.0
+
+
+@both
+def test_a_body_does_not_wait_for_the_receipt_of_its_head(
+    colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_option, options = socket.socket.setsockopt, list[tuple[Any, ...]]()
+
+    def noted(sock: socket.socket, *option: Any) -> None:
+        options.append(option)
+        set_option(sock, *option)
+
+    monkeypatch.setattr(socket.socket, "setsockopt", noted)
+    with Server(answer("openai", "Hello")) as server:
+        assert ask(colour, "openai", server.url).text == "Hello"
+
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options

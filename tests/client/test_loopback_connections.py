@@ -175,7 +175,7 @@ def test_cancelling_a_task_frees_its_connection(when: str) -> None:
 
 def test_cancelling_behind_the_end_marker_frees_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the client waits for the last bytes of the body, which count for the connection only."""
-    monkeypatch.setattr("g4fsdk._client.asynchronous.http.DRAIN_S", 60.0)
+    monkeypatch.setattr("g4fsdk._client.asynchronous.answers.DRAIN_S", 60.0)
 
     async def main(server: Server) -> None:
         async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:

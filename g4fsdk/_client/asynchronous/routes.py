@@ -7,28 +7,26 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 import httpx
 
+from g4fsdk._client.asynchronous.pools import Pools, Single
 from g4fsdk._client.asynchronous.waiting import addresses_of
 from g4fsdk._client.network import Network, family_of
 from g4fsdk._client.sending import NEEDS_SOCKS
+from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.errors import UsageError
 
 HTTP: TypeAlias = Literal["httpx", "aiohttp"]
 
-
-def client_over(transport: Any) -> httpx.AsyncClient:
-    # A client looks for certificates even when it needs none, and at the environment, as the network did.
-    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False)
-
-
-def _no_cookies() -> CookieJar:
-    """They belong to conversations, not to the client: two of them must not share a session."""
-    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+# How many calls there are at once is for Pools to say. With as many kept alive as open, httpx's pool takes
+# seconds to hand out 200 connections again (benchmarks/crowd.py).
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+# Around what records no connection is kept: in a fixture nobody may have a loop left to close it in. Nor in
+# the pools behind the first: httpx looks at each idle one whenever a call begins or ends.
+_NONE_KEPT = httpx.Limits(max_keepalive_connections=0)
 
 
 class Routes(httpx.AsyncBaseTransport):
@@ -96,10 +94,14 @@ class AiohttpMaker(Maker):
         if proxy is not None and proxy.startswith("socks"):
             raise UsageError("aiohttp knows no SOCKS proxies; leave http='aiohttp' out for this one")
         tls = self._tls(scheme)
-        made: httpx.AsyncBaseTransport = self._over.AiohttpTransport(
-            verify=tls, trust_env=False, proxy=self._proxy(proxy), client=partial(self._session, tls, limits)
+        return _InParts(
+            self._over.AiohttpTransport(
+                verify=tls,
+                trust_env=False,
+                proxy=self._proxy(proxy),
+                client=partial(self._session, tls, limits),
+            )
         )
-        return made
 
     def _session(self, tls: ssl.SSLContext, limits: httpx.Limits) -> Any:
         is_kept = limits.max_keepalive_connections != 0
@@ -107,6 +109,27 @@ class AiohttpMaker(Maker):
             ssl=tls, limit=0, force_close=not is_kept, resolver=_Resolver()
         )
         return self._aiohttp.ClientSession(connector=connector, cookie_jar=self._aiohttp.DummyCookieJar())
+
+
+class _InParts(httpx.AsyncBaseTransport):
+    """Sends by way of *transport*, which has no eye for parts where a body is there as a whole."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if hasattr(request.stream, "phases"):
+            request = httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
 
 
 class _Resolver:
@@ -135,3 +158,59 @@ def _sockets() -> Any:
     from g4fsdk._client.asynchronous.sockets import Sockets  # httpcore is imported once there is a transport
 
     return Sockets()
+
+
+def pools_of(http_client: Any, transport: Transport | None, maker: Maker) -> Single | Pools:
+    """Return pools of our own, unless the connections are the caller's or a transport's."""
+    if http_client is not None:
+        return Single(http_client)
+    if transport is not None:
+        own = _Own(_client(Routes(maker, _NONE_KEPT))) if transport.wraps else None
+        return Single(_client(transport.httpx_transport(own)))
+    if not maker.has_limits:
+        return Single(_client(Routes(maker, _LIMITS)))
+    return Pools(
+        lambda: _client(Routes(maker, _LIMITS)),
+        lambda: _client(Routes(maker, _NONE_KEPT)),
+    )
+
+
+class _Own(httpx.AsyncBaseTransport):
+    """Sends as *client* does: through proxies, too, which httpx leaves to clients."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _client(transport: Any) -> httpx.AsyncClient:
+    # A client looks for certificates even when it needs none, and at the environment, as the network did.
+    return _Client(transport=transport, trust_env=False)
+
+
+class _Client(httpx.AsyncClient):
+    """Keeps no cookies, nor looks for any, which costs a twentieth of a short call.
+
+    They belong to conversations, not to the client: two of them must not share a session.
+    """
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        """There are none."""
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them."""
+
+
+_NO_COOKIES = _NoCookies()

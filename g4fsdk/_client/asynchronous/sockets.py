@@ -91,7 +91,8 @@ async def _first(addresses: Sequence[str], port: int, pause: float) -> socket.so
 
 
 async def _connected(address: str, port: int) -> socket.socket:
-    sock = socket.socket(family_of(address), socket.SOCK_STREAM)
+    # With the protocol left out, loops don't take it for TCP, and a body waits for the receipt of its head.
+    sock = socket.socket(family_of(address), socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, (address, port))

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Any, Generic, Self, TypeVar
 
-from g4fsdk._client.asynchronous.http import Answer
+from g4fsdk._client.asynchronous.answers import Answer
 from g4fsdk._client.asynchronous.waiting import exhaust
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.reading import OfAnswer, Reading, as_they_come
@@ -122,12 +122,16 @@ async def _read(
 
 async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     """Read to the first events, and return them."""
-    events: list[Event] = []
-    while reading.goes_on and not events and (data := await answer.piece()) is not None:
-        events = reading.parser.feed(data)
-    events = events or reading.end()
+    parser, events = reading.parser, list[Event]()
+
+    def take(data: bytes) -> bool:
+        events.extend(parser.feed(data))
+        return bool(events) or parser.is_complete
+
+    await answer.read(take)
+    found = events or reading.end()
     reading.clocks.first_event_came()
-    return events
+    return found
 
 
 class AsyncChunkStream(OfAnswer):
