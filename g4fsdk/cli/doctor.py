@@ -13,6 +13,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli import options
 from g4fsdk.cli.output import write, write_document, write_table
 from g4fsdk.cli.target import Said, Target, working
+from g4fsdk.cli.waiting import Waiting
 from g4fsdk.testing._cassette.errors import CassetteError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def doctor(
 
     said = Said.read(names, model, base_url, api_key, None, None, proxy, endpoint)
     recordings = None if cassettes is None else _loaded(cassettes)
-    found = asyncio.run(examine_all(_each(said), timeout, recordings))
+    with Waiting():
+        found = asyncio.run(examine_all(_each(said), timeout, recordings))
     if as_json:
         write_document([asdict(one) for one in found])
     else:
