@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from g4fsdk._core.flow.provider import Provider
     from g4fsdk._core.model.completions import Completion
 
+logger = logging.getLogger("g4fsdk")
 HookName: TypeAlias = Literal["request", "response", "retry", "event"]
 #: What `event_hooks=` takes: by name, what is called with one thing each time.
 EventHooks: TypeAlias = Mapping[str, Sequence[Callable[[Any], object]]]
@@ -114,7 +116,10 @@ Watcher: TypeAlias = "Callable[[Provider, Mapping[str, Any]], Watched]"
 
 
 class Watch:
-    """One provider's part of a call, from the asking to the end, told to the watcher if there is one."""
+    """One provider's part of a call, from the asking to the end, told to the watcher if there is one.
+
+    A watcher that fails is logged, and changes nothing about the call.
+    """
 
     watcher: Watcher | None = None  # of all clients
 
@@ -124,19 +129,32 @@ class Watch:
     @contextmanager
     def asking(self, provider: Provider, said: Callable[[Provider], Mapping[str, Any]]) -> Iterator[None]:
         """Tell what *provider* is asked, in the block; what that raises is the end."""
-        if self.watcher is None:
+        if self.watcher is not None:
+            with _harmless():
+                self._watched = self.watcher(provider, said(provider))
+        if self._watched is None:
             yield
             return
-        watched = self._watched = self.watcher(provider, said(provider))
         try:
-            with watched.current():
+            with self._watched.current():
                 yield
         except BaseException as error:
-            watched.ended(None, error)
+            with _harmless():
+                self._watched.ended(None, error)
             raise
-        watched.began()
+        with _harmless():
+            self._watched.began()
 
     def ended(self, say: Callable[[], Completion], error: BaseException | None) -> None:
         """Tell that the answer has ended; a caller who left it is no *error*."""
         if self._watched is not None:
-            self._watched.ended(say(), None if isinstance(error, GeneratorExit) else error)
+            with _harmless():
+                self._watched.ended(say(), None if isinstance(error, GeneratorExit) else error)
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        logger.exception("what watches the calls failed")

@@ -17,6 +17,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.util.genai.handler import TelemetryHandler
+from opentelemetry.util.genai.invocation import InferenceInvocation
 
 from g4fsdk import AsyncClient, Client, G4FError, providers
 from g4fsdk.integrations.otel import G4FInstrumentor
@@ -368,6 +370,28 @@ async def test_a_cancelled_task_ends_its_span_with_that(seen: Seen) -> None:
                 await task
 
     assert seen.attributes["error.type"] == "CancelledError"
+
+
+@both
+@pytest.mark.parametrize("part", ["start", "end"])
+def test_telemetry_that_fails_is_logged_and_fails_no_call(
+    colour: Colour, part: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    where = {"start": (TelemetryHandler, "inference"), "end": (InferenceInvocation, "stop")}
+    monkeypatch.setattr(*where[part], fail)
+    G4FInstrumentor().instrument()
+    try:
+        with Server(answer("openai", "Hello")) as server:
+            outcome = ask(colour, "openai", server.url)
+            assert server.all_closed()
+    finally:
+        G4FInstrumentor().uninstrument()
+
+    assert (outcome.text, outcome.error) == ("Hello", None)
+    assert "the disk is full" in caplog.text
 
 
 def test_nothing_is_seen_once_it_is_uninstrumented() -> None:
