@@ -103,6 +103,7 @@ class Watched(Protocol):
 
     def current(self) -> AbstractContextManager[object]:
         """Return what stands around the asking, tries and waits included."""
+        ...
 
     def began(self) -> None:
         """Hear that the first event has come."""

@@ -73,7 +73,7 @@ class Task:
         self._conversation = conversation
         self._attempts = count()
         self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before
-        self.watch = Watch()
+        self.watch: Watch = Watch()
 
     def asking(self) -> AbstractContextManager[None]:
         """Return what stands around the asking, tries and waits included."""

@@ -94,6 +94,6 @@ app.command()(bench)
 app.add_typer(cassette.app)
 app.add_typer(config.app)
 app.add_typer(logs.app)
-for commands in (app, *(info.typer_instance for info in app.registered_groups)):
-    for command in commands.registered_commands if commands else ():
-        command.cls = Command
+for _commands in (app, *(info.typer_instance for info in app.registered_groups)):
+    for _command in _commands.registered_commands if _commands else ():
+        _command.cls = Command

@@ -12,7 +12,7 @@ from g4fsdk.cli._kept.config import config_path, known_settings, settings_in, st
 from g4fsdk.cli.output import say, write, write_document
 from g4fsdk.cli.usage import Group
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="config", cls=Group, help="Show and change what is meant where a command says nothing."
 )
 

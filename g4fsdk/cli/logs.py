@@ -35,7 +35,7 @@ class _Commands(Group):
         return super().parse_args(ctx, ["list", *args] if has_none else args)
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="logs", cls=_Commands, help="Read the chats that are kept, in logs.db beside the settings."
 )
 

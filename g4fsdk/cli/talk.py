@@ -49,9 +49,9 @@ class Heard:
     """What was heard of one turn, as it came, and how it ended."""
 
     def __init__(self) -> None:
-        self.asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self.url = ""
-        self.answer = Answer()
+        self.asked_at: str = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.url: str = ""
+        self.answer: Answer = Answer()
         self.completion: Completion | None = None
         self.error: BaseException | None = None
         self._begun = time.monotonic()
@@ -91,7 +91,7 @@ class Heard:
         failed = self.error.conversation if isinstance(self.error, G4FError) else None
         given = failed or self.answer.conversation
         if self.is_whole:
-            return (self.completion and self.completion.conversation) or given
+            return (self.completion.conversation if self.completion is not None else None) or given
         base = given or begun or Conversation(provider, model)
         text = self.so_far(provider, model).text
         if text:

@@ -25,7 +25,7 @@ from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
 T = TypeVar("T")
-logger = logging.getLogger("g4fsdk")
+logger: logging.Logger = logging.getLogger("g4fsdk")
 # How an answer comes, not which: a parser reads the other kind, too.
 _IS_HOW = ("$.stream", "$.stream_options")
 

@@ -37,7 +37,9 @@ class Sockets(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Return what is connected to *host*; our pools ask for nothing of a socket beside that."""
         if is_in_trio():  # it waits for no name, and its scopes cost little
-            return await httpcore.TrioBackend().connect_tcp(host, port, timeout)
+            trio: Any = httpcore.TrioBackend()
+            opened: httpcore.AsyncNetworkStream = await trio.connect_tcp(host, port, timeout)
+            return opened
         with _as_connecting(), anyio.fail_after(timeout):
             addresses = by_turns(await addresses_of(host, port))
             sock = await _first(addresses, port, min(_NEXT_S, (timeout or _NEXT_S) / len(addresses)))
@@ -146,9 +148,9 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._is_over = True
         _settle(self._news)
 
-    def connection_lost(self, failure: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True
-        self._failure = self._failure or failure
+        self._failure = self._failure or exc
         _settle(self._news)
         _settle(self._flushed)
 

@@ -151,7 +151,7 @@ def store(name: str, text: str) -> None:
 
 def _changed(text: str, names: Names, value: object) -> str:
     """Return *text* with *value* as *names*, or without it where it is ""."""
-    import tomlkit
+    import tomlkit.items
 
     document = tomlkit.parse(text)
     table: Any = document
