@@ -36,7 +36,9 @@ class _Commands(Group):
 
 
 app: typer.Typer = typer.Typer(
-    name="logs", cls=_Commands, help="Read the chats that are kept, in logs.db beside the settings."
+    name="logs",
+    cls=_Commands,
+    help="Read the chats that are kept, in logs.db beside the settings; without a command, list them.",
 )
 
 

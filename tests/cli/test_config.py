@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from g4fsdk.cli._kept import folder
 from tests.support.command_line import run
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer
@@ -66,6 +67,37 @@ def test_nothing_set_is_said_on_stderr() -> None:
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert "endpoints.NAME.api_key_env" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the platform asks its registry")
+@pytest.mark.parametrize(("user", "folder"), [
+    pytest.param({"HOME": "/home/me", "XDG_DATA_HOME": ""}, "/home/me/", id="home"),
+    pytest.param({"XDG_DATA_HOME": "/data"}, "/data/g4fsdk/", id="XDG"),
+])  # fmt: skip
+def test_without_a_folder_of_its_own_it_stands_where_the_platform_says(
+    user: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("G4FSDK_HOME")
+    for name, value in user.items():
+        monkeypatch.setenv(name, value)
+
+    assert run("config", "path").stdout.startswith(folder)
+
+
+@pytest.mark.parametrize("found", [RuntimeError("no home"), Path("~/.local/share/g4fsdk")], ids=str)
+def test_a_user_without_a_home_asks_all_the_same(
+    found: Path | RuntimeError, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def user_data_path(*_: object, **__: object) -> Path:
+        if isinstance(found, RuntimeError):
+            raise found
+        return found
+
+    monkeypatch.delenv("G4FSDK_HOME")
+    monkeypatch.setattr("platformdirs.user_data_path", user_data_path)
+    monkeypatch.setattr(folder, "_NOWHERE", tmp_path / "nowhere")
+
+    assert asked(server, "--base-url", f"{server.url}/v1", "-m", "m") == ("v1", "m", "")
 
 
 @pytest.mark.parametrize("written", [

@@ -176,6 +176,16 @@ def test_an_earlier_conversation_goes_on_by_the_beginning_of_its_id() -> None:
     assert "there is no conversation ''" in run("logs", "show", "").stderr
 
 
+def test_the_beginning_of_several_ids_is_not_enough() -> None:
+    for name in ("ab1", "ab2"):
+        log.Log().add(log.Turn("2026-01-01T00:00:00+00:00", 1, []), "", None, name)
+
+    result = run("logs", "show", "ab")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "several conversations begin with 'ab'" in result.stderr
+
+
 def test_an_endpoint_is_asked_again_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", "key-of-mine")
     with Server(lambda _: answer("openai", "Hello")) as server:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+_NOWHERE = Path("/nonexistent/g4fsdk")  # as systems call the home of who has none
+
 
 def home() -> Path:
     """Return the folder for settings and logs: G4FSDK_HOME, or the one that the platform has for it."""
@@ -14,7 +16,11 @@ def home() -> Path:
         return Path(named).expanduser()
     from platformdirs import user_data_path
 
-    return user_data_path("g4fsdk", appauthor=False)
+    try:
+        path = user_data_path("g4fsdk", appauthor=False)
+    except RuntimeError:  # a user whom the system does not know; older versions give a path from `~` on
+        return _NOWHERE
+    return path if path.is_absolute() else _NOWHERE
 
 
 def made_home() -> Path:
