@@ -200,6 +200,15 @@ def test_the_class_goes_by_the_status(status: int, kind: type[StatusError], is_r
     assert error.retryable is is_retryable
     assert (error.status, error.body, error.request_id) == (status, b'{"error":"no"}', "req_1")
     assert error.headers == {"x-request-id": "req_1"}
+
+
+@pytest.mark.parametrize(("status", "said"), [(501, {}), (503, {"X-Should-Retry": "false"})])
+def test_what_will_not_pass_is_not_advised_to_be_asked_again(status: int, said: dict[str, str]) -> None:
+    error = status_error(Response(status, said, b'{"error":"no such recording"}'))
+
+    assert not error.retryable
+    assert str(error).endswith("no such recording")
+    assert str(status_error(Response(503, {}, b""))).endswith("; ask again later, or try another provider")
     assert error.message.startswith(str(status))
     assert "no" in error.message
 

@@ -124,9 +124,42 @@ def test_a_mismatch_names_the_request_the_nearest_and_what_differs() -> None:
         '  POST https://chat.test/api  {"messages": [{"content": "Hello"}], "model": "gpt-4"}',
         "what differs:",
         "  body.json.messages[0].content: sent 'Hi', recorded 'Hello'",
-        "  body.json.seed: sent 1, recorded nothing",
-        "  body.json.model: sent nothing, recorded 'gpt-4'",
+        "  body.json.seed: 1 was sent, and is not recorded",
+        "  body.json.model: 'gpt-4' is recorded, and was not sent",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "recorded", "says"),
+    [
+        pytest.param(
+            post(b""), post(b'{"a": 1}'), "body: none was sent, and one is recorded", id="none sent"
+        ),
+        pytest.param(post(b"x"), post(b""), "body: one was sent, and none is recorded", id="none recorded"),
+        pytest.param(
+            post(b'{"a": null}'),
+            post(b'{"a": true}'),
+            "body.json.a: sent null, recorded true",
+            id="JSON's words",
+        ),
+        pytest.param(
+            post(b"x"),
+            post(b"x", url=URL + "?a=1"),
+            "query.a: '1' is recorded, and was not sent",
+            id="query",
+        ),
+        pytest.param(
+            post(b"a=1&a=2", kind="application/x-www-form-urlencoded"),
+            post(b"a=1&a=3", kind="application/x-www-form-urlencoded"),
+            "body.form.a[1]: sent '2', recorded '3'",
+            id="form",
+        ),
+    ],
+)
+def test_a_difference_is_a_sentence(sent: RecordedRequest, recorded: RecordedRequest, says: str) -> None:
+    lines = explain_mismatch(sent, [(0, recorded)], []).splitlines()
+
+    assert f"  {says}" in lines[lines.index("what differs:") :]
 
 
 def test_a_mismatch_says_when_the_answer_was_played_already() -> None:

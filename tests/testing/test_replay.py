@@ -359,7 +359,7 @@ def test_equal_requests_are_answered_in_recorded_order_and_once_each() -> None:
 async def test_a_mismatch_is_never_wrapped() -> None:
     replay = Replay(cassette(interaction(body=b'{"a": 1}')))
 
-    with pytest.raises(MismatchError, match=r"body\.json\.a: sent nothing, recorded 1"):
+    with pytest.raises(MismatchError, match=r"body\.json\.a: 1 is recorded, and was not sent"):
         post_requests(replay)
     with pytest.raises(MismatchError):
         await post_httpx(replay)

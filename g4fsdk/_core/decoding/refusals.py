@@ -111,8 +111,13 @@ def status_error(response: Response, place: str = "") -> StatusError:
         body=response.body,
         code=code,
         retry_after=retry_after(response),
-        retryable=response.status in _RETRYABLE and kind is not BlockedError and not is_used_up,
+        retryable=_may_pass(response) and kind is not BlockedError and not is_used_up,
     )
+
+
+def _may_pass(response: Response) -> bool:
+    """Whether the same request may be answered another time; a header of OpenAI's says that it won't."""
+    return response.status in _RETRYABLE and response.header("x-should-retry") != "false"
 
 
 def _shown(headers: Headers) -> dict[str, str]:
@@ -125,7 +130,7 @@ def _advice(kind: type[StatusError], response: Response) -> str:
         return f"it redirects to {redact_url(location)!r}; set base_url to the right address if you trust it"
     if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return "check the user name and password of the proxy"
-    return _ADVICE.get(kind, "")
+    return _ADVICE.get(kind, "") if kind is not ServerError or _may_pass(response) else ""
 
 
 def _kind(response: Response, code: str | int | None) -> type[StatusError]:

@@ -72,11 +72,55 @@ def _path(request: RecordedRequest) -> JSON:
 
 def differences(sent: dict[str, JSON], recorded: dict[str, JSON]) -> Iterator[str]:
     """Yield one line for each field in which requests, as trees, differ."""
-    ours, theirs = _fields(sent), _fields(recorded)
+    has_body, had_body = (tree.get("body") is not None for tree in (sent, recorded))
+    if has_body != had_body:
+        yield f"body: {'one was sent, and none' if has_body else 'none was sent, and one'} is recorded"
+        sent, recorded = ({**tree, "body": None} for tree in (sent, recorded))
+    ours, theirs = _fields(_named(sent)), _fields(_named(recorded))
     for place in [*ours, *(place for place in theirs if place not in ours)]:
         was_sent, was_recorded = ours.get(place, _ABSENT), theirs.get(place, _ABSENT)
+        if _is_opened(place, was_sent, theirs) or _is_opened(place, was_recorded, ours):
+            continue
         if was_sent != was_recorded or type(was_sent) is not type(was_recorded):
-            yield f"{place}: sent {_show(was_sent)}, recorded {_show(was_recorded)}"
+            yield f"{_shorten(place)}: {_compared(was_sent, was_recorded)}"
+
+
+def _is_opened(place: str, value: object, others: Iterable[str]) -> bool:
+    """Tell whether *value* is nothing but empty where the other request has places, which say more."""
+    return value in ({}, []) and any(other.startswith((f"{place}.", f"{place}[")) for other in others)
+
+
+def _compared(sent: object, recorded: object) -> str:
+    if recorded is _ABSENT:
+        return f"{_show(sent)} was sent, and is not recorded"
+    if sent is _ABSENT:
+        return f"{_show(recorded)} is recorded, and was not sent"
+    return f"sent {_show(sent)}, recorded {_show(recorded)}"
+
+
+def _named(tree: dict[str, JSON]) -> dict[str, JSON]:
+    """Return *tree* with the values of query, headers and form under their names, where there are any."""
+    named: dict[str, JSON] = {}
+    for part, value in tree.items():
+        match value:
+            case dict() if "query" in value:
+                named[part] = {name: each for name, each in value.items() if name != "query"}
+                named |= {"query": _by_name(value["query"])} if value["query"] else {}
+            case {"form": form}:
+                named[part] = {"form": _by_name(form)}
+            case list():
+                named[part] = _by_name(value)
+            case _:
+                named[part] = value
+    return named
+
+
+def _by_name(pairs: JSON) -> dict[str, JSON]:
+    values: dict[str, list[JSON]] = {}
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, list):
+            values.setdefault(str(pair[0]), []).append(pair[1])
+    return {name: found[0] if len(found) == 1 else [*found] for name, found in values.items()}
 
 
 def _fields(tree: JSON) -> dict[str, object]:
@@ -96,7 +140,7 @@ def _flatten(place: str, value: JSON) -> Iterator[tuple[str, object]]:
 
 
 def _show(value: object) -> str:
-    return "nothing" if value is _ABSENT else _shorten(repr(value))
+    return _shorten(repr(value) if isinstance(value, str) else json.dumps(value))
 
 
 def request_line(request: RecordedRequest) -> str:
