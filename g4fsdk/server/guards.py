@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers
@@ -13,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from g4fsdk._core.model.errors import UsageError
+from g4fsdk._core.model.hosts import address_of, is_own
 from g4fsdk.server.refused import Refused
 
 _BODY_S = 30.0  # how long a body may take to arrive
@@ -37,22 +36,16 @@ class Limits:
     @property
     def is_away(self) -> bool:
         """Whether others than this machine may reach it."""
-        address = _address(self.host)
+        address = address_of(self.host)
         return self.host != "localhost" if address is None else not address.is_loopback
 
     def knows(self, host: str) -> bool:
-        """Tell whether *host*, of a request, means this server, and not a name that a page has pointed at it.
-
-        A page can make its own name stand for 127.0.0.1 (DNS rebinding), but neither an address nor a name
-        without a dot.
-        """
-        name = _name_of(host)
-        is_local = bool(name) and "." not in name
-        return is_local or name in {self.host, *self.names} or _address(name) is not None
+        """Tell whether *host*, of a request, means this server, and no name that a page has pointed at it."""
+        return is_own(host, {self.host, *self.names})
 
     def check(self, headers: Headers) -> None:
         """Raise Refused for a request that has no business here."""
-        is_any = self.is_away and (not self.host or _address(self.host) is not None)  # by whatever name
+        is_any = self.is_away and (not self.host or address_of(self.host) is not None)  # by whatever name
         if not (is_any or self.knows(headers.get("host", ""))):
             raise Refused(421, "this server is not known under that host; --allow-host NAME lets it be")
         origin = headers.get("origin")
@@ -70,20 +63,6 @@ class Limits:
         scheme, _, key = authorization.partition(" ")
         wanted = (self.api_key or "").encode()
         return hmac.compare_digest(key.strip().encode(), wanted) and scheme.lower() == "bearer"
-
-
-def _name_of(host: str) -> str:
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 class Guard:

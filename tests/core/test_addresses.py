@@ -8,6 +8,7 @@ import pytest
 
 from g4fsdk import Chat, Request, Stream, UsageError, advance, providers
 from g4fsdk._core.flow.addresses import below, checked_query, with_query
+from g4fsdk._core.model.hosts import is_own
 
 HOST = "https://x.example"
 
@@ -101,3 +102,22 @@ def test_a_list_of_models_is_asked_for_with_the_query_too() -> None:
 
     assert isinstance(request, Request)
     assert request.url == f"{HOST}/v1/models?api-version=1"
+
+
+@pytest.mark.parametrize(
+    "host",
+    "localhost LOCALHOST:80 a.localhost:1 box 127.0.0.1 10.0.0.1: [::1]:80 [fe80::1%eth0] mine.test "
+    "Mine.Test:80 mine.test. other.test".split(),
+)
+def test_a_server_is_known_by_what_no_stranger_can_take(host: str) -> None:
+    assert is_own(host, ["MINE.test", "other.test."])
+
+
+@pytest.mark.parametrize(
+    "host",
+    ". [ [::1 ::1 evil.test mine.test.evil.test localhost.evil.test 127.0.0.1.evil.test 127.0.0.1/a.test "
+    "a.test@127.0.0.1 box/a.test localhost. 127.0.0.1. box:80:a.test box:a mine.test.. 0x7f.1".split(),
+)
+def test_a_server_is_not_known_by_what_a_stranger_may_have_pointed_at_it(host: str) -> None:
+    assert not is_own(host, ["mine.test"])
+    assert not is_own("", ["mine.test"])

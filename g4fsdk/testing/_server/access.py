@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from g4fsdk._core.model.hosts import address_of, is_own
 from g4fsdk.testing._cassette.values import Headers
 from g4fsdk.testing._server.http1 import ReceivedRequest
 
@@ -23,12 +23,10 @@ class Access:
     def is_own(self, request: ReceivedRequest) -> bool:
         """Tell whether *request* is for this server, and not for a name that somebody has pointed at it.
 
-        A page can make its own name stand for 127.0.0.1 (DNS rebinding) and would then be of the same origin.
-        It can't do so with an address or a name without a dot, and sends no request as to a proxy.
+        No page sends a request as to a proxy, or one without a host.
         """
-        host = _name_of(request.header("host"))
-        local = "." not in host or _is_address(host) or host.endswith(".localhost")
-        return request.is_proxied or local or not self.names.isdisjoint((host, "*"))
+        host = request.header("host")
+        return not host or request.is_proxied or "*" in self.names or is_own(host, self.names)
 
     def is_preflight(self, request: ReceivedRequest) -> bool:
         """Tell whether *request* is a browser's question whether a page may ask."""
@@ -65,21 +63,9 @@ def _names(headers: Headers) -> str:
     return ", ".join(dict.fromkeys(name for name, _ in headers))  # "*" would mean itself to some
 
 
-def _name_of(host: str) -> str:
-    name = host.lower()
-    return name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def names_of(host: str, names: str | Iterable[str]) -> frozenset[str]:
     """Return the names of a server that listens at *host*; away from this machine, it answers to any."""
-    own = {host.lower(), *(name.lower() for name in ([names] if isinstance(names, str) else names))}
-    away = _is_address(host) and not ipaddress.ip_address(host).is_loopback
+    own = {host, *([names] if isinstance(names, str) else names)}
+    address = address_of(host)
+    away = address is not None and not address.is_loopback
     return frozenset({*own, "*"} if away or not host else own)
