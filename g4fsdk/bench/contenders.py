@@ -1,6 +1,7 @@
 """What runs: the parsers of this package, and the floor under each.
 
-A contender's `run` is timed; its `text` says what came out, so that no figure is for wrong work.
+A contender's `run` is timed, its `text` says what came out, so that no figure is for wrong work. All read as
+a user does: the text of each event is looked at, and the end of the stream is told.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from g4fsdk.bench.corpora import Corpus
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """*run* is what is timed; *text* does the same and returns the text that came out."""
+    """*run* is what is timed, and returns how long the text is; *text* returns the text itself."""
 
     name: str
     run: Callable[[], object]
@@ -50,21 +51,33 @@ def check(contender: Contender, text: str) -> None:
         )
 
 
+_TEXTS = (TextDelta, ReasoningDelta)
+
+
 def text_of(events: Sequence[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta | ReasoningDelta))
+    return "".join(event.text for event in events if isinstance(event, _TEXTS))
 
 
-def parsing(name: str, make: Callable[[], Parser], chunks: Sequence[bytes]) -> Contender:
-    """Return the contender that feeds *chunks* to a new parser of *make*."""
+def parsing(
+    name: str,
+    make: Callable[[], Parser],
+    chunks: Sequence[bytes],
+    says: type[TextDelta] | type[ReasoningDelta] = TextDelta,
+) -> Contender:
+    """Return the contender that feeds *chunks* to a new parser of *make*, and reads the events it *says*."""
 
-    def run() -> None:
-        feed = make().feed
+    def run() -> int:
+        parser, said = make(), 0
+        feed = parser.feed
         for chunk in chunks:
-            feed(chunk)
+            for event in feed(chunk):
+                if type(event) is says:
+                    said += len(event.text)
+        return said + len(text_of(parser.close()))
 
     def text() -> str:
-        feed = make().feed
-        return "".join(text_of(feed(chunk)) for chunk in chunks)
+        parser = make()
+        return "".join([*(text_of(parser.feed(chunk)) for chunk in chunks), text_of(parser.close())])
 
     return Contender(name, run, text)
 
@@ -79,31 +92,31 @@ class _Unlearned(ChatChunkDecoder):
 DeltaT = TypeVar("DeltaT")
 
 
-class _Text(msgspec.Struct):
+class _Text(msgspec.Struct, gc=False):
     content: str | None = None
 
 
-class _Thought(msgspec.Struct):
+class _Thought(msgspec.Struct, gc=False):
     reasoning_content: str | None = None
 
 
-class _Choice(msgspec.Struct, Generic[DeltaT]):
+class _Choice(msgspec.Struct, Generic[DeltaT], gc=False):
     delta: DeltaT
 
 
-class _Chunk(msgspec.Struct, Generic[DeltaT]):
+class _Chunk(msgspec.Struct, Generic[DeltaT], gc=False):
     choices: list[_Choice[DeltaT]]
 
 
-class _Stream(msgspec.Struct, tag="stream", tag_field="type"):
+class _Stream(msgspec.Struct, gc=False, tag="stream", tag_field="type"):
     token: str
 
 
-class _Status(msgspec.Struct, tag="status", tag_field="type"):
+class _Status(msgspec.Struct, gc=False, tag="status", tag_field="type"):
     status: str
 
 
-class _FinalAnswer(msgspec.Struct, tag="finalAnswer", tag_field="type"):
+class _FinalAnswer(msgspec.Struct, gc=False, tag="finalAnswer", tag_field="type"):
     text: str
 
 
@@ -123,9 +136,11 @@ def sse_floor(corpus: Corpus) -> Contender:
     """Return msgspec's typed decode of the text events' documents, nothing but `choices[].delta`'s text."""
     documents, decode, text_of_delta = corpus.documents, _chunks[corpus.key].decode, attrgetter(corpus.key)
 
-    def run() -> None:
+    def run() -> int:
+        said = 0
         for document in documents:
-            decode(document)
+            said += len(text_of_delta(decode(document).choices[0].delta))
+        return said
 
     def text() -> str:
         return "".join(text_of_delta(decode(document).choices[0].delta) for document in documents)
@@ -137,9 +152,13 @@ def lines_floor(corpus: Corpus) -> Contender:
     """Return msgspec's decode of every line, split beforehand, into a union of structs by tag."""
     lines, decode = [event[:-1] for event in corpus.events], _updates.decode
 
-    def run() -> None:
+    def run() -> int:
+        said = 0
         for line in lines:
-            decode(line)
+            update = decode(line)
+            if isinstance(update, _Stream):
+                said += len(update.token.rstrip("\0"))
+        return said
 
     def text() -> str:
         found = (decode(line) for line in lines)
@@ -152,14 +171,15 @@ def text_floor(chunks: Sequence[bytes]) -> Contender:
     """Return what the standard library has for bytes cut anywhere."""
     make = codecs.getincrementaldecoder("utf-8")
 
-    def run() -> None:
-        decode = make("replace").decode
+    def run() -> int:
+        decode, said = make("replace").decode, 0
         for chunk in chunks:
-            decode(chunk)
+            said += len(decode(chunk))
+        return said + len(decode(b"", True))
 
     def text() -> str:
         decode = make("replace").decode
-        return "".join(map(decode, chunks))
+        return "".join([*map(decode, chunks), decode(b"", True)])
 
     return Contender(CODECS, run, text)
 

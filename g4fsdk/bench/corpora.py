@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from g4fsdk._core.model.events import ReasoningDelta, TextDelta
+
 #: Where streams are cut: None is one event a chunk, a number is that many bytes.
 CUTS: tuple[int | None, ...] = (None, 37, 1460, 16384)
 EVENTS = 20_000
@@ -35,6 +37,11 @@ class Corpus:
     texts: list[str]
     documents: list[bytes] = field(default_factory=list)
     key: str = "content"
+
+    @property
+    def says(self) -> type[TextDelta] | type[ReasoningDelta]:
+        """The kind of event that each of *texts* becomes."""
+        return TextDelta if self.key == "content" else ReasoningDelta
 
     @cached_property
     def wire(self) -> bytes:

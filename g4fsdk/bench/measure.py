@@ -88,7 +88,7 @@ def _figures(
 ) -> Iterator[Figure]:
     for cut in CUTS:
         chunks = corpus.chunks(cut)
-        contenders = [parsing(OURS, make, chunks), floor_of(corpus, chunks)]
+        contenders = [parsing(OURS, make, chunks, corpus.says), floor_of(corpus, chunks)]
         for contender in contenders:
             check(contender, corpus.text)
         ours, floor = alternate({one.name: one.run for one in contenders}, seconds=seconds / 2).values()

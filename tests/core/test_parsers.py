@@ -803,3 +803,13 @@ def test_text_is_kept_as_it_was_given(parts: list[bytes], times: int, data: st.D
     seen = run(parser, cut_at(wire, data.draw(strategies.cuts(len(wire)))))
 
     assert seen.text == parser.answer.partial == wire.decode("utf-8", "replace")
+
+
+@quick
+@given(wire=st.binary(max_size=40) | st.text(max_size=40).map(str.encode), data=st.data())
+def test_text_so_far_is_what_was_handed_out(wire: bytes, data: st.DataObject) -> None:
+    parser, said = TextParser(), ""
+
+    for piece in cut_at(wire, data.draw(strategies.cuts(len(wire)))):
+        said += "".join(event.text for event in parser.feed(piece) if isinstance(event, TextDelta))
+        assert parser.answer.partial == said

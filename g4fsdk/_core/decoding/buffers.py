@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 MANY_PIECES = 1024
 
 
@@ -38,7 +40,10 @@ class TextBuffer:
 
 
 class ByteBuffer:
-    """Keeps text as the UTF-8 bytes it came in: *new* for short pieces, `add_long` for long ones."""
+    """Keeps text as the UTF-8 bytes it came in: *new* for short pieces, `add_long` for long ones.
+
+    The last character may be cut; until its rest has come, it is none.
+    """
 
     __slots__ = ("_settled", "new")
 
@@ -63,4 +68,4 @@ class ByteBuffer:
         return sum(map(len, self._settled)) + len(self.new)
 
     def getvalue(self) -> str:
-        return b"".join((*self._settled, self.new)).decode("utf-8", "replace")
+        return codecs.utf_8_decode(b"".join((*self._settled, self.new)), "replace")[0]

@@ -8,10 +8,18 @@ name, and is none, is kept under the name with `_parts` behind it; events with n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.choices import ChoiceDecoder
 from g4fsdk._core.decoding.decoder import Kind, Notice
-from g4fsdk._core.decoding.plain_chunks import PlainChunks, probe_text, probe_thought, read_nothing
+from g4fsdk._core.decoding.plain_chunks import (
+    CallPiece,
+    PlainChunks,
+    probe_text,
+    probe_thought,
+    read_nothing,
+)
 from g4fsdk._core.decoding.refusals import dig, failure_in
 from g4fsdk._core.decoding.said import NOTHING
 from g4fsdk._core.model.chat import Conversation, Ids
@@ -58,13 +66,15 @@ class ChatChunkDecoder(ChoiceDecoder):
         """
         super().__init__(history, notices=notices, handle=handle, n=n, ids=ids)
         self._plain = PlainChunks()
+        self._read_piece: Callable[[bytes], CallPiece | None] = self._plain.call if n == 1 else read_nothing
         self._others: list[JSON] = []  # the events with names of their own
         self._around = ""  # what the last chunk said beside its choices
         self._ends_at_eof = ends_at_eof
 
     def kinds(self) -> dict[type[Event], Kind]:
         if self._n > 1:  # several answers are told apart in full
-            texts = thoughts = (read_nothing, read_nothing, read_nothing)
+            nothing: Callable[[bytes], str | None] = read_nothing
+            texts = thoughts = (nothing, nothing, nothing)
         else:
             texts = (probe_text, self._plain.text, self._plain.short_text)
             thoughts = (probe_thought, self._plain_thought, self._plain_thought)
@@ -81,6 +91,9 @@ class ChatChunkDecoder(ChoiceDecoder):
         return thought
 
     def decode(self, data: bytes, name: bytes, out: list[Event]) -> None:
+        if 0 in self._calls and not name and (piece := self._read_piece(data)) is not None:
+            self._say_all(self._calls[0].read_piece(piece.index, piece.function.arguments), out)
+            return
         bare = data.strip()
         if bare == b"[DONE]":
             self._done(out)

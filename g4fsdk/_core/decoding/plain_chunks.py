@@ -56,6 +56,29 @@ class _ReasoningOnly(_Silent, gc=False, kw_only=True, forbid_unknown_fields=True
     reasoning: str | None = None
 
 
+class _Arguments(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+    name: None = None
+    arguments: str
+
+
+class CallPiece(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The next piece of the arguments of a call that has begun."""
+
+    index: _Place | None = None
+    id: None = None
+    type: Literal["function"] | None = None
+    function: _Arguments
+
+
+class _CallOnly(_Silent, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """A delta that says nothing but such a piece."""
+
+    content: Literal[""] | None = None
+    tool_calls: tuple[CallPiece]  # type: ignore[assignment]  # in place of none
+    reasoning_content: Literal[""] | None = None
+    reasoning: Literal[""] | None = None
+
+
 class _ShortText(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
     """The same as `_TextOnly`, for deltas of few keys: each one more takes time."""
 
@@ -139,15 +162,14 @@ _probe_text = msgspec.json.Decoder(_Probe[_Choice[_TextOnly]]).decode
 _probe_thought = msgspec.json.Decoder(_Probe[_Choice[_ReasoningOnly]]).decode
 
 
-def read_nothing(data: bytes) -> str | None:
+def read_nothing(data: bytes) -> None:
     """Read no unit: each is to be read in full."""
-    return None
 
 
 class PlainChunks:
     """Reads the chunks of one stream that say nothing but a text; None stands for any other."""
 
-    __slots__ = ("_around", "_left", "_read_short_text", "_read_text", "_read_thought")
+    __slots__ = ("_around", "_left", "_read_call", "_read_short_text", "_read_text", "_read_thought")
 
     def __init__(self) -> None:
         self._left = _READERS
@@ -158,6 +180,7 @@ class PlainChunks:
         self._read_text: _Read | None = None
         self._read_short_text: _Read | None = None
         self._read_thought: _Read | None = None
+        self._read_call: _Read | None = None
 
     def note(self, chunk: Mapping[str, JSON]) -> None:
         """Take what *chunk*, which is read in full, says around its choices."""
@@ -187,8 +210,6 @@ class PlainChunks:
         if (read := self._read_short_text) is None:
             read = self._read_short_text = self._reader(_ShortChoice)
         try:
-            if not data.isascii():
-                data.decode()
             text: str = read(data).choices[0].delta.content
         except UNREADABLE:
             return None
@@ -201,28 +222,43 @@ class PlainChunks:
         chunk = _read(read, data)
         return _thought(chunk.choices[0].delta) if chunk else None
 
+    def call(self, data: bytes) -> CallPiece | None:
+        """The same for the next piece of a call."""
+        if (read := self._read_call) is None:
+            read = self._read_call = self._reader(_Choice[_CallOnly])
+        chunk = _read(read, data)
+        return chunk.choices[0].delta.tool_calls[0] if chunk else None
+
 
 def probe_text(data: bytes) -> str | None:
     """Return the text of a chunk, whatever stands around it."""
-    chunk = _read(_probe_text, data)
+    chunk = _read_among(_probe_text, data)
     return chunk.choices[0].delta.content if chunk else None
 
 
 def probe_thought(data: bytes) -> str | None:
     """The same for what the model thinks."""
-    chunk = _read(_probe_thought, data)
+    chunk = _read_among(_probe_thought, data)
     return _thought(chunk.choices[0].delta) if chunk else None
 
 
 def _read(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None:
+    """Decode a chunk on one line. What knows every key decodes every string, or compares it."""
     if 10 in data or 13 in data:
         return None
     try:
-        if not data.isascii():
-            data.decode()  # what nobody decodes has to be characters, too
         return decode(data)
     except UNREADABLE:
         return None
+
+
+def _read_among(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None:
+    """The same, where keys may be skipped: what nobody decodes has to be characters, too."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return None
+    return _read(decode, data)
 
 
 def _thought(delta: _ReasoningOnly) -> str | None:

@@ -66,6 +66,13 @@ class ToolCalls:
                 find = self._numbers.new_number if is_whole else self._numbers.number_of
                 yield piece.event(find(piece.index, piece.id, piece.name), self._choice)
 
+    def read_piece(self, index: int | None, arguments: str) -> Iterator[ToolCallDelta]:
+        """Give what `read` gives for a chunk that holds but these two, of one call."""
+        self._numbers.begin_chunk()
+        if arguments:
+            number = self._numbers.number_of(index, None, None)
+            yield ToolCallDelta(number, arguments=arguments, choice=self._choice)
+
     def _number_said(self, piece: _Piece) -> int | None:
         """Return the number of the call that *piece*, which is whole, was said as before."""
         if piece.id is not None:

@@ -26,10 +26,11 @@ from g4fsdk._core.model.events import Event, TextDelta
 
 #: What reading a line by its size raises: it has no such string, or no line of such a size has come.
 NOT_AS_BEFORE = (KeyError, *NOT_A_STRING)
-# Templates may be learned so often in vain; one that served this many units has paid for the next.
-_LESSONS = 16
+# Templates may be learned so often in vain; one that served this many units has paid for the next. After two
+# in vain (the second is for a hole) none is learned for as many units, then for twice as many, and so on.
+_LESSONS = 10
 _UNITS_THAT_PAY = 8
-_MAX_LESSON = 65536  # no service says so much around a few letters
+MAX_LESSON = 65536  # no service says so much around a few letters
 # Below this, reading units one by one is cheaper than all at once.
 _MANY_UNITS = 4
 # After so many bytes, the plain path is taken once: it makes room for what is kept of them.
@@ -47,8 +48,9 @@ class FastParser(Parser):
     """
 
     __slots__ = (
-        *("_behind", "_counted", "_event", "_framed", "_kind", "_kinds", "_learned_at", "_lessons"),
-        *("_prefix", "_read", "_read_unit", "_reads_quickly", "_suffix", "_template", "_texts"),
+        *("_behind", "_counted", "_event", "_framed", "_kind", "_kinds", "_learned_at"),
+        *("_lesson_at", "_lessons", "_prefix", "_read", "_read_unit", "_reads_any", "_reads_quickly"),
+        *("_suffix", "_template", "_texts"),
     )
 
     #: What frames a unit on the wire, in front and behind.
@@ -59,33 +61,42 @@ class FastParser(Parser):
         super().__init__(decoder, max_bytes=max_bytes)
         self._kinds = decoder.kinds()
         self._lessons = _LESSONS
-        self._learned_at = 0
+        self._learned_at = self._lesson_at = 0
         self._behind = self.behind
         self._framed = len(self.before) + len(self.behind)
         self._use(NO_TEMPLATE)
 
     def _use(self, template: Template, kind: Kind | None = None) -> None:
-        """From now on, expect what *template* fits; without one, once learning is given up, any of *kind*."""
+        """From now on, expect what *template* fits; without one, until the next lesson, any of *kind*."""
         self._template = template
         self._kind = kind or self._kinds[template.event]
         self._event = self._kind.event
         self._texts = self._kind.texts.new
         self._prefix, self._suffix = template.prefix, template.suffix
         self._read: Callable[[bytes], str | None] = template.read
-        reads_any = template is NO_TEMPLATE and not self._lessons
+        self._reads_any = reads_any = template is NO_TEMPLATE and self._seen < self._lesson_at
         if reads_any:
             self._prefix, self._suffix, self._read = self.before, self._behind, self._kind.read_quickly
         self._read_unit: Callable[[bytes], str | None] = self._kind.read if reads_any else template.text
         # Of many units, that is cheaper than to fill a hole; and than the other, as long as it fits.
         self._reads_quickly = reads_any or template.has_hole
 
-    def _allow(self, is_between: bool) -> None:
-        """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to."""
+    def _allow(self, is_between: bool) -> int:
+        """Open the fast paths if they hold *is_between* two units, and never for long: memory is seen to.
+
+        Return up to which byte they would hold.
+        """
         if len(self._texts) >= MANY_PIECES:
             self._kind.texts.settle()
         self._counted = len(self._texts)
-        window = min(self.max_bytes, _WINDOW)
-        self._fast_until = self._seen + window if is_between and self.decoder.is_plain else -1
+        until = self._seen + min(self.max_bytes, _WINDOW)
+        if self._reads_any:
+            until = min(until, self._lesson_at)
+            if self._seen >= self._lesson_at:
+                self._use(NO_TEMPLATE, self._kind)
+        until = until if self.decoder.is_plain else -1
+        self._fast_until = until if is_between else -1
+        return until
 
     def _say_texts(self, texts: list[str], out: list[Event]) -> None:
         self._texts.append("".join(texts))
@@ -116,29 +127,42 @@ class FastParser(Parser):
     def _learn_if_text(self, unit: bytes, said: list[Event]) -> None:
         """Learn from *unit*, which no template fitted, when the last it *said* is text; not often in vain."""
         kind = self._kinds.get(type(said[-1])) if said else None
-        if kind is None:
+        if kind is None or len(unit) > MAX_LESSON:
             return
-        if not self._lessons:
+        if self._seen >= self._lesson_at:
+            self._count_lesson(len(unit) + self._framed)
+        if self._seen < self._lesson_at:
             self._use(NO_TEMPLATE, kind)
             self._reads_quickly = kind.read(unit) is None
             return
-        if self._seen - self._learned_at < _UNITS_THAT_PAY * len(unit):
-            self._lessons -= 1
-        self._learned_at = self._seen
-        is_lesson = self._lessons and self.decoder.is_plain and len(unit) <= _MAX_LESSON
         framing = (self.before, self._behind)
-        found = learn(unit, framing, kind, self.decoder.padding) if is_lesson else None
+        found = learn(unit, framing, kind, self.decoder.padding) if self.decoder.is_plain else None
         self._use((found and self._template.with_hole(found, kind)) or found or NO_TEMPLATE)
         self._reads_quickly = self._reads_quickly and kind.read_quickly(unit) is not None
+
+    def _count_lesson(self, size: int) -> None:
+        """Say that units of *size* fit no template; put the next lesson off after two in vain."""
+        is_in_vain = self._seen - self._learned_at < _UNITS_THAT_PAY * size
+        self._learned_at = self._seen
+        self._lessons -= is_in_vain
+        if self._lessons <= 0:
+            self._lesson_at = sys.maxsize
+        elif is_in_vain and self._lessons % 2 and self._lessons < _LESSONS - 1:
+            times = (_LESSONS - 3 - self._lessons) // 2
+            self._lesson_at = self._seen + (_UNITS_THAT_PAY << times) * size
 
 
 class FastEvents(FastParser):
     """The fast paths of server-sent events of one data line each."""
 
-    __slots__ = ("_block_size",)
+    __slots__ = ("_block_size", "_line_until")
 
     before = b"data: "
     behind = b"\n\n"
+
+    def __init__(self, decoder: Decoder, *, max_bytes: int = MAX_BYTES) -> None:
+        super().__init__(decoder, max_bytes=max_bytes)
+        self._line_until = -1  # as `_fast_until`, for a line that is unfinished
 
     def feed(self, data: bytes) -> list[Event]:
         if (seen := self._seen + len(data)) <= self._fast_until:
@@ -154,13 +178,45 @@ class FastEvents(FastParser):
                     self._seen = seen
                     self._texts.append(text)
                     return [event(text)]
-        elif data and self._line and 10 not in data and 13 not in data:
-            held = self._line_size + len(data)
-            if held <= self.max_bytes:
-                self._line.append(data)
-                self._line_size = held
+        elif data and self._line and 13 not in data:
+            if 10 in data:
+                if (events := self._end_line(data)) is not None:
+                    return events
+            elif len(self._line) + len(data) <= self.max_bytes:
+                self._line += data
                 return []
         return super().feed(data)
+
+    def _end_line(self, data: bytes) -> list[Event] | None:
+        """Return what `feed` gives for *data*, which ends an unfinished line, if that fits the template.
+
+        Behind it the next line may begin.
+
+        Exact: the line is what it would be in one chunk, where nothing else is unfinished.
+        """
+        head, behind, rest = data.rpartition(b"\n\n")
+        seen = self._seen + len(self._line) + len(data) - len(rest)
+        if not behind or seen > self._line_until or 10 in rest:
+            return None
+        text = self._read_wire(bytes(self._line) + head + behind)
+        if not text:
+            return None
+        self._seen = seen
+        self._line[:] = rest
+        self._fast_until = -1 if rest else self._line_until
+        self._texts.append(text)
+        return [self._event(text)]
+
+    def _read_wire(self, data: bytes) -> str | None:
+        """Return the text of *data*, framed as on the wire, or None where it has another shape."""
+        rest = data.removeprefix(self._prefix)
+        string = rest.removesuffix(self._suffix)
+        if rest is data or string is rest or string.strip() is not string:
+            return None
+        try:
+            return self._read(string)
+        except NOT_A_STRING:
+            return None
 
     def _end_lines_in_crlf(self) -> None:
         """From now on, expect events whose lines end in CRLF."""
@@ -176,13 +232,13 @@ class FastEvents(FastParser):
     def _say_block(self, data: bytes, out: list[Event]) -> bool:
         """Say the events of *data*, behind the unfinished line, if all fit the template; say whether."""
         first, *units = data.split(JOINT)
-        if not units or not self.decoder.is_plain:
+        if not units or not self.decoder.is_plain or len(self._line) > MAX_LESSON:
             return False
         rest = self.before + units.pop()
         if rest.endswith(b"\n\n"):
             units.append(rest[len(self.before) : -2])
             rest = b""
-        line = b"".join([*self._line, first])
+        line = bytes(self._line) + first
         unit = line.removeprefix(self.before)
         text = self._template.text(unit) if unit is not line else None
         if text is None or 10 in rest:
@@ -190,8 +246,8 @@ class FastEvents(FastParser):
         texts = self._template.texts(units, data, len(first) + len(JOINT))
         if texts is None:
             return False
-        self._seen += self._line_size + len(data) - len(rest)
-        self._line, self._line_size = [rest] if rest else [], len(rest)
+        self._seen += len(self._line) + len(data) - len(rest)
+        self._line[:] = rest
         self._say_texts([text, *texts], out)
         return True
 
@@ -213,8 +269,8 @@ class FastLines(FastParser):
         self._bare_ends: dict[int, bytes] = {}
         self._silent = b""  # the last line that said nothing, whenever it comes: a keep-alive
 
-    def _allow(self, is_between: bool) -> None:
-        super()._allow(is_between and self._template is not NO_TEMPLATE)
+    def _allow(self, is_between: bool) -> int:
+        return super()._allow(is_between and self._template is not NO_TEMPLATE)
 
     def feed(self, data: bytes) -> list[Event]:
         size = len(data)

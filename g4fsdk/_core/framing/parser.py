@@ -38,7 +38,7 @@ class Parser:
 
     # Slots, here and below: reading attributes is most of what the fast path does beside decoding.
     __slots__ = (
-        *("_ends_inside", "_error", "_fast_until", "_head", "_is_empty", "_line", "_line_size"),
+        *("_ends_inside", "_error", "_fast_until", "_head", "_is_empty", "_line"),
         *("_seen", "_weigh_at", "_whole"),
         *("content_type", "decoder", "headers", "max_bytes", "status"),
     )
@@ -56,15 +56,14 @@ class Parser:
         self._head: bytes | None = b""  # None once it is known what the body is
         self._whole: bytearray | None = None  # a body that is read as one: a document or a page
         self._seen = 0  # bytes before the unfinished line, each line end counted as one
-        self._line: list[bytes] = []  # pieces of the unfinished line
-        self._line_size = 0
+        self._line = bytearray()  # the unfinished line
         self._is_empty = True
         self._ends_inside = False  # the body is over, and what is read now lacks its end
         # The fast paths may take what ends before this byte: nothing but between two units of plain text.
         self._fast_until = -1
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}, {self._seen + self._line_size} bytes read>"
+        return f"<{type(self).__name__}, {self._seen + len(self._line)} bytes read>"
 
     def limit(self, max_bytes: int) -> None:
         """Let no line, no document and no answer be longer than *max_bytes*; before the first `feed`.
@@ -197,17 +196,15 @@ class Parser:
         """Return *data* with the unfinished line before it, which it goes on with."""
         if not self._line:
             return data
-        data = b"".join([*self._line, data])
+        self._line += data
+        line = bytes(self._line)
         self._line.clear()
-        self._line_size = 0
-        return data
+        return line
 
     def _hold(self, data: bytes) -> None:
         """Keep *data*, which has no line end."""
-        self._line.append(data)
-        self._line_size += len(data)
-        if self._line_size > self.max_bytes:
-            raise self._too_long(self._seen, b"".join(self._line)[: self.max_bytes])
+        self._line += data
+        self._check_size(len(self._line), self._seen, self._line)
 
     def _end_stream(self, out: list[Event]) -> None:
         """Take what is left without its line end."""

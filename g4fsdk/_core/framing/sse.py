@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.decoder import Decoder
-from g4fsdk._core.framing.framed import FastEvents
+from g4fsdk._core.framing.framed import MAX_LESSON, FastEvents
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.framing.templates import JOINT
 from g4fsdk._core.model.events import Event
@@ -54,16 +54,20 @@ class SSEParser(FastEvents):
             self._seen -= 2 * (len(self._texts) - self._counted)
             self._counted = len(self._texts)
         if self._after_cr or 13 in data:
+            self._line_until = -1
             data = self._with_lf(data)
         if 10 not in data:
             self._hold(data)
             return
-        is_inside = self._data or self._name or self._line_size + len(data) > self.max_bytes
+        self._line_until = -1
+        is_inside = self._data or self._name or len(self._line) + len(data) > self.max_bytes
         if is_inside or len(data) < self._block_size or not self._say_block(data, out):
             take = self._take_lines if is_inside else self._take_frames
             take(self._with_line(data), out)
-        pending = self._line or self._data or self._name or self._after_cr
-        self._allow(self._has_event and not self.decoder.done and not pending)
+        is_inside = self._data or self._name or self._after_cr or self._stray
+        is_open = self._has_event and not (self.decoder.done or is_inside)
+        until = self._allow(is_open and not self._line)
+        self._line_until = until if is_open else -1
 
     def _with_lf(self, data: bytes) -> bytes:
         """Make every line end one LF, also a CRLF that is cut in the middle."""
@@ -80,8 +84,11 @@ class SSEParser(FastEvents):
         """The usual case: whole events of one data line each, between blank lines."""
         end = data.rfind(b"\n\n")
         if end >= 0:
-            whole, data = data[:end], data[end + 2 :]
-            self._take_many(whole, out) if 10 in whole else self._take_one(whole, out)
+            is_one = data.find(10) == end and data.startswith(self.before)
+            # Nothing else may hold on to *data*: it may be most of the memory there is.
+            whole, data = data[len(self.before) if is_one else 0 : end], data[end + 2 :]
+            take = self._take_one if is_one else self._take_many if 10 in whole else self._take_whole
+            take(whole, out)
             if self.decoder.done:
                 return
         if 10 in data:
@@ -89,18 +96,16 @@ class SSEParser(FastEvents):
         elif data:
             self._hold(data)
 
-    def _take_one(self, line: bytes, out: list[Event]) -> None:
-        unit = line.removeprefix(self.before)
-        if unit is line:
-            self._take_whole(line, out)
-        elif self._says_as_before(unit, out):
-            self._seen += len(line) + len(self.behind)
+    def _take_one(self, unit: bytes, out: list[Event]) -> None:
+        if self._says_as_before(unit, out):
+            self._seen += len(unit) + self._framed
         else:
             self._take_unit(unit, out)
 
     def _says_as_before(self, unit: bytes, out: list[Event]) -> bool:
         """Say the text of a bare *unit* that is like those before it; return whether it is."""
-        text = self._read_unit(unit) if self.decoder.is_plain else None
+        is_usual = self.decoder.is_plain and len(unit) <= MAX_LESSON
+        text = self._read_unit(unit) if is_usual else None
         if text:
             self._texts.append(text)
             out.append(self._event(text))

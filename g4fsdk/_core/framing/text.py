@@ -32,12 +32,12 @@ class TextParser(Parser):
         self._kept = decoder.kept.new
         self._add_long = decoder.kept.add_long
         self._rest = b""  # of a character that is cut
-        self._is_ready = False  # it is known to be an answer, and nothing is held back
-        self._most = -1  # how long a chunk may be to be tried as whole characters; none where most are cut
+        self._is_ready = False  # it is known to be an answer, and bytes are kept as they come
+        self._most = -1  # how much may be kept for a chunk to be tried as whole characters
         self._beginning: str | None = ""  # held back while it may be no answer
 
     def feed(self, data: bytes) -> list[Event]:
-        if len(data) <= self._most and len(self._kept) <= _MANY:
+        if len(self._kept) <= self._most:
             try:
                 text = data.decode()
                 self._kept += data
@@ -51,16 +51,16 @@ class TextParser(Parser):
 
     def _past_cut(self, data: bytes) -> str:
         """Decode *data*, at whose ends characters may be cut."""
-        data = self._rest + data
-        text, used = _decode_utf8(data, "replace")
-        self._rest = data[used:]
+        joined = self._rest + data
+        text, used = _decode_utf8(joined, "replace")
+        self._rest = joined[used:]
         if len(data) <= _SHORT and len(self._kept) <= _MANY:
-            self._kept += data[:used]
+            self._kept += data
         else:
-            self._seen += len(self._kept) + used
-            self._add_long(data[:used])
+            self._seen += len(self._kept) + len(data)
+            self._add_long(data)
         # Trying costs an exception where it fails; where most characters are ASCII, few are cut.
-        self._most = _SHORT if not self._rest and 8 * len(text) > 7 * len(data) else -1
+        self._most = _MANY if not self._rest and 8 * len(text) > 7 * len(data) else -1
         return text
 
     def _fail(self, error: G4FError) -> None:
@@ -79,8 +79,8 @@ class TextParser(Parser):
             text = self._past_beginning(text)
         if text:
             self.decoder.say_text(text, out)
-        self._is_ready = self._beginning is None and self.decoder.is_plain
-        self._most = _SHORT if self._is_ready and not self._rest else -1
+        self._is_ready = self._beginning is None and self.decoder.is_plain and not self._rest
+        self._most = _MANY if self._is_ready else -1
 
     def _past_mark(self, data: bytes) -> bytes:
         """Drop a byte order mark, wherever it is cut."""
