@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from itertools import accumulate, pairwise
 from math import isfinite
 from typing import Annotated, Any, get_args
 
 import msgspec
 
-from g4fsdk.testing._cassette.codings import (
-    CodingError,
-    CutError,
-    NoDecoderError,
-    coding_of,
-    decode_pieces,
+from g4fsdk.testing._cassette.bodies import (
+    kept_headers,
+    plain_body,
+    plain_headers,
+    read_body,
+    read_headers,
 )
+from g4fsdk.testing._cassette.codings import coding_of
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.foreign import modern
 from g4fsdk.testing._cassette.values import (
@@ -39,10 +39,6 @@ _WORDS = {
     "`int`": "a whole number",
     "`float`": "a number",
 }
-
-# Headers of a body that was framed or coded; a cassette keeps the plain one.
-_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
-_CODING = "content-encoding"
 
 
 def to_document(cassette: Session) -> dict[str, Any]:
@@ -94,11 +90,11 @@ def _write_body(body: bytes) -> str | bytes:
 
 
 class _Headers(list[tuple[str, str]]):
-    """Headers as `_read_headers` reads them, wherever vcrpy or we wrote them."""
+    """Headers as `read_headers` reads them, wherever vcrpy or we wrote them."""
 
 
 class _Body(bytes):
-    """A body as `_read_body` reads it."""
+    """A body as `read_body` reads it."""
 
 
 class _Request(msgspec.Struct):
@@ -212,42 +208,6 @@ def _response(read: _Response, place: str) -> RecordedResponse:
     return response
 
 
-def kept_headers(headers: Headers) -> Headers:
-    """Return those of *headers* that don't say how the body was framed on the wire."""
-    return [pair for pair in headers if pair[0].lower() not in _FRAMING_HEADERS]
-
-
-def plain_headers(headers: Headers) -> Headers:
-    """Return those of *headers* that are true of the decoded body."""
-    return [pair for pair in kept_headers(headers) if pair[0].lower() != _CODING]
-
-
-def plain_body(body: bytes, coding: str, place: str) -> bytes | None:
-    """Return *body* without its *coding*; None where nothing here undoes it, so that it stays coded.
-
-    Raises:
-        CassetteError: It is cut off, broken, or grows and grows.
-    """
-    try:
-        return b"".join(decode_pieces(coding, [body]))
-    except CodingError as error:
-        if not isinstance(error, CutError) and _is_decoded(body, coding):
-            return body
-        if isinstance(error, NoDecoderError):
-            return None
-        raise CassetteError(f"{place}: {error}") from error
-
-
-def _is_decoded(body: bytes, coding: str) -> bool:
-    """Tell whether vcrpy has decoded *body* itself, and kept the header: coded bytes are no text."""
-    if coding.lower() == "gzip" and not body.startswith(b"\x1f\x8b"):
-        return True
-    try:
-        return "\0" not in body.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-
-
 def _take_wire(response: RecordedResponse, wire: _Wire, body: bytes, place: str) -> None:
     if sum(wire.sizes) != len(body):
         raise CassetteError(f"{place}.sizes: they sum to {sum(wire.sizes)}, the body has {len(body)} bytes")
@@ -262,54 +222,4 @@ def _take_wire(response: RecordedResponse, wire: _Wire, body: bytes, place: str)
 
 def _read(kind: type, value: Any) -> Any:
     """Read what has several forms, for msgspec."""
-    return _Headers(_read_headers(value)) if kind is _Headers else _Body(_read_body(value))
-
-
-def _read_headers(headers: Any) -> Headers:
-    match headers:
-        case None:
-            return []
-        case dict():
-            return [(str(name), value) for name in headers for value in _values(name, headers[name])]
-        case list() if all(
-            isinstance(pair, list | tuple) and len(pair) == 2 for pair in headers
-        ):  # tornado's
-            return [(str(name), value) for name, values in headers for value in _values(name, values)]
-    raise ValueError("expected a mapping of names to values")
-
-
-def _values(name: str, values: Any) -> list[str]:
-    match values:
-        case str() | bytes():
-            return [_text(values)]
-        case list() | tuple() if all(isinstance(value, str | bytes) for value in values):
-            return [_text(value) for value in values]
-    raise ValueError(f"expected text or a list of texts for {name}")
-
-
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("latin-1")
-
-
-def _read_body(body: Any) -> bytes:
-    match body:
-        case None:
-            return b""
-        case bytes():
-            return body
-        case str():
-            return body.encode("utf-8", "surrogatepass")
-        case {"base64_string": str(coded)}:
-            return _in_base64(coded)
-        case {"string": inner}:
-            return _read_body(inner)
-        case list():  # vcrpy keeps the pieces of an iterator body
-            return b"".join(map(_read_body, body))
-    raise ValueError("expected text, bytes or null")
-
-
-def _in_base64(coded: str) -> bytes:
-    try:
-        return b64decode(coded, validate=True)
-    except ValueError as error:
-        raise ValueError(f"base64_string: not base64: {error}") from error
+    return _Headers(read_headers(value)) if kind is _Headers else _Body(read_body(value))

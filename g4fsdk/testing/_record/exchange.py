@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from g4fsdk.testing._cassette.bodies import kept_headers, plain_headers
 from g4fsdk.testing._cassette.codings import (
     CodingError,
     CutError,
@@ -12,7 +13,6 @@ from g4fsdk.testing._cassette.codings import (
     coding_of,
     decode_pieces,
 )
-from g4fsdk.testing._cassette.document import kept_headers, plain_headers
 from g4fsdk.testing._cassette.values import (
     End,
     Headers,

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import g4fsdk.testing._cassette.yaml  # noqa: F401  # that it is missing is told before a session is recorded
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._version import __version__
