@@ -24,9 +24,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an answer may hold what the terminal can't show
     try:
-        from g4fsdk.cli.app import app
+        from g4fsdk.cli.commands import make_app
 
-        app(prog_name="g4fsdk")
+        make_app(sys.argv[1:])(prog_name="g4fsdk")
     except KeyboardInterrupt:  # while it was loaded
         sys.exit(130)
     except ModuleNotFoundError as error:

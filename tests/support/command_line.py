@@ -65,7 +65,7 @@ class Forks:
 
     _PROGRAM = """
 import json, os, sys, tempfile
-import g4fsdk.cli.app, g4fsdk.cli.chat, g4fsdk.cli.cassette
+import g4fsdk.cli.app
 from g4fsdk.cli import main
 
 for line in sys.stdin:
