@@ -117,7 +117,7 @@ def sse(text: str, odd: str, gap: str) -> bytes:
         "broken": '{"choices":[{"delta":{"content":"',
         "done": "[DONE]",
     }
-    head = ": ping\n" if odd == "comment" else "event: message\n" if odd == "event" else ""
+    head = {"comment": ": ping\n", "event": "event: message\n", "word": "word\n"}.get(odd, "")
     field = "" if odd == "no field" else "data: "
     return (head + field + frames.get(odd, frames["text"]) + gap).encode("utf-8", "surrogatepass")
 
@@ -147,7 +147,7 @@ def line(text: str, odd: str) -> bytes:
 
 ODD_SSE = (
     *("escaped", "two keys", "not a string", "bare string", "two strings", "half a pair", "finish", "usage"),
-    *("reasoning", "error", "broken", "done", "comment", "event"),
+    *("reasoning", "error", "broken", "done", "comment", "event", "word"),
     *("hole", "two holes", "reason hole", "key hole", "thinking", "thinking twice", "thinking list"),
     *("thinking and text", "thinking and end", "line end", "return", "hole with line end", "no field"),
 )
@@ -157,7 +157,10 @@ ODD_LINES = (
 )
 mostly_text = st.sampled_from(["text"] * 12)
 sse_units = st.builds(
-    sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.sampled_from(["\n\n"] * 6 + ["\r\n\r\n"])
+    sse,
+    texts,
+    mostly_text | st.sampled_from(ODD_SSE),
+    st.sampled_from(["\n\n"] * 6 + ["\r\n\r\n", "\n\n\n"]),
 )
 holed_units = st.builds(
     sse,
@@ -223,6 +226,7 @@ LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
 )
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
 @example(chunks=[*GIVEN_UP, sse("", "bare string", "\n\n") * 6])
+@example(chunks=[*[sse("a", "text", "\n\n")] * 2, b"word\n", sse("a", "text", "\n\n"), b"\n"])
 @example(chunks=[FORGED % text for text in (b"a", b"b", b"c")])
 @example(chunks=[sse("a", "text", "\n\n"), sse("a", "no field", "\n\n") + sse("a", "text", "\n\n") * 6])
 @example(chunks=[sse("a", "text", "\n\n"), sse("a", "line end", "\n\n")])

@@ -60,7 +60,7 @@ class SSEParser(FastEvents):
             self._hold(data)
             return
         self._line_until = -1
-        is_inside = self._data or self._name or len(self._line) + len(data) > self.max_bytes
+        is_inside = self._data or self._name or self._stray or len(self._line) + len(data) > self.max_bytes
         if is_inside or len(data) < self._block_size or not self._say_block(data, out):
             take = self._take_lines if is_inside else self._take_frames
             take(self._with_line(data), out)
