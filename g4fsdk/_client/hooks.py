@@ -116,13 +116,21 @@ class Watched(Protocol):
 Watcher: TypeAlias = "Callable[[Provider, Mapping[str, Any]], Watched]"
 
 
+class Watching:
+    """Who watches the calls of all clients, None for nobody."""
+
+    def __init__(self) -> None:
+        self.watcher: Watcher | None = None
+
+
+WATCHING = Watching()
+
+
 class Watch:
     """One provider's part of a call, from the asking to the end, told to the watcher if there is one.
 
     A watcher that fails is logged, and changes nothing about the call.
     """
-
-    watcher: Watcher | None = None  # of all clients
 
     def __init__(self) -> None:
         self._watched: Watched | None = None
@@ -130,9 +138,9 @@ class Watch:
     @contextmanager
     def asking(self, provider: Provider, said: Callable[[Provider], Mapping[str, Any]]) -> Iterator[None]:
         """Tell what *provider* is asked, in the block; what that raises is the end."""
-        if self.watcher is not None:
+        if WATCHING.watcher is not None:
             with _harmless():
-                self._watched = self.watcher(provider, said(provider))
+                self._watched = WATCHING.watcher(provider, said(provider))
         if self._watched is None:
             yield
             return

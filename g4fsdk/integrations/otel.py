@@ -37,7 +37,7 @@ from opentelemetry.util.genai.types import (
 from opentelemetry.util.genai.utils import image_from_url, tool_arguments_to_any_value
 
 from g4fsdk import G4FError, Message
-from g4fsdk._client.hooks import Watch
+from g4fsdk._client.hooks import WATCHING
 from g4fsdk._core.flow.provider import Provider
 from g4fsdk._core.model.completions import Choice, Completion
 from g4fsdk._core.model.messages import ToolCall
@@ -76,10 +76,10 @@ class G4FInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # its module is 
             handler = TelemetryHandler(
                 **given, instrumentation_scope_name=__name__, instrumentation_scope_version=__version__
             )
-        Watch.watcher = partial(_Asked, handler)
+        WATCHING.watcher = partial(_Asked, handler)
 
     def _uninstrument(self, **_: Any) -> None:
-        Watch.watcher = None
+        WATCHING.watcher = None
 
 
 @contextmanager
