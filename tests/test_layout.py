@@ -43,6 +43,10 @@ ORDER = (
     "integrations",
     "bench",
     "cli._kept",
+    "cli._terminal",
+    "cli._words",
+    "cli._chat",
+    "cli._recordings",
     "cli",
     "__main__",
 )

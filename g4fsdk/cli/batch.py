@@ -13,10 +13,10 @@ import typer
 
 from g4fsdk._core.flow.rows import read_row
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import options
-from g4fsdk.cli.output import say
-from g4fsdk.cli.question import read_settings
-from g4fsdk.cli.target import Said, Target
+from g4fsdk.cli._terminal.output import say
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.question import read_settings
+from g4fsdk.cli._words.target import Said, Target
 
 
 def batch(

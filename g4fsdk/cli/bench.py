@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk.cli import options
-from g4fsdk.cli.output import say, write_document, write_table
+from g4fsdk.cli._terminal.output import say, write_document, write_table
+from g4fsdk.cli._words import options
 
 
 def bench(

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.findings import compare, load_for_use, report
-from g4fsdk.cli.output import say
+from g4fsdk.cli._recordings.findings import compare, load_for_use, report
+from g4fsdk.cli._terminal.output import say
 from g4fsdk.testing._cassette.cassette import Cassette
 
 _OURS = frozenset({"chat", "image", "models"})  # commands of ours that may stand in place of a program

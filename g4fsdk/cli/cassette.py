@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from g4fsdk._core.model.redact import redact_url
-from g4fsdk.cli import options, rewriting
-from g4fsdk.cli.findings import compare, load_for_use, report
-from g4fsdk.cli.output import (
+from g4fsdk.cli import rewriting
+from g4fsdk.cli._recordings.findings import compare, load_for_use, report
+from g4fsdk.cli._terminal.output import (
     write,
     write_document,
     write_json_line,
     write_table,
 )
-from g4fsdk.cli.usage import Group
+from g4fsdk.cli._terminal.usage import Group
+from g4fsdk.cli._words import options
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.values import Interaction
 
@@ -44,7 +45,7 @@ def cassette(context: typer.Context) -> None:
 @app.command()
 def show(file: rewriting.CassetteFile, as_json: options.AsJSON = False) -> None:
     """Say what a recording holds: what answered, what was asked and said, when it came, and each request."""
-    from g4fsdk.cli.told import timeline, told
+    from g4fsdk.cli._recordings.told import timeline, told
 
     loaded = Cassette.load(file)
     rows = [_row(number, one) for number, one in enumerate(loaded.interactions)]
@@ -123,7 +124,7 @@ def diff(
 
     Texts, ids and times do not count. Exit code 0: nothing changed, 1: something did, 2: no comparison.
     """
-    from g4fsdk.cli.told import told_apart
+    from g4fsdk.cli._recordings.told import told_apart
 
     before, after = load_for_use(old), load_for_use(new)
     changes = compare(before, after)

@@ -6,15 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import options
-from g4fsdk.cli._kept.folder import made_home
+from g4fsdk.cli._chat.show import Style, ask
+from g4fsdk.cli._chat.talk import Talk, kept_conversation, the_log
 from g4fsdk.cli._kept.log import Kept, Log
-from g4fsdk.cli.output import is_terminal
-from g4fsdk.cli.question import Question
-from g4fsdk.cli.show import Style, ask
-from g4fsdk.cli.talk import Talk, kept_conversation, the_log
-from g4fsdk.cli.target import Said
-from g4fsdk.cli.waiting import Waiting
+from g4fsdk.cli._terminal.output import is_terminal
+from g4fsdk.cli._terminal.waiting import Waiting
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.question import Question
+from g4fsdk.cli._words.target import Said
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace
@@ -80,9 +79,9 @@ def _ask(talk: Talk, question: Question, style: Style) -> None:
             talk.turn(call | more, lambda call: ask(client, call, style, waiting, stream=not style.whole))
 
         if _is_typed(question, style):
-            from g4fsdk.cli.dialogue import Dialogue
+            from g4fsdk.cli._chat.dialogue import Dialogue
 
-            Dialogue(talk, question, turn).run(made_home() / "history" if talk.log else None)
+            Dialogue(talk, question, turn).run()
         else:
             turn(question.call())
 
@@ -94,8 +93,8 @@ def _is_typed(question: Question, style: Style) -> bool:
 
 
 def _replay(name: str, pace: Pace, said: Said, question: Question, style: Style, log: Log | None) -> None:
+    from g4fsdk.cli._chat.replayed import ReplayedCall
     from g4fsdk.cli.image import show_images
-    from g4fsdk.cli.replayed import ReplayedCall
 
     replayed = ReplayedCall.load(name)
     call = replayed.call(question, said.model)

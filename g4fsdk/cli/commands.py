@@ -10,9 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from g4fsdk._version import __version__
-from g4fsdk.cli.failures import exit_code
-from g4fsdk.cli.output import write
-from g4fsdk.cli.usage import Command, Group
+from g4fsdk.cli._terminal.failures import exit_code
+from g4fsdk.cli._terminal.output import write
+from g4fsdk.cli._terminal.usage import Command, Group
 
 #: The modules of the commands, in the order of the help.
 COMMANDS = {
@@ -98,4 +98,4 @@ def _add(app: typer.Typer, name: str) -> None:
         return
     for command in commands.registered_commands:
         command.cls = Command
-    app.add_typer(commands, cls=Group)
+    app.add_typer(commands)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk.cli import options
 from g4fsdk.cli._kept.config import config_path, known_settings, settings_in, store, written
-from g4fsdk.cli.output import say, write, write_document
-from g4fsdk.cli.usage import Group
+from g4fsdk.cli._terminal.output import say, write, write_document
+from g4fsdk.cli._terminal.usage import Group
+from g4fsdk.cli._words import options
 
 app: typer.Typer = typer.Typer(
     name="config", cls=Group, help="Show and change what is meant where a command says nothing."

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import options
-from g4fsdk.cli.output import write, write_document, write_table
-from g4fsdk.cli.target import Said, Target, working
-from g4fsdk.cli.waiting import Waiting
+from g4fsdk.cli._terminal.output import write, write_document, write_table
+from g4fsdk.cli._terminal.waiting import Waiting
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.target import Said, Target, working
 from g4fsdk.testing._cassette.errors import CassetteError
 
 if TYPE_CHECKING:

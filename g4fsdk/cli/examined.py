@@ -27,8 +27,8 @@ from g4fsdk import (
 from g4fsdk._client.network import Network
 from g4fsdk._core.flow.provider import Provider
 from g4fsdk._core.model.redact import redact_url
-from g4fsdk.cli.failures import typed
-from g4fsdk.cli.target import Target
+from g4fsdk.cli._terminal.failures import typed
+from g4fsdk.cli._words.target import Target
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.services import provider_of
 from g4fsdk.testing._checks.drift import Change, diff

@@ -12,10 +12,10 @@ import typer
 
 from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import Image
-from g4fsdk.cli import options
-from g4fsdk.cli.output import write, write_document
-from g4fsdk.cli.question import read_settings
-from g4fsdk.cli.target import Said
+from g4fsdk.cli._terminal.output import write, write_document
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.question import read_settings
+from g4fsdk.cli._words.target import Said
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
 

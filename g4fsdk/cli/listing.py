@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from g4fsdk.cli import options
-from g4fsdk.cli.output import (
+from g4fsdk.cli._terminal.output import (
     plain,
     write,
     write_document,
     write_table,
 )
-from g4fsdk.cli.target import Said, Target
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.target import Said, Target
 
 
 def providers(as_json: options.AsJSON = False) -> None:

@@ -13,10 +13,10 @@ import typer
 from g4fsdk._core.model.chat import read_messages
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import options
 from g4fsdk.cli._kept.log import Kept, Log, Turn, log_path
-from g4fsdk.cli.output import say, write, write_document, write_json_line, write_table
-from g4fsdk.cli.usage import Group
+from g4fsdk.cli._terminal.output import say, write, write_document, write_json_line, write_table
+from g4fsdk.cli._terminal.usage import Group
+from g4fsdk.cli._words import options
 
 _ID_LETTERS = 8  # of an id, shown
 _WIDTH = 60  # of a text that is only mentioned
@@ -141,7 +141,7 @@ def _found(name: str, turn: Turn, word: str) -> dict[str, object]:
 
 def _told(kept: Kept) -> Iterator[str]:
     """Yield who said what, a line each, under the time and whom it was said to."""
-    from g4fsdk.cli.told import Told
+    from g4fsdk.cli._recordings.told import Told
 
     yield f"{kept.id}  {kept.title}".rstrip()
     for turn in kept.turns:

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from g4fsdk._core.model.redact import redact_url
-from g4fsdk.cli import options
-from g4fsdk.cli.findings import load_for_use
-from g4fsdk.cli.output import write, write_document
+from g4fsdk.cli._recordings.findings import load_for_use
+from g4fsdk.cli._terminal.output import write, write_document
+from g4fsdk.cli._words import options
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import options
 from g4fsdk.cli._kept.config import Config
-from g4fsdk.cli.output import say, write
-from g4fsdk.cli.target import Place, Said, Target, working
+from g4fsdk.cli._terminal.output import say, write
+from g4fsdk.cli._words import options
+from g4fsdk.cli._words.target import Place, Said, Target, working
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient

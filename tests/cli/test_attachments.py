@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from g4fsdk.cli import attachments
+from g4fsdk.cli._words import attachments
 from tests.support.command_line import replay, run
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer, unfinished

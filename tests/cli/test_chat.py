@@ -12,9 +12,9 @@ from g4fsdk import Completion, Image, TextDelta
 from g4fsdk._core.model.completions import Choice
 from g4fsdk._core.model.messages import AssistantMessage
 from g4fsdk.cli import chat as chat_command
-from g4fsdk.cli import output
-from g4fsdk.cli.question import read_prompt
-from g4fsdk.cli.show import Style, TextPrinter, show_completion
+from g4fsdk.cli._chat.show import Style, TextPrinter, show_completion
+from g4fsdk.cli._terminal import output
+from g4fsdk.cli._words.question import read_prompt
 from g4fsdk.testing import Cassette, ReplayServer
 from tests.support.command_line import ANSWER, NORMAL, delta, openai_cassette, replay, run
 from tests.support.loopback import Reply, Server

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from g4fsdk.cli import examined
-from g4fsdk.cli.target import Place, Target
+from g4fsdk.cli._words.target import Place, Target
 from g4fsdk.testing import Cassette, Fault, Interaction, ReplayServer
 from tests.support.command_line import NORMAL, run
 from tests.support.loopback import PATIENCE_S, TLS_CERT, Received, Reply, Server

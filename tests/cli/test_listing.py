@@ -13,8 +13,8 @@ import pytest
 from typer.testing import Result
 
 from g4fsdk import __version__
+from g4fsdk.cli._terminal.output import write_table
 from g4fsdk.cli.app import app
-from g4fsdk.cli.output import write_table
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse, ReplayServer
 from tests.support.command_line import run

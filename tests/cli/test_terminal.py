@@ -15,7 +15,7 @@ if sys.platform == "win32":
 import pyte
 from rich.console import Console
 
-from g4fsdk.cli.markdown import Drawing
+from g4fsdk.cli._terminal.markdown import Drawing
 from tests.support.command_line import delta, openai_cassette
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer, unfinished

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from g4fsdk._core.model.chat import Content
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.attachments import Attachments
+from g4fsdk.cli._words.attachments import Attachments
 
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import typer
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.output import write, write_document
+from g4fsdk.cli._terminal.output import write, write_document
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 

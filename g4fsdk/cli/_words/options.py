@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli import completing
+from g4fsdk.cli._words import completing
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.planned import Pace

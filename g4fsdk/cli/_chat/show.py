@@ -15,7 +15,7 @@ import typer
 
 from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import ConversationEvent, Event, ReasoningDelta, TextDelta, Title, Usage
-from g4fsdk.cli.output import (
+from g4fsdk.cli._terminal.output import (
     check_place,
     is_terminal,
     plain,
@@ -27,12 +27,12 @@ from g4fsdk.cli.output import (
     write_document,
     write_json_line,
 )
-from g4fsdk.cli.waiting import Waiting
+from g4fsdk.cli._terminal.waiting import Waiting
 
 if TYPE_CHECKING:
     from g4fsdk import Client
     from g4fsdk._core.model.completions import Completion
-    from g4fsdk.cli.markdown import MarkdownPrinter
+    from g4fsdk.cli._terminal.markdown import MarkdownPrinter
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +245,6 @@ class TextPrinter:
 
 
 def _new_markdown() -> MarkdownPrinter:
-    from g4fsdk.cli.markdown import MarkdownPrinter
+    from g4fsdk.cli._terminal.markdown import MarkdownPrinter
 
     return MarkdownPrinter()

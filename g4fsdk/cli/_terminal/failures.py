@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from g4fsdk._core.model.errors import G4FError, UsageError
-from g4fsdk.cli.output import say, say_json_line
+from g4fsdk.cli._terminal.output import say, say_json_line
 from g4fsdk.testing._cassette.errors import (
     CassetteError,
     LeakError,

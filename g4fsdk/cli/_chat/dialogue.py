@@ -15,12 +15,13 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.attachments import Attachments
-from g4fsdk.cli.completing import models_of
-from g4fsdk.cli.failures import INTERRUPTED, exit_code
-from g4fsdk.cli.output import check_place, save, say, typing_unseen, write
-from g4fsdk.cli.question import Question
-from g4fsdk.cli.talk import Talk
+from g4fsdk.cli._chat.talk import Talk
+from g4fsdk.cli._kept.folder import made_home
+from g4fsdk.cli._terminal.failures import INTERRUPTED, exit_code
+from g4fsdk.cli._terminal.output import check_place, save, say, typing_unseen, write
+from g4fsdk.cli._words.attachments import Attachments
+from g4fsdk.cli._words.completing import models_of
+from g4fsdk.cli._words.question import Question
 
 
 class Dialogue:
@@ -32,9 +33,9 @@ class Dialogue:
         self._turn = turn
         self._changes: dict[str, Any] = {}
 
-    def run(self, history: Path | None) -> None:
-        """Take what is typed until the user leaves. Lines are kept in *history*, where there is one."""
-        session = _session(history, self._talk.target.names)
+    def run(self) -> None:
+        """Take what is typed until the user leaves. Lines are kept where the conversation is."""
+        session = _session(_history(is_kept=self._talk.log is not None), self._talk.target.names)
         say(f"{self._partner()} (/help shows what can be done, Ctrl-D leaves)")
         with typing_unseen():
             while True:
@@ -133,7 +134,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Dialogue, str], None], str]] = {
 _KEYS = "Enter asks, Alt-Enter begins a line. Ctrl-C ends an answer or clears the line.\n"
 
 
-def _session(history: Path | None, providers: tuple[str, ...]) -> PromptSession[str]:
+def _session(history: History, providers: tuple[str, ...]) -> PromptSession[str]:
     path = PathCompleter(expanduser=True)
     completer = NestedCompleter(
         {
@@ -146,18 +147,23 @@ def _session(history: Path | None, providers: tuple[str, ...]) -> PromptSession[
     return PromptSession(
         multiline=True,  # as far as Enter, below, lets it
         key_bindings=_keys(),
-        history=_history(history),
+        history=history,
         completer=completer,
         complete_while_typing=False,
         enable_suspend=True,
     )
 
 
-def _history(path: Path | None) -> History:
+def _history(*, is_kept: bool) -> History:
     """Return what was typed before, from a file that is for the user alone."""
-    if path is None:
+    if not is_kept:
         return InMemoryHistory()
-    os.close(os.open(path, os.O_CREAT | os.O_APPEND, 0o600))
+    try:
+        path = made_home() / "history"
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND, 0o600))
+    except OSError as error:
+        say(f"g4fsdk: what is typed is not kept: {error.filename}: {error.strerror}")
+        return InMemoryHistory()
     return FileHistory(path)
 
 

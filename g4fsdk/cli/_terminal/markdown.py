@@ -16,7 +16,7 @@ from rich.markdown import Heading, Markdown, MarkdownElement, TableElement
 from rich.segment import Segment, SegmentLines
 from rich.table import Table
 
-from g4fsdk.cli.output import shown
+from g4fsdk.cli._terminal.output import shown
 
 _SHORTEST_PAUSE = 0.04  # seconds between two drawings
 _REST = 3  # after a drawing, so many times as long as it took

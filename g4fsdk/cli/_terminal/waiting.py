@@ -7,7 +7,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Self
 
 from g4fsdk._core.model.events import Event, ReasoningDelta, TextDelta
-from g4fsdk.cli.output import is_terminal, shown
+from g4fsdk.cli._terminal.output import is_terminal, shown
 
 if TYPE_CHECKING:
     from rich.console import Console

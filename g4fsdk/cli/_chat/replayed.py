@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli.output import say
-from g4fsdk.cli.question import Question, as_messages
-from g4fsdk.cli.target import Place, Said, Target
+from g4fsdk.cli._terminal.output import say
+from g4fsdk.cli._words.question import Question, as_messages
+from g4fsdk.cli._words.target import Place, Said, Target
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import base_url_of

@@ -18,8 +18,8 @@ from g4fsdk._core.model.events import Event
 from g4fsdk._core.model.http import Request
 from g4fsdk.cli._kept.config import Config
 from g4fsdk.cli._kept.log import Kept, Log, LogError, Turn
-from g4fsdk.cli.output import say
-from g4fsdk.cli.target import Target
+from g4fsdk.cli._terminal.output import say
+from g4fsdk.cli._words.target import Target
 
 if TYPE_CHECKING:
     from g4fsdk._client.hooks import EventHooks

@@ -1,0 +1,1 @@
+"""A chat: shown as it comes, kept, gone on with, typed."""

@@ -1,0 +1,1 @@
+"""Recordings as people read them, and what was found in them."""
