@@ -73,6 +73,27 @@ def test_moving_from_pytest_recording(project: Project, with_conftest: bool) -> 
     project.run("tests").assert_outcomes(failed=1)
 
 
+def test_the_conftest_of_the_example_records_and_plays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = [text for text in examples("testing") if "def g4f_settings" in text]
+    project.add_test("""
+        @pytest.mark.g4f_cassette("openai/hello")
+        def test_it(g4f_client):
+            assert g4f_client.chat.completions.create("Hello").text == "Hi"
+    """)
+    monkeypatch.setenv("API_KEY", "sk-the-key-of-the-shop-0123456789")
+
+    for mode in ("once", "all"):  # each time a server at another port
+        with Server(lambda request: document("openai", "Hi")) as server:
+            project.write("conftest.py", example.replace("http://localhost:11434", server.url))
+            project.run(f"--g4f-record={mode}").assert_outcomes(passed=1)
+            assert len(server.requests) == 1
+    monkeypatch.delenv("API_KEY")
+    project.write("conftest.py", example)
+    project.run().assert_outcomes(passed=1)
+
+
 def test_a_provider_is_added_as_the_page_says(tmp_path: Path) -> None:
     text = page("adding-a-provider")
     file, record = [block for block in blocks(text) if block.file]
@@ -151,7 +172,7 @@ def test_a_command_on_a_page_is_one() -> None:
         for line in re.findall(r"^g4fsdk .*", block, re.M)
     ]
 
-    assert len(lines) > 30
+    assert len(lines) > 20
     assert [one for one in lines if not is_command(one[1])] == []
 
 

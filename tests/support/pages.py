@@ -93,13 +93,16 @@ class Page:
         module = sys.modules["page"] = ModuleType("page")  # where a dataclass looks for its own
         self.names = vars(module)
 
-    def try_all(self, page: str) -> None:
-        for block in blocks(page):
+    def try_all(self, page: str) -> int:
+        """Try the blocks of *page*; return how many there are."""
+        found = [*blocks(page)]
+        for block in found:
             try:
                 self.try_one(block)
             except Exception as error:
                 error.add_note(f"{self.name}:{block.line + 1}\n{block.text}")
                 raise
+        return len(found)
 
     def try_one(self, block: Block) -> None:
         match block:
