@@ -18,6 +18,7 @@ from g4fsdk.cli.app import app
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse, ReplayServer
 from tests.support.command_line import run
+from tests.support.loopback import Reply, Server
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
 IMAGES = "http://model.test/v1/images/generations"
@@ -37,40 +38,68 @@ def answered(url: str, document: object, sent: object = None, status: int = 200)
 @pytest.fixture
 def painter() -> Iterator[list[str]]:
     """A server that draws one image by address and two as bytes; the words that ask it."""
-    data = [{"url": "http://img.test/a b"}, *[{"b64_json": b64encode(PNG).decode()}] * 2]
-    cassette = answered(IMAGES, {"data": data}, {"model": "m", "prompt": "a cat", "size": "1x1"})
-    with ReplayServer(cassette) as server:
-        yield ["image", "a cat", "--base-url", server.base_url, "-m", "m", "--option", "size=1x1"]
+    with Server(Reply([PNG], headers=[("Content-Type", "image/png")])) as gallery:
+        data = [{"url": f"{gallery.url}/a b"}, *[{"b64_json": b64encode(PNG).decode()}] * 2]
+        cassette = answered(IMAGES, {"data": data}, {"model": "m", "prompt": "a cat", "size": "1x1"})
+        with ReplayServer(cassette) as server:
+            yield ["image", "a cat", "--base-url", server.base_url, "-m", "m", "--option", "size=1x1"]
 
 
 def test_images_are_printed_as_addresses(painter: list[str]) -> None:
     result = run(*painter)
+    address, *data = result.stdout.splitlines()
 
-    data = f"data:image/png;base64,{b64encode(PNG).decode()}"
-    assert (result.exit_code, result.stdout.splitlines()) == (0, ["http://img.test/a b", data, data])
+    assert (result.exit_code, address.endswith("/a b")) == (0, True)
+    assert data == [f"data:image/png;base64,{b64encode(PNG).decode()}"] * 2
 
 
-def test_images_that_come_as_bytes_are_written_to_a_folder(painter: list[str], tmp_path: Path) -> None:
+def test_images_are_saved_in_a_folder(painter: list[str], tmp_path: Path) -> None:
     (tmp_path / "image-1.png").write_bytes(b"mine")
 
     result = run(*painter, "-o", tmp_path)
 
-    written = [tmp_path / "image-2.png", tmp_path / "image-3.png"]
-    assert result.stdout.splitlines() == ["http://img.test/a b", *map(str, written)]
-    assert [path.read_bytes() for path in written] == [PNG, PNG]
+    written = [tmp_path / f"image-{number}.png" for number in (2, 3, 4)]
+    assert result.stdout.splitlines() == [*map(str, written)], result.stderr
+    assert [path.read_bytes() for path in written] == [PNG] * 3
     assert (tmp_path / "image-1.png").read_bytes() == b"mine"
 
 
-def test_images_that_come_as_bytes_are_written_to_a_file(painter: list[str], tmp_path: Path) -> None:
-    run(*painter, "-o", tmp_path / "cat.png")
+def test_images_are_saved_as_a_file(painter: list[str], tmp_path: Path) -> None:
+    shown = json.loads(run(*painter, "-o", tmp_path / "cat.png", "--json").stdout)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cat-2.png", "cat-3.png"]
+    written = [tmp_path / name for name in ("cat.png", "cat-2.png", "cat-3.png")]
+    assert [image["path"] for image in shown] == [*map(str, written)]
+    assert [path.read_bytes() for path in written] == [PNG] * 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        pytest.param(Reply(status=403), "403", id="refused"),
+        pytest.param(Reply([b"no picture"]), "expected a picture, got b'no picture'", id="no picture"),
+        pytest.param(Reply([PNG, b"x"], framing="close", end="rst"), "broke", id="broken"),
+    ],
+)
+def test_the_address_of_an_image_that_cannot_be_had_is_not_lost(
+    reply: Reply, said: str, tmp_path: Path
+) -> None:
+    with Server(lambda _: reply) as gallery:
+        cassette = answered(IMAGES, {"data": [{"url": f"{gallery.url}/1"}]}, {"model": "m", "prompt": "x"})
+        with ReplayServer(cassette) as server:
+            words = ["--base-url", server.base_url, "-m", "m", "--api-key", "sk-secret", "--retries", 1]
+            result = run("image", "x", *words, "-o", tmp_path / "a.png")
+
+    assert (result.exit_code, result.stdout) == (1, f"{gallery.url}/1\n")
+    assert said in result.stderr
+    assert [*tmp_path.iterdir()] == []
+    assert "authorization" not in gallery.requests[0].headers
 
 
 def test_images_as_json(painter: list[str]) -> None:
     first, *_ = json.loads(run(*painter, "--json").stdout)
 
-    assert first == {"url": "http://img.test/a b", "b64_json": None, "revised_prompt": None, "extra": {}}
+    assert first.pop("url").endswith("/a b")
+    assert first == {"b64_json": None, "revised_prompt": None, "extra": {}}
 
 
 def paint(b64: str, folder: Path) -> Result:
