@@ -148,6 +148,19 @@ def test_what_is_said_of_a_recording_is_read_from_where_older_files_have_it(tmp_
     assert Cassette.load(older).metadata == {"provider": "p"}
 
 
+def test_what_yaml_takes_for_times_and_bytes_is_text(tmp_path: Path) -> None:
+    said = "{recorded_at: 2026-01-01T00:00:00Z, day: 2026-01-02, call: {a: [!!binary QQ==], b: !!set {y, x}}}"
+    cassette = Cassette.load(saved(tmp_path / "one.yaml", f"g4fsdk: {said}\ninteractions: []\n"))
+
+    cassette.save(tmp_path / "two.json")
+
+    assert Cassette.load(tmp_path / "two.json").metadata == {
+        "recorded_at": "2026-01-01T00:00:00+00:00",
+        "day": "2026-01-02",
+        "call": {"a": ["A"], "b": ["x", "y"]},
+    }
+
+
 PLAIN = {
     "version": 1,
     "interactions": [
@@ -391,6 +404,16 @@ def broken(**changes: object) -> str:
             with_response(headers={"A": 1}),
             "response.headers: expected text or a list of texts for A",
             id="header",
+        ),
+        pytest.param(
+            with_response(headers={"A b": "1"}),
+            "response.headers: expected the name of a header, found 'A b'",
+            id="no name of a header",
+        ),
+        pytest.param(
+            with_response(status={"code": 42}),
+            "response.status: expected a status from 100 to 999",
+            id="code",
         ),
         pytest.param("- 1", "bad.yaml: expected a mapping, found [1]", id="list"),
         pytest.param("version: 1", "bad.yaml: expected the key `interactions`", id="no interactions"),

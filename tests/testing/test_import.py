@@ -88,6 +88,23 @@ def test_a_body_that_polly_lists_in_pieces_is_whole() -> None:
     assert from_har(har(entry(content=content))).interactions[0].response.body == b"\xff\x00a"
 
 
+@pytest.mark.parametrize(
+    ("began", "order"),
+    [
+        (["2026-11-20T12:00:02Z", "2026-11-20T13:00:01.5+01:00"], ["b", "a"]),
+        (["2026-11-20T12:00:02Z", "2026-11-20T12:00:02Z"], ["a", "b"]),
+        (["2026-11-20T12:00:02Z", "yesterday"], ["a", "b"]),
+    ],
+)
+def test_entries_are_taken_in_the_order_in_which_they_began(began: list[str], order: list[str]) -> None:
+    entries = [
+        entry(content={"size": 1, "text": text}) | {"startedDateTime": at}
+        for text, at in zip("ab", began, strict=True)
+    ]
+
+    assert [one.response.body.decode() for one in from_har(har(*entries)).interactions] == order
+
+
 def test_what_a_service_sent_a_request_on_to_is_taken_too() -> None:
     first = entry(status=307, content={"size": 0, "text": ""})
     first["response"]["headers"].append({"name": "Location", "value": "/elsewhere"})
@@ -175,6 +192,13 @@ def test_a_request_that_the_browser_lost_has_no_response() -> None:
             id="address",
         ),
         pytest.param(har(entry(method=7)), None, r"yqcloud: .*request\.method", id="method"),  # type: ignore[arg-type]
+        pytest.param(har(entry(status=1000)), None, "a status from 100 to 999", id="no status"),
+        pytest.param(
+            har(entry() | {"response": {"status": 200, "headers": [{"name": "a b", "value": "x"}]}}),
+            None,
+            "the name of a header",
+            id="name of a header",
+        ),
         pytest.param(har(entry(status="200")), None, r"response\.status", id="status"),  # type: ignore[arg-type]
         pytest.param(har(entry(post={"text": 7})), None, r"request\.postData\.text", id="text sent"),
         pytest.param(har(entry(content=[7])), None, r"response\.content", id="content"),  # type: ignore[arg-type]
@@ -320,6 +344,7 @@ def test_an_archive_that_holds_no_har_is_refused(tmp_path: Path, files: dict[str
 def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:
     saved = from_har(har(entry()))
     (tmp_path / "a.har").write_text("\ufeff" + json.dumps(har(entry())), encoding="utf-8")
+    (tmp_path / "b.har").write_text(json.dumps(har(entry())), encoding="utf-16")  # as PowerShell writes it
     saved.save(tmp_path / "c.yaml")
     (tmp_path / "d.json").write_text(
         '{"version": 1, "interactions": [{"request": {"method": "GET", "uri": "https://x/", "body": null, '
@@ -329,7 +354,7 @@ def test_a_file_is_imported_by_what_it_holds(tmp_path: Path) -> None:
 
     files = sorted(tmp_path.iterdir())
 
-    assert [import_file(file).interactions[0].response.body for file in files] == [b"Hello"] * 3
+    assert [import_file(file).interactions[0].response.body for file in files] == [b"Hello"] * 4
     assert import_file(tmp_path / "c.yaml") == saved
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import io
+import os
 import socket
 import sys
 import threading
@@ -610,6 +611,22 @@ def test_a_request_that_cannot_be_searched_is_refused(
             )
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_program_sends_from_a_pipe_is_recorded_and_sent(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b'{"q": 1}')
+    os.close(writing)
+
+    with (
+        ReplayServer(cassette()) as server,
+        Recorder(tmp_path / "a.yaml") as recorder,
+        session_on(recorder) as session,
+        os.fdopen(reading, "rb") as pipe,
+    ):
+        assert session.post(server.url + "/api", data=pipe, timeout=5).content == b"".join(CHUNKS)
+
+    assert Cassette.load(tmp_path / "a.yaml").interactions[0].request.body == b'{"q": 1}'
 
 
 def test_an_answer_that_cannot_be_searched_is_recorded_and_told(tmp_path: Path) -> None:

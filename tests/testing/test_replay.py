@@ -375,6 +375,22 @@ def test_a_mismatch_does_not_show_a_registered_secret() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_a_head_of_several_lines_is_played_as_one() -> None:
+    one = interaction()
+    one.response.reason, one.response.headers[:] = "Fine\nX: 1", [("A", "b\r\n c")]
+    replay, asked = Replay(cassette(one, one)), one.request
+
+    with session_on(replay) as session, httpx.Client(transport=replay.httpx_transport()) as client:
+        heads = [
+            [*session.request(asked.method, asked.url, data=asked.body).headers.items()],
+            [*client.request(asked.method, asked.url, content=asked.body).headers.items()],
+        ]
+
+    assert [{name.lower(): value for name, value in head} for head in heads] == [
+        {"a": "b c", "transfer-encoding": "chunked"}
+    ] * 2
+
+
 def test_unplayed_interactions_are_named() -> None:
     replay = Replay(cassette(interaction(), interaction(body=b'{"q": "left"}')))
     post_requests(replay)

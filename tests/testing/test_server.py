@@ -213,6 +213,13 @@ def test_a_target_that_is_no_address_is_refused() -> None:
         assert b"not an address" in read_all(client)
 
 
+def test_a_program_that_takes_it_for_a_proxy_of_https_is_told() -> None:
+    with ReplayServer(cassette()) as server, raw_socket(server) as client:
+        client.sendall(b"CONNECT chat.test:443 HTTP/1.1\r\nHost: chat.test:443\r\n\r\n")
+
+        assert b"ask this server itself, over http" in read_all(client)
+
+
 def test_a_connection_is_kept_and_closed_as_recorded() -> None:
     kept, closed = interaction([b"1"]), interaction([b"2"], headers=[("Connection", "close")])
     with ReplayServer(cassette(kept, closed)) as server, raw_socket(server) as client:

@@ -7,7 +7,7 @@ from typing import Any
 
 from g4fsdk.testing._cassette.codings import CodingError, CutError, NoDecoderError, decode_pieces
 from g4fsdk.testing._cassette.errors import CassetteError
-from g4fsdk.testing._cassette.values import Headers
+from g4fsdk.testing._cassette.values import Headers, check_header
 
 # Headers of a body that was framed or coded; a cassette keeps the plain one.
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
@@ -64,7 +64,8 @@ def read_headers(headers: Any) -> Headers:
     raise ValueError("expected a mapping of names to values")
 
 
-def _values(name: str, values: Any) -> list[str]:
+def _values(name: Any, values: Any) -> list[str]:
+    check_header(str(name))
     match values:
         case str() | bytes():
             return [_text(values)]

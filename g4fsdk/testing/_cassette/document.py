@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from itertools import accumulate, pairwise
 from math import isfinite
 from typing import Annotated, Any, get_args
@@ -27,6 +28,7 @@ from g4fsdk.testing._cassette.values import (
     RecordedResponse,
     Session,
     check_address,
+    check_status,
 )
 from g4fsdk.testing._cassette.yaml import FlowMapping
 
@@ -111,6 +113,9 @@ class _Status(msgspec.Struct):
     code: int
     message: str | None = None
 
+    def __post_init__(self) -> None:
+        check_status(self.code)
+
 
 class _Wire(msgspec.Struct):
     sizes: list[Annotated[int, msgspec.Meta(gt=0)]]
@@ -185,10 +190,26 @@ def _metadata(read: _Document, name: str) -> dict[str, Any]:
     older = read.metadata.get("g4fsdk") if isinstance(read.metadata, dict) else None
     for place, said in (("g4fsdk", read.g4fsdk), ("metadata.g4fsdk", older)):
         if isinstance(said, dict):
-            return said
+            return {str(key): _plain(value) for key, value in said.items()}
         if said is not None:
             raise CassetteError(f"{name}: {place}: expected a mapping, found {repr(said)[:80]}")
     return {}
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* in what JSON has: a YAML reader makes times, dates and bytes of some texts."""
+    match value:
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case set():
+            return sorted(map(str, value))
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case date():
+            return value.isoformat()
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+    return value
 
 
 def _request(read: _Request) -> RecordedRequest:

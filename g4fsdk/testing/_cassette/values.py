@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from g4fsdk._core.model.redact import redact_url
 End: TypeAlias = Literal["complete", "reset", "truncated", "timeout", "client_closed"]
 Headers: TypeAlias = list[tuple[str, str]]
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+
 
 def check_address(url: str) -> None:
     """Raise ValueError when no part of *url* can be told from another: `http://[x`."""
@@ -18,6 +21,18 @@ def check_address(url: str) -> None:
         urlsplit(url)
     except ValueError:
         raise ValueError("Expected an address") from None
+
+
+def check_header(name: str) -> None:
+    """Raise ValueError when *name* is none of a header: what follows it on a wire would be misread."""
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"expected the name of a header, found {name!r}")
+
+
+def check_status(code: int) -> None:
+    """Raise ValueError when no answer can have the status *code*; 0 stands for no answer at all."""
+    if code and not 100 <= code <= 999:
+        raise ValueError("expected a status from 100 to 999")
 
 
 @dataclass(slots=True)

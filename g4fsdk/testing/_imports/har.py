@@ -9,6 +9,8 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -54,7 +56,7 @@ def import_file(path: str | Path, provider: str | None = None) -> Cassette:
 
 def _json(data: bytes) -> Any:
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data)  # in any of Unicode's codings
     except (ValueError, RecursionError):
         return None
 
@@ -104,7 +106,7 @@ def from_har(
         raise CassetteError(f"unknown provider {provider!r}; known: {', '.join(PROVIDERS)}")
     try:
         entries = [each for each in document["log"]["entries"] if each["request"]["method"] != "OPTIONS"]
-        entries = [each for each in entries if url_contains in each["request"]["url"]]
+        entries = _in_order([each for each in entries if url_contains in each["request"]["url"]])
         provider = provider or _only_provider([each["request"]["url"] for each in entries])
         wanted = [_with_files(_whole(each), read_file) for each in _asked(entries, provider)]
         interactions = [*map(interaction_of, wanted)]
@@ -119,6 +121,15 @@ def from_har(
     recorded_at = wanted[0].get("startedDateTime")
     said = {"provider": provider, "provenance": _provenance(document["log"]), "recorded_at": recorded_at}
     return Cassette(interactions, said)
+
+
+def _in_order(entries: list[Any]) -> list[Any]:
+    """Return *entries* by the times at which they began, if all tell it: some programs order them by page."""
+    try:
+        began = [datetime.fromisoformat(each["startedDateTime"]).timestamp() for each in entries]
+    except (KeyError, TypeError, ValueError):
+        return entries
+    return [each for _, each in sorted(zip(began, entries, strict=True), key=itemgetter(0))]
 
 
 def _asked(entries: list[Any], provider: str) -> Iterator[Any]:

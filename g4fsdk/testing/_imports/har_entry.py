@@ -19,6 +19,8 @@ from g4fsdk.testing._cassette.values import (
     RecordedRequest,
     RecordedResponse,
     check_address,
+    check_header,
+    check_status,
 )
 
 # How a body ended, by a word of the error's name; every other error broke it off.
@@ -75,6 +77,9 @@ class _Came(msgspec.Struct, rename="camel"):
     error: str | None = msgspec.field(default=None, name="_error")  # Chrome's
     failure: str | None = msgspec.field(default=None, name="_failureText")  # Playwright's
 
+    def __post_init__(self) -> None:
+        check_status(self.status)
+
 
 class _Entry(msgspec.Struct):
     """What is read of an entry; nothing is asked of those that are not kept."""
@@ -102,10 +107,12 @@ def _request(sent: _Sent) -> RecordedRequest:
 
 def _headers(pairs: list[_Pair]) -> Headers:
     # HTTP/2 pseudo headers are no headers; Chrome writes several Set-Cookie as the lines of one value.
+    named = [pair for pair in pairs if not pair.name.startswith(":")]
+    for pair in named:
+        check_header(pair.name)
     return [
         (pair.name, line)
-        for pair in pairs
-        if not pair.name.startswith(":")
+        for pair in named
         for line in str("" if pair.value is None else pair.value).split("\n")
     ]
 

@@ -11,7 +11,7 @@ from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._replay.planned import beats
 from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
-from g4fsdk.testing._traffic.wire import encode_text, has_body, played_headers
+from g4fsdk.testing._traffic.wire import encode_text, has_body, on_one_line, played_headers
 
 if TYPE_CHECKING:
     from g4fsdk.testing._replay.answers import RecordedAnswers
@@ -66,7 +66,7 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             stream=stream_class(_Body, library)(answer, request, self._factor, self._clock),
             extensions={
                 "http_version": f"HTTP/{response.http_version}".encode(),
-                "reason_phrase": response.reason.encode("ascii", "ignore"),
+                "reason_phrase": on_one_line(response.reason).encode("ascii", "ignore"),
             },
         )
         return answered

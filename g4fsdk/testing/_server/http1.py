@@ -92,6 +92,8 @@ class RequestReader:
 def _received(head: h11.Request, body: bytes) -> ReceivedRequest:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
     target = head.target.decode("latin-1")
+    if head.method == b"CONNECT":
+        raise BadRequestError("https is not replayed by way of a proxy: ask this server itself, over http")
     is_proxied = not target.startswith(("/", "*"))
     return ReceivedRequest(
         head.method.decode(), _path_of(target), head.http_version.decode(), headers, body, is_proxied

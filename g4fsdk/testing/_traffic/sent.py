@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +39,25 @@ def _read_body(request: PreparedRequest) -> bytes:
         case str():
             return body.encode("utf-8")
     if hasattr(body, "read"):
-        return _read_file(body)
+        return _read_file(request, body)
     pieces = _read_pieces(body)
     request.body = iter(pieces)  # type: ignore[assignment]  # the stub forgets that requests takes iterators
     return b"".join(pieces)
 
 
-def _read_file(file: Any) -> bytes:
-    start = file.tell()
-    data = file.read()
+def _read_file(request: PreparedRequest, file: Any) -> bytes:
+    try:
+        start = file.tell()
+    except (AttributeError, OSError):  # a pipe, which is read once
+        data = _as_bytes(file.read())
+        request.body = io.BytesIO(data)  # type: ignore[assignment]  # the stub forgets that requests takes files
+        return data
+    data = _as_bytes(file.read())
     file.seek(start)
+    return data
+
+
+def _as_bytes(data: Any) -> bytes:
     return data.encode("utf-8") if isinstance(data, str) else bytes(data)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from g4fsdk.testing._cassette.values import Headers, RecordedResponse
 
+_FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")  # RFC 9112, 5.2
 LAST_CHUNK = b"0\r\n\r\n"
 WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
 
@@ -18,13 +20,18 @@ def has_body(method: str, response: RecordedResponse) -> bool:
 def played_headers(method: str, response: RecordedResponse) -> Headers:
     """Return the headers a program sees: the recorded ones, and how the body is framed now."""
     framing = [("Transfer-Encoding", "chunked")] if has_body(method, response) else []
-    return [*response.headers, *framing]
+    return [*((name, on_one_line(value)) for name, value in response.headers), *framing]
+
+
+def on_one_line(text: str) -> str:
+    """Return *text* of a head without line ends, which some libraries keep of values on several lines."""
+    return _FOLD.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
 def encode_head(response: RecordedResponse, headers: Headers) -> bytes:
     """Return status line and *headers*, the blank line included."""
     lines = [
-        f"HTTP/1.1 {response.status} {response.reason}",
+        f"HTTP/1.1 {response.status} {on_one_line(response.reason)}",
         *(f"{name}: {value}" for name, value in headers),
     ]
     return b"".join(encode_text(line) + b"\r\n" for line in [*lines, ""])
