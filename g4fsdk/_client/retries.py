@@ -1,6 +1,7 @@
 """What to try again and how long to wait, with tenacity. Decided here; the clients only obey.
 
-What may be tried again is written on the error (`retryable`) where it is made, and only what failed
+tenacity is imported when something failed: it brings asyncio, which would be a tenth of a blocking client's
+start. What may be tried again is written on the error (`retryable`) where it is made, and only what failed
 before the first event gets here at all: a stream that has shown text is never repeated.
 """
 
@@ -10,15 +11,22 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
-import tenacity
-from tenacity import RetryCallState
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from g4fsdk._core.model.errors import G4FError, StatusError, UsageError
 
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
 logger = logging.getLogger("g4fsdk")
-Wait: TypeAlias = Callable[[RetryCallState], float]
+Wait: TypeAlias = "Callable[[RetryCallState], float]"
+
+
+def full_jitter(state: RetryCallState) -> float:
+    """Wait up to half a second, and up to twice as long each time, eight seconds at most."""
+    import tenacity
+
+    return tenacity.wait_random_exponential(multiplier=0.5, max=8)(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +51,16 @@ class Retries:
     """
 
     attempts: int = 3
-    wait: Wait = field(default=tenacity.wait_random_exponential(multiplier=0.5, max=8), repr=False)
+    wait: Wait = field(default=full_jitter, repr=False)
     max_retry_after: float = 60.0
     on_retry: Callable[[RetryEvent], None] | None = None
 
     def policy(self, seconds_left: Callable[[], float | None]) -> dict[str, Any]:
         """Return the arguments of tenacity's `Retrying`; *seconds_left* is what the total clock leaves."""
+        import tenacity
+
         return {
-            "stop": tenacity.stop_any(
-                tenacity.stop_after_attempt(max(1, self.attempts)),
-                _GivesUp(self.max_retry_after, seconds_left),
-            ),
+            "stop": _GivesUp(self.attempts, self.max_retry_after, seconds_left),
             "wait": self.wait_seconds,
             "retry": tenacity.retry_if_exception(is_retryable),
             "reraise": True,
@@ -92,21 +99,30 @@ class Tries:
         return event
 
     def _begun(self) -> RetryCallState:
+        import tenacity
+
         retrying = tenacity.Retrying(**self._retries.policy(self._seconds_left))
         retrying.begin()
-        state = RetryCallState(retrying, fn=None, args=(), kwargs={})
+        state = tenacity.RetryCallState(retrying, fn=None, args=(), kwargs={})
         state.start_time = self._since
         return state
 
 
-class _GivesUp(tenacity.stop.stop_base):
-    """Stops when the service asks for a longer wait than we grant, or the call's time ends before it."""
+class _GivesUp:
+    """Stops after the last try, or when the service asks for a longer wait than we grant, or the call's time
+    ends before it.
+    """
 
-    def __init__(self, max_retry_after: float, seconds_left: Callable[[], float | None]) -> None:
+    def __init__(
+        self, attempts: int, max_retry_after: float, seconds_left: Callable[[], float | None]
+    ) -> None:
+        self._attempts = attempts
         self._max_retry_after = max_retry_after
         self._seconds_left = seconds_left
 
     def __call__(self, retry_state: RetryCallState) -> bool:
+        if retry_state.attempt_number >= self._attempts:
+            return True
         left = self._seconds_left()
         too_long = (_retry_after(retry_state) or 0.0) > self._max_retry_after
         return too_long or (left is not None and retry_state.upcoming_sleep >= left)
@@ -138,7 +154,6 @@ def read_retries(retries: Retries | int) -> Retries:
 
 __all__ = [
     "Retries",
-    "RetryCallState",
     "RetryEvent",
     "Tries",
     "is_retryable",
