@@ -73,6 +73,7 @@ def run(bench: Bench) -> None:
     _grow(bench, "hostile: data lines of one event, one a chunk", lines, lambda n: [b"data: 1\n"] * n, ours)
     _grow(bench, "hostile: empty chunks and blank lines", lines, lambda n: [b"", b"\n"] * (n // 2), ours)
     _grow(bench, "hostile: pieces of one tool call", lines // 10, lambda n: [corpora.TOOL_CALL] * n, ours)
+    _grow(bench, "hostile: a key of its own in each event", lines // 10, _keys, ours)
     chat_ui = (Reader(OURS, (), lambda chunks: fed(chunks, JSONLinesParser)),)
     _grow(bench, "hostile: one chat-ui line, in pieces", bench.scale.hostile_bytes, _long_update, chat_ui)
     _grow(bench, "hostile: blank lines of chat-ui", lines, lambda n: [b"\n"] * n, chat_ui)
@@ -87,6 +88,11 @@ def _long_line(size: int) -> list[bytes]:
 def _long_update(size: int) -> list[bytes]:
     line = b'{"type":"stream","token":"' + b"x" * size + b'"}\n'
     return [*corpora.pieces(line, _PIECE)]
+
+
+def _keys(count: int) -> list[bytes]:
+    text = '{"choices":[{"delta":{"content":"x"}}],"key %d":1}'
+    return [b"data: %b\n\n" % (text % number).encode() for number in range(count)]
 
 
 def _blocks(wire: bytes) -> list[bytes]:

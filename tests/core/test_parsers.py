@@ -681,6 +681,21 @@ def test_what_frames_an_answer_does_not_count_as_its_length() -> None:
     assert seen.text == "x" * 2000
 
 
+def test_many_keys_beside_the_choices_are_not_copied_with_each_chunk() -> None:
+    parser = SSEParser()
+
+    def say(number: int) -> dict[str, Any]:
+        parser.feed(sse(chunk({"content": "x"}) | {f"key {number}": number}, done=False))
+        return parser.answer.facts.extra
+
+    few = say(0)
+    many = [say(number) for number in range(1, 400)][-1]
+
+    assert say(400) is many
+    assert few == {"key 0": 0}  # as a chunk of the first events was given it
+    assert many == {f"key {number}": number for number in range(401)}
+
+
 # --- Any bytes, cut anywhere ---
 
 quick = settings(max_examples=50)

@@ -43,6 +43,7 @@ _KINDS = ("chat.completion", "chat.completion.chunk")
 
 #: So many pieces may be compared with what seems to repeat them: what still comes then is new.
 MAX_COMPARED = 1 << 20
+_MANY_KEYS = 256  # that no service says beside its choices: to copy more with each chunk would never end
 _CALL_BYTES = 64  # that a tool call counts for beside its arguments: there may be many without any
 
 
@@ -269,9 +270,12 @@ class Answer:
         extra = {key: item for key, item in new if key not in _TOLD}
         if not (said or extra):
             return
-        self.facts = replace(self.facts, **said, extra=before | extra)
-        if clash := [key for key in FACTS if key in self.facts.extra and getattr(self.facts, key)]:
-            self.facts = replace(self.facts, extra=in_parts(self.facts.extra, *clash))
+        if len(before) < _MANY_KEYS:
+            before = {**before}  # whoever was given it keeps what it was
+        before |= extra
+        self.facts = replace(self.facts, **said, extra=before)
+        for key in [key for key in FACTS if key in before and getattr(self.facts, key)]:
+            before |= in_parts({key: before.pop(key)}, key)
 
     def check_not_empty(self) -> None:
         """Raise EmptyAnswerError when the stream held no answer of any kind."""
