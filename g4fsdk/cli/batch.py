@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,11 @@ from g4fsdk.cli._terminal.output import say
 from g4fsdk.cli._words import options
 from g4fsdk.cli._words.question import read_settings
 from g4fsdk.cli._words.target import Said, Target
+
+if TYPE_CHECKING:
+    from g4fsdk._core.model.completions import Completion
+    from g4fsdk._core.model.errors import G4FError
+    from g4fsdk.cli.batch_files import Output, Row
 
 
 def batch(
@@ -79,11 +84,16 @@ def batch(
             if retry_failed:
                 out.forget(rows)
             left += [row for name, row in rows.items() if name not in out.answered | out.failed]
-            with _progress(len(rows), len(rows) - len(left)) as step:
-                for row, result in results:
-                    out.write(str(read_row(row).id), result)
-                    step()
+            _write(results, out, len(rows), len(left))
     _conclude(len(rows), len(left), len(out.failed & rows.keys()), output)
+
+
+def _write(results: Iterable[tuple[Row, Completion | G4FError]], out: Output, total: int, asked: int) -> None:
+    """Write *results* to *out* as they come, and show how far it is."""
+    with _progress(total, total - asked) as step:
+        for row, result in results:
+            out.write(str(read_row(row).id), result)
+            step()
 
 
 @contextmanager

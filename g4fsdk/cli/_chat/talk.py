@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -61,10 +61,6 @@ class Heard:
         self.url, self.answer = request.url, Answer()
 
     @property
-    def duration_ms(self) -> int:
-        return round((time.monotonic() - self._begun) * 1000)
-
-    @property
     def is_whole(self) -> bool:
         """Whether there is a whole answer: one with a refusal is one."""
         return self.error is None or isinstance(self.error, typer.Exit)
@@ -80,6 +76,18 @@ class Heard:
         """Return the answer as far as it came."""
         failed = self.error.answer if isinstance(self.error, G4FError) else None
         return self.completion or failed or self.answer.completion(provider, model)
+
+    def told(self, completion: Completion) -> dict[str, Any]:
+        """Return what is kept of it, which is *completion* as far as it came."""
+        said = completion.to_dict()
+        return {
+            "asked_at": self.asked_at,
+            "duration_ms": round((time.monotonic() - self._begun) * 1000),
+            "completion": said,
+            "usage": said.get("usage"),
+            "answer": completion.text,
+            "error": self.problem,
+        }
 
     def handle(
         self, begun: Conversation | None, messages: tuple[Message, ...], provider: str, model: str
@@ -159,27 +167,20 @@ class Talk:
         return {**call, "conversation": self.conversation}
 
     def _end(self, call: Mapping[str, Any], heard: Heard) -> None:
-        messages = read_messages(call["messages"])
+        """Take what was *heard* for the next turn, and keep it."""
         place = self.target.place_of(heard.url)
-        model = self.target.model or place.model or ""
+        model = call.get("model") or self.target.model or place.model or ""
+        messages = read_messages(call["messages"])
         self.conversation = heard.handle(self.conversation, messages, place.provider, model)
         completion = heard.so_far(place.provider, model)
-        said = completion.to_dict()
         turn = Turn(
-            heard.asked_at,
-            heard.duration_ms,
-            messages=[message.to_dict() for message in messages],
-            options={name: value for name, value in call.items() if name not in _NO_OPTIONS},
             provider=place.provider,
             endpoint=place.endpoint,
-            model=(self.conversation and self.conversation.model) or model,
             base_url=place.address,
+            model=(self.conversation and self.conversation.model) or model,
             replay=self.replay,
-            completion=said,
-            usage=said.get("usage"),
-            prompt=next((one.text for one in reversed(messages) if one.role == "user"), ""),
-            answer=completion.text,
-            error=heard.problem,
+            **_asked(call, messages),
+            **heard.told(completion),
         )
         self._keep(turn, completion.title or "")
 
@@ -192,3 +193,12 @@ class Talk:
             self.kept_as = self.log.add(turn, title, handle, self.kept_as)
         except LogError as error:
             say(f"g4fsdk: this is not kept: {error}")
+
+
+def _asked(call: Mapping[str, Any], messages: Sequence[Message]) -> dict[str, Any]:
+    """Return what is kept of *call*."""
+    return {
+        "messages": [message.to_dict() for message in messages],
+        "options": {name: value for name, value in call.items() if name not in _NO_OPTIONS},
+        "prompt": next((one.text for one in reversed(messages) if one.role == "user"), ""),
+    }
