@@ -12,7 +12,7 @@ from uuid import uuid4
 import distributed
 from distributed.scheduler import KilledWorker
 
-from g4fsdk import Client, Completion, G4FError, TransportError
+from g4fsdk import Client, Completion, G4FError, TransportError, UsageError
 from g4fsdk._client.blocking.batches import Crew
 from g4fsdk._client.pace import Pace
 from g4fsdk._client.settings import ProviderLike
@@ -59,9 +59,11 @@ def batch(
     included; proxies and certificates are those of the workers.
 
     Raises:
-        UsageError: Settings, a concurrency or a rate that cannot be, or no rows.
+        UsageError: Settings, a concurrency or a rate that cannot be, no rows, or an asynchronous *cluster*.
         TransportError: The cluster has gone; what came before has been given.
     """
+    if cluster.asynchronous:
+        raise UsageError("a batch waits for its cluster: give a distributed.Client without asynchronous=True")
     asking = _Asking(*_as_shipped(provider, dict(settings or {})))
     waiting = set[Any]()
     ask = partial(_ask, cluster, asking.name, waiting)

@@ -11,19 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
-
-from g4fsdk import Completion, StatusError, TransportError, UsageError
-from tests.support.command_line import run
-from tests.support.loopback import PATIENCE_S, Received, Reply, Server
-from tests.support.loopback_clients import document, unfinished
-
-pytest.importorskip("distributed")
-
 from dask import config
 
+from g4fsdk import Completion, StatusError, TransportError, UsageError
 from g4fsdk.integrations import dask
+from tests.support.command_line import run
 from tests.support.killed_dask import batch_on, cluster, worker_ids
+from tests.support.loopback import PATIENCE_S, Received, Reply, Server
+from tests.support.loopback_clients import document, unfinished
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +105,13 @@ def test_what_cannot_be_is_said_before_anything_is_asked(
 ) -> None:
     with dask.connected(address) as workers, pytest.raises(UsageError, match=words):
         dask.batch(workers, ["a"], "openai", **more)
+
+
+async def test_an_asynchronous_cluster_cannot_be_waited_for(address: str) -> None:
+    made: Any = distributed.Client
+    async with made(address, asynchronous=True) as workers:
+        with pytest.raises(UsageError, match="asynchronous"):
+            dask.batch(workers, ["a"], "yqcloud")
 
 
 def test_with_nobody_named_the_model_chooses(address: str) -> None:
