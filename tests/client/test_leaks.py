@@ -241,14 +241,18 @@ async def events(chat):
 async def texts(chat):
     async for _ in chat.stream("Hi").text_stream:
         break
-async def main(leave, is_closed):
+async def main(leave, is_closed, count):
     client = AsyncClient("openai", base_url={url!r}, model="m")
-    await leave(client.chat.completions)
+    if count == 1:
+        await leave(client.chat.completions)
+    else:
+        await asyncio.gather(*(leave(client.chat.completions) for _ in range(count)))
     if is_closed:
         await client.close()
 for is_closed in (True, False):
     for leave in (chunks, events, texts):
-        asyncio.run(main(leave, is_closed))
+        for count in (1, 4):
+            asyncio.run(main(leave, is_closed, count))
 """,
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import anyio
@@ -12,7 +11,7 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from g4fsdk._client.asynchronous.failures import is_silence, words_of
 from g4fsdk._client.asynchronous.pools import Place
-from g4fsdk._client.asynchronous.waiting import is_in_trio
+from g4fsdk._client.asynchronous.waiting import ending_in, is_in_trio
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import Codings
 from g4fsdk._core.model.errors import Clock, G4FError, TransportError
@@ -48,18 +47,23 @@ class Answer:
 
         Every clock that runs limits the wait.
         """
-        with self._limit():
+        seconds, self._clock = self._clocks.left(None)
+        with anyio.CancelScope(deadline=ending_in(seconds)) as scope:
             while (data := await self._next()) is not None and not take(data):
                 pass
+        if scope.cancelled_caught:
+            raise TimeoutError
 
     async def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        with self._limit():
-            return await self._next()
+        found: list[bytes] = []
 
-    def _limit(self) -> AbstractContextManager[object]:
-        seconds, self._clock = self._clocks.left(None)
-        return nullcontext() if seconds is None else anyio.fail_after(seconds)
+        def take(data: bytes) -> bool:
+            found.append(data)
+            return True
+
+        await self.read(take)
+        return found[0] if found else None
 
     async def _next(self) -> bytes | None:
         data = await anext(self._pieces, None)
@@ -126,8 +130,17 @@ class Answer:
         try:
             with anyio.CancelScope(shield=True):
                 await self._answer.aclose()
+        except BaseException:  # asyncio cancels what is shielded, too, for instance where its loop ends
+            await self._hang_up()
+            raise
         finally:
             self._place.leave()
+
+    async def _hang_up(self) -> None:
+        """Close the connection, unless it is that of others, too, by HTTP/2."""
+        known = self._answer.extensions
+        if "network_stream" in known and "stream_id" not in known:
+            await known["network_stream"].aclose()
 
 
 async def _undone(pieces: AsyncIterator[bytes], codings: Codings) -> AsyncIterator[bytes]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from functools import cache
-from math import inf
 from typing import Any
 
 import anyio
 
 from g4fsdk._client.asynchronous.pools import Trace
+from g4fsdk._client.asynchronous.waiting import ending_in
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.sending import SEND_BYTES
 from g4fsdk._core.model.errors import Clock
@@ -42,7 +42,7 @@ class Phases:
     def _let_run(self, clock: Clock | None, grace: float = _GRACE_S) -> None:
         """Let *clock* run beside those of the whole call."""
         seconds, self.clock = self._clocks.left(clock)
-        self.scope.deadline = inf if seconds is None else anyio.current_time() + seconds + grace
+        self.scope.deadline = ending_in(seconds) + grace
 
     def watch(self, built: Any, size: int) -> None:
         """Follow *built*, a request with a body of *size* bytes, until it goes out: each step heard costs."""

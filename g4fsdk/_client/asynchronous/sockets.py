@@ -21,6 +21,7 @@ import httpcore
 
 from g4fsdk._client.asynchronous.waiting import addresses_of, is_in_trio
 from g4fsdk._client.network import by_turns, family_of
+from g4fsdk._client.sending import SEND_BYTES
 
 # How long one address keeps the next one waiting, at most. Source: RFC 8305, 5.
 _NEXT_S = 0.25
@@ -123,6 +124,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
         self._sock = sock
+        self._unsent = b""
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
         self._news: asyncio.Future[bool] | None = None  # somebody waits for something to come
@@ -165,6 +167,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes, none at the end of all. Raises ReadError or ReadTimeout."""
+        self._send()
         if not (self._unread or self._is_over):
             self._news = self._loop.create_future()
             if not await self._comes(self._news, timeout):
@@ -176,15 +179,22 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send *buffer*. Raises WriteError or WriteTimeout."""
-        if not buffer:
-            return
-        if not self._transport.is_closing():
-            self._transport.write(buffer)
+        """Send *buffer*, what is short with what follows: a head with its body. What is read is asked for.
+
+        Raises WriteError or WriteTimeout.
+        """
+        self._unsent += buffer
+        if len(self._unsent) >= SEND_BYTES:
+            self._send()
             if self._flushed is not None and not await self._comes(self._flushed, timeout):
                 raise httpcore.WriteTimeout
         if self._failure is not None or self._transport.is_closing():
             raise httpcore.WriteError("the connection is closed") from self._failure
+
+    def _send(self) -> None:
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(self._unsent)
+        self._unsent = b""
 
     async def aclose(self) -> None:
         self._failure = self._failure or ConnectionAbortedError("the connection is closed")

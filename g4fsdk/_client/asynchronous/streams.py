@@ -76,7 +76,7 @@ async def _read(
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     There is no other between the caller and the library: each would cost as much as the parsing.
     """
-    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    parser, feed = reading.parser, reading.parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         first = await _first(reading, answer)
@@ -97,10 +97,8 @@ async def _read(
         for item in items_of(reading.end()):
             yield item
     except failures as cause:
-        if clocks.is_stopped:
-            return
-        last, error = reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
-        if last and clocks.first_event_came():
+        last, error = _broken(reading, answer, cause)
+        if last and reading.clocks.first_event_came():
             yield _BEGUN
         for item in items_of(last):
             yield item
@@ -112,12 +110,7 @@ async def _read(
         reading.left(reason)
         raise
     finally:
-        try:
-            if parser.done:
-                await answer.drain()
-        finally:
-            reading.over()
-            await answer.leave()
+        await _over(reading, answer)
 
 
 async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
@@ -132,6 +125,23 @@ async def _first(reading: Reading[Any], answer: Answer) -> list[Event]:
     found = events or reading.end()
     reading.clocks.first_event_came()
     return found
+
+
+def _broken(reading: Reading[Any], answer: Answer, cause: Exception) -> tuple[list[Event], G4FError | None]:
+    """Return the last events, and the error that *cause* is; neither where the caller has ended the call."""
+    if reading.clocks.is_stopped:
+        return [], None
+    return reading.failed(cause if isinstance(cause, G4FError) else answer.broken(cause), cause)
+
+
+async def _over(reading: Reading[Any], answer: Answer) -> None:
+    """Free the connection, for the next call where the answer came to its end."""
+    try:
+        if reading.parser.done:
+            await answer.drain()
+    finally:
+        reading.over()
+        await answer.leave()
 
 
 class AsyncChunkStream(OfAnswer):

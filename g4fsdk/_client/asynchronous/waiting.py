@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import inf
 from typing import Generic, TypeVar
 
 import anyio
@@ -76,12 +77,17 @@ async def wait_in(room: Room, clocks: Clocks) -> None:
 
 
 async def _wait(event: anyio.Event, clocks: Clocks) -> None:
-    with clocks.queueing(), anyio.move_on_after(clocks.total_left()) as scope:
+    with clocks.queueing(), anyio.CancelScope(deadline=ending_in(clocks.total_left())) as scope:
         clocks.hold(scope.cancel)
         await event.wait()
     if scope.cancelled_caught:
         clocks.check()
         raise clocks.expired("total")
+
+
+def ending_in(seconds: float | None) -> float:
+    """Return the deadline of a scope that lasts for *seconds*; None is no limit."""
+    return inf if seconds is None else anyio.current_time() + seconds
 
 
 async def exhaust(said: Iterator[object]) -> None:
