@@ -64,7 +64,7 @@ class Target:
     def place_of(self, url: str) -> Place:
         """Return who was asked at *url*, its secrets removed."""
         places = self.places or tuple(map(Place, working()))
-        found = (place for place in places if url.startswith(place.address.partition("?")[0]))
+        found = (place for place in places if url.startswith(f"{place.address.partition('?')[0]}/"))
         return next(found, places[0])
 
     @property
