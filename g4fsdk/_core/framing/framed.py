@@ -180,7 +180,7 @@ class FastEvents(FastParser):
                     return [event(text)]
         elif data and self._line and 13 not in data:
             if 10 in data:
-                if (events := self._end_line(data)) is not None:
+                if len(data) < self._block_size and (events := self._end_line(data)) is not None:
                     return events
             elif len(self._line) + len(data) <= self.max_bytes:
                 self._line += data
@@ -194,11 +194,11 @@ class FastEvents(FastParser):
 
         Exact: the line is what it would be in one chunk, where nothing else is unfinished.
         """
-        head, behind, rest = data.rpartition(b"\n\n")
+        head, behind, rest = data.partition(b"\n\n")
         seen = self._seen + len(self._line) + len(data) - len(rest)
         if not behind or seen > self._line_until or 10 in rest:
             return None
-        text = self._read_wire(bytes(self._line) + head + behind)
+        text = self._read_wire(b"".join((self._line, head, behind)))
         if not text:
             return None
         self._seen = seen
@@ -238,7 +238,7 @@ class FastEvents(FastParser):
         if rest.endswith(b"\n\n"):
             units.append(rest[len(self.before) : -2])
             rest = b""
-        line = bytes(self._line) + first
+        line = b"".join((self._line, first))
         unit = line.removeprefix(self.before)
         text = self._template.text(unit) if unit is not line else None
         if text is None or 10 in rest:
