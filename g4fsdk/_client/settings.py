@@ -15,7 +15,8 @@ from g4fsdk._client.ids import SYSTEM_IDS
 from g4fsdk._client.retries import Retries, read_retries
 from g4fsdk._client.task import ChatCall, ChatTask, ImageCall, ImageTask, ModelsTask, Note, Task
 from g4fsdk._client.transport import Transport
-from g4fsdk._core.flow.provider import Provider, checked_headers
+from g4fsdk._core.flow.checks import checked_headers
+from g4fsdk._core.flow.provider import Provider
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.completions import Completion

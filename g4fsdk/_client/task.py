@@ -14,7 +14,8 @@ from g4fsdk._client.hooks import Watch
 from g4fsdk._client.sending import addressed
 from g4fsdk._core.flow.addresses import checked_query, with_query
 from g4fsdk._core.flow.bodies import merge_headers
-from g4fsdk._core.flow.provider import Flow, Provider, Stream, advance, checked_headers
+from g4fsdk._core.flow.checks import checked_headers
+from g4fsdk._core.flow.provider import Flow, Provider, Stream, advance
 from g4fsdk._core.model.chat import Chat, Conversation, Ids, Message
 from g4fsdk._core.model.completions import Model, ModelList
 from g4fsdk._core.model.errors import DeadlineError, G4FError, UsageError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from g4fsdk._core.flow.provider import Provider, nearest
+from g4fsdk._core.flow.checks import nearest
+from g4fsdk._core.flow.provider import Provider
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.providers.amigo import Amigo
 from g4fsdk.providers.autonomous import Autonomous

@@ -16,13 +16,13 @@ from g4fsdk._core.flow.bodies import (
     post_json,
     read_json,
 )
+from g4fsdk._core.flow.checks import checked_headers
 from g4fsdk._core.flow.prompts import continued
 from g4fsdk._core.flow.provider import (
     KNOWN_OPTIONS,
     Flow,
     Provider,
     Stream,
-    checked_headers,
     one_request,
 )
 from g4fsdk._core.framing.document import DocumentParser

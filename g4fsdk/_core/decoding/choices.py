@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from g4fsdk._core.decoding.answer import MAX_COMPARED, ChoiceParts
 from g4fsdk._core.decoding.beside import ROLE, beside_choice, beside_message
 from g4fsdk._core.decoding.call_numbers import as_index
 from g4fsdk._core.decoding.decoder import Decoder, Notice
+from g4fsdk._core.decoding.parts import MAX_COMPARED, ChoiceParts
 from g4fsdk._core.decoding.said import (
     NOTHING,
     Said,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from g4fsdk._core.decoding.answer import MAX_COMPARED, Answer, CallParts
+from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.decoding.call_numbers import CallNumbers, as_index
 from g4fsdk._core.decoding.joined import joined
+from g4fsdk._core.decoding.parts import MAX_COMPARED, CallParts
 from g4fsdk._core.decoding.said import NOTHING, text_of
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._core.model.events import Extra, ToolCallDelta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeAlias
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.refusals import status_error
 from g4fsdk._core.flow.addresses import below, checked_url, home_of
+from g4fsdk._core.flow.checks import check_value, checked_headers, nearest
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
@@ -18,9 +19,6 @@ from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, NotFoundError, S
 from g4fsdk._core.model.http import JSON, Request, Response
 from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_NEAREST = 8  # names in an error
 
 
 class Refusal(Parser):
@@ -169,7 +167,7 @@ class Provider:
         self.model = model
         self.headers: dict[str, str] = checked_headers(headers or {})
         if api_key is not None:
-            _check_value("the API key", api_key)
+            check_value("the API key", api_key)
 
     def __repr__(self) -> str:
         return f"<Provider {self}>"
@@ -303,28 +301,3 @@ class Provider:
 
 # The parameters of OpenAI's chat completions: what one provider alone knows is no part of them.
 KNOWN_OPTIONS = frozenset(ChatOptions.__annotations__) - {"chat_id"}
-
-
-def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
-    """Return *headers*, copied. Raises UsageError for one that cannot be sent."""
-    if not isinstance(headers, Mapping):
-        raise UsageError(f"headers must be a mapping of names to text, not {type(headers).__name__}")
-    for name, value in headers.items():
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
-            raise UsageError(f"{name!r} is no header name: it may hold ASCII letters, digits and hyphens")
-        _check_value(f"the value of {name}", value)
-    return {**headers}
-
-
-def _check_value(what: str, value: Any) -> None:
-    if not (isinstance(value, str) and value.isascii() and value.isprintable()):
-        raise UsageError(f"{what} may hold printable ASCII only (is there a line end in it?)")
-
-
-def nearest(model: str, names: Collection[str]) -> str:
-    """Return those of *names* that are most like *model*, and how many more there are."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(model, sorted(names), _NEAREST, 0.0)
-    more = len(names) - len(close)
-    return ", ".join(close) + (f" and {more} more" if more else "")
