@@ -182,6 +182,8 @@ def test_options_are_json_or_text() -> None:
             "(--base-url, or G4FSDK_BASE_URL) must begin with",
             id="address",
         ),
+        pytest.param(["--base-url", "http://x/#a", "-m", "x", "Hi"], "--base-url may hold no", id="fragment"),
+        pytest.param(["-e", "new", "Hi"], "`g4fsdk config set endpoints.new.base_url URL`", id="endpoint"),
         pytest.param(["--replay", "demo", "--pace", "slow"], "--pace takes instant", id="pace"),
         pytest.param(["--replay", "demo", "--pace", "nan"], "--pace takes instant", id="pace that is none"),
         pytest.param(["--replay", "missing.yaml"], "missing.yaml: No such file", id="no such recording"),
@@ -204,10 +206,11 @@ def test_a_usage_error_is_one_line(words: list[str], said: str) -> None:
         (401, "/v1", "check the key (--api-key, or G4FSDK_API_KEY)"),
         (404, "/v1", "check --base-url and -m\n"),
         (404, "", "check --base-url and -m; most servers want /v1 behind it"),
+        (302, "", "'http://127.0.0.1:9/'; set --base-url to the right address"),
     ],
 )
 def test_a_refusal_says_what_to_type(status: int, path: str, said: str) -> None:
-    with Server(Reply(status=status)) as server:
+    with Server(Reply(status=status, headers=[("Location", "http://127.0.0.1:9/")])) as server:
         result = run("chat", "--base-url", f"{server.url}{path}", "-m", "m", "Hi")
 
     assert (result.exit_code, result.stdout) == (1, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,11 @@ _TO_TYPE = {
     "check base_url and the model's name": "check --base-url and -m",
     "check the address, the network": "check the address (--base-url), the network",
     "base_url must": "the address (--base-url, or G4FSDK_BASE_URL) must",
+    "stream it, or raise --timeout": "leave out --no-stream, or raise --timeout",
+    "verify=..., SSL_CERT_FILE": "SSL_CERT_FILE",
+    "; allow more with max_bytes=...": "",
+    "model=...; client.models.list() asks the server for its own": "-m NAME; `g4fsdk models` lists them",
+    "'response_format'": "'response_format' (--schema)",
 }
 
 
@@ -83,7 +89,7 @@ def typed(error: G4FError) -> str:
     message = str(error)
     for advice, typed in _TO_TYPE.items():
         message = message.replace(advice, typed)
-    return message
+    return re.sub(r"(?<![\w.])base_url\b", "--base-url", message)  # but endpoints.NAME.base_url is typed so
 
 
 def _hint(error: Any) -> str:
