@@ -116,7 +116,11 @@ def test_a_provider_is_added_as_the_page_says(tmp_path: Path) -> None:
 
 
 def ran(folder: Path, *words: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder),
+        "PYTEST_ADDOPTS": "-p no:cacheprovider -W default",
+    }
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

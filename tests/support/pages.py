@@ -127,7 +127,7 @@ class Page:
             case ["g4fsdk", *_] | ["cat", _, "|", "g4fsdk", *_]:
                 return _in_this_process(words, expected)
             case ["pytest", *words]:
-                done = self.project.run(*words)
+                done = self.project.run("-W", "default", *words)  # older versions of others warn
                 assert done.ret == expected
                 return "\n".join(done.outlines)
             case ["export", *words]:
