@@ -26,6 +26,7 @@ from tests.support.plugin_project import Project
 
 DOCS = ROOT / "docs"
 MOVING = "moving-from-pytest-recording"
+COMMANDS: Any = get_command(app)
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False}
 
 
@@ -183,7 +184,7 @@ def test_a_command_on_a_page_is_one() -> None:
 def is_command(line: str) -> bool:
     """Whether the command line knows the command and the options of *line*."""
     words = shlex.split(line.partition("  #")[0].partition(" > ")[0])[1:]
-    command: Any = get_command(app)
+    command = COMMANDS
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}

@@ -72,7 +72,7 @@ def parsing(
         for chunk in chunks:
             for event in feed(chunk):
                 if type(event) is says:
-                    said += len(event.text)
+                    said += len(event.text)  # pyright: ignore[reportAttributeAccessIssue]
         return said + len(text_of(parser.close()))
 
     def text() -> str:

@@ -10,6 +10,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -65,6 +66,7 @@ def members(kind: type) -> set[str]:
     }
 
 
+@cache
 def is_private(kind: type) -> bool:
     module = kind.__module__
     return module.startswith("g4fsdk") and not any(

@@ -33,7 +33,9 @@ class Answer:
         self._place = place
         self._clocks = clocks
         self.failures = failures
-        self.head = Response(answer.status_code, answer.headers.multi_items(), received_at=time.time())
+        self.head: Response = Response(
+            answer.status_code, answer.headers.multi_items(), received_at=time.time()
+        )
         self._clock: Clock = "idle"
         self._is_over = False
         clocks.hold(self.aclose)

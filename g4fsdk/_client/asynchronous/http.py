@@ -118,7 +118,8 @@ class Connections:
             clocks.check()  # it may have been stopped
             raise clocks.expired(phases.clock)
         phases.limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return await self._begun(answer, clocks, place, max_bytes)
+        opened = answer  # pyright: ignore[reportPossiblyUnboundVariable]  # else it was cancelled
+        return await self._begun(opened, clocks, place, max_bytes)
 
     async def _begun(self, answer: Any, clocks: Clocks, place: Place, max_bytes: int) -> Answer:
         try:

@@ -27,6 +27,10 @@ class Phases:
     connections, the library's own limits are all there is.
     """
 
+    clock: Clock
+    connecting: Clock
+    silence: Clock
+
     def __init__(self, clocks: Clocks, then: Trace | None) -> None:
         """*then* is told what the library tells."""
         (connecting, self.connecting), (silence, self.silence) = clocks.left("connect"), clocks.left()
