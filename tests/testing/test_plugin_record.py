@@ -408,6 +408,20 @@ def test_a_server_records_the_service_that_it_stands_in_front_of(
     assert KEY not in (shop.path / "cassettes/openai/served.yaml").read_text()
 
 
+def test_a_server_in_front_of_a_service_answers_no_page_of_a_stranger(shop: Project, service: Server) -> None:
+    shop.add_test("""
+        import requests
+
+        @pytest.mark.g4f_cassette("openai/served")
+        def test_it(g4f_server):
+            asked = requests.post(g4f_server.url + "/v1/chat", headers={"Host": "evil.test"})
+            assert asked.status_code == 421
+    """)
+
+    shop.run("--g4f-record=once").stdout.fnmatch_lines(["*nobody was asked, so nothing was recorded*"])
+    assert service.requests == []
+
+
 def test_a_server_in_front_of_nobody_says_so(
     shop: Project, service: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def write_unplayed(file: Path, left: Mapping[Path, frozenset[int]], others: Iter
         elif numbers:
             parts.append(Left(_way(file, path), _digest(path), sorted(numbers)))
     unplayed = Unplayed(parts, sorted(_way(file, path) for path in unused))
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(unplayed), indent=1) + b"\n")
     return unplayed
 

@@ -14,6 +14,7 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
+from g4fsdk._core.model.hosts import is_own
 from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._record.recorder import origin_of
 from g4fsdk.testing._traffic.sent import sent_by_requests
@@ -91,6 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         self.close_connection = True
+        if not is_own(self.headers.get("host", ""), ()):  # a page that has pointed its name here
+            self.send_error(
+                421, "Misdirected Request", "this server doesn't go by the name in the Host header"
+            )
+            return
         try:
             answer = self.server.ask(self._request())
         except requests.RequestException as error:
