@@ -11,6 +11,7 @@ from g4fsdk.cli._kept.config import config_path, known_settings, settings_in, st
 from g4fsdk.cli._terminal.output import say, write, write_document
 from g4fsdk.cli._terminal.usage import Group
 from g4fsdk.cli._words import options
+from g4fsdk.cli._words.question import as_typed
 
 app: typer.Typer = typer.Typer(
     name="config", cls=Group, help="Show and change what is meant where a command says nothing."
@@ -45,7 +46,7 @@ def set_(
     environment does; defaults.log false keeps no chats. endpoints.NAME.provider, .base_url, .model and
     .api_key_env, the NAME of the variable that holds the key, are asked with -e NAME.
     """
-    store(name, value)
+    store(as_typed(name), as_typed(value))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from g4fsdk._core.model.events import Image
 from g4fsdk.cli._terminal.output import check_place, plain, save, write, write_document
 from g4fsdk.cli._terminal.waiting import Waiting
 from g4fsdk.cli._words import options
-from g4fsdk.cli._words.question import read_settings
+from g4fsdk.cli._words.question import as_typed, read_settings
 from g4fsdk.cli._words.target import Said, Target
 
 _MAX_BYTES = 64 << 20  # of a picture that is fetched
@@ -55,7 +55,7 @@ def image(
     target = said.target(otherwise="amigo").with_model()
     waiting = Waiting()
     with waiting, target.client(event_hooks=waiting.hooks) as client:
-        images = client.images.generate(prompt, **read_settings(option)).data
+        images = client.images.generate(as_typed(prompt), **read_settings(option)).data
     if output is None:
         show_images(images, as_json=as_json)
         return

@@ -17,6 +17,7 @@ from g4fsdk.cli._kept.log import Kept, Log, Turn, log_path
 from g4fsdk.cli._terminal.output import say, write, write_document, write_json_line, write_table
 from g4fsdk.cli._terminal.usage import Group
 from g4fsdk.cli._words import options
+from g4fsdk.cli._words.question import as_typed
 
 _ID_LETTERS = 8  # of an id, shown
 _WIDTH = 60  # of a text that is only mentioned
@@ -81,7 +82,7 @@ def search(
     as_json: options.AsJSON = False,
 ) -> None:
     """Find turns in which every word of TEXT stands, in whatever case, the newest first."""
-    wanted = " ".join(words).split()
+    wanted = as_typed(" ".join(words)).split()
     found = [*Log().search(wanted, limit)]
     if as_json:
         write_document([{"conversation": name, **asdict(turn)} for name, turn in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from tests.support.command_line import (
     python,
     start,
 )
+from tests.support.loopback import Server
+from tests.support.loopback_clients import answer
 
 
 def test_it_runs_as_a_module() -> None:
@@ -74,6 +77,26 @@ def test_text_that_the_terminal_cannot_show_is_escaped(
     )
 
     assert said in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its words are no bytes")
+def test_words_are_what_was_typed_whatever_the_locale(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "LC_ALL": "C", "PYTHONUTF8": "0", "G4FSDK_HOME": str(tmp_path)}
+    with Server(lambda _: answer("openai", "Hello")) as server:
+        asking = ["chat", "--base-url", f"{server.url}/v1", "-m", "m", "-s", "schön", "Größe?", "--option"]
+        done = [
+            subprocess.run(
+                [sys.executable, "-m", "g4fsdk", *words],
+                capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=False,
+            )
+            for words in ([*asking, 'stop=["Maß"]'], ["logs", "search", "größe", "--json"])
+        ]  # fmt: skip
+    sent = json.loads(server.requests[0].body)
+
+    assert [one.returncode for one in done] == [0, 0], done
+    assert [one["content"] for one in sent["messages"]] == ["schön", "Größe?"]
+    assert sent["stop"] == ["Maß"]
+    assert [turn["prompt"] for turn in json.loads(done[1].stdout)] == ["Größe?"]
 
 
 def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:

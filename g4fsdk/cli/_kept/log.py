@@ -130,7 +130,8 @@ class Log:
             found = [
                 row[0]
                 for row in database.execute(
-                    "SELECT id FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2", (len(name), name)
+                    "SELECT id FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
+                    (len(name), _text(name)),
                 )
             ]
             if not found or not name:

@@ -35,6 +35,7 @@ class Question:
         schema: Path | None = None,
     ) -> Self:
         """Raises UsageError for a setting, a file or a schema that is none."""
+        prompt, system = (text and as_typed(text) for text in (prompt, system))
         asked = {} if schema is None else {"response_format": read_schema(schema)}
         return cls(prompt, system, asked | read_settings(settings), Attachments.read(attached or ()))
 
@@ -48,6 +49,18 @@ class Question:
         if not said and not self.attachments:
             raise UsageError('there is no prompt: g4fsdk chat "Hello", or pipe one in')
         return {"messages": as_messages(self.attachments.beside(said), self.system), **self.settings}
+
+
+def as_typed(text: str) -> str:
+    """Return the word *text* of the command as it was typed: in UTF-8, whatever Python takes the locale for.
+
+    Raises:
+        UsageError: It is no text.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError as error:
+        raise UsageError(f"this is not UTF-8 text: {text!r}") from error
 
 
 def read_schema(path: Path) -> dict[str, Any]:
@@ -68,7 +81,7 @@ def read_schema(path: Path) -> dict[str, Any]:
 
 def read_settings(settings: list[str] | None) -> dict[str, Any]:
     """Return name=value pairs as keyword arguments. Raises UsageError for what is no pair."""
-    return dict(map(_read_setting, settings or ()))
+    return dict(map(_read_setting, map(as_typed, settings or ())))
 
 
 def _read_setting(setting: str) -> tuple[str, Any]:
