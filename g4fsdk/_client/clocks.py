@@ -101,14 +101,11 @@ class Clocks:
         self._lingering: float | None = None
         self._has_begun = False
         self._calls = calls
-        self._stopped = threading.Event()
+        #: Whether the caller wants nothing more of this call.
+        self.is_stopped: bool = False
+        self._sleeping: threading.Event | None = None
         self._cut: Callable[[], object] | None = None
         self._leave: Callable[[], object] | None = None
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the caller wants nothing more of this call."""
-        return self._stopped.is_set()
 
     def hold(self, cut: Callable[[], object] | None) -> None:
         """Take *cut*, which ends what the call waits for; None when it waits for nothing that is its own."""
@@ -121,7 +118,9 @@ class Clocks:
 
         What ending it gives is returned: in the async client there may be something to await.
         """
-        self._stopped.set()
+        self.is_stopped = True
+        if self._sleeping is not None:
+            self._sleeping.set()
         return self.cut()
 
     def cut(self) -> object:
@@ -155,7 +154,9 @@ class Clocks:
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next attempt, until the call is stopped."""
-        self._stopped.wait(min(seconds, TIMEOUT_MAX))
+        self._sleeping = threading.Event()
+        if not self.is_stopped:
+            self._sleeping.wait(min(seconds, TIMEOUT_MAX))
 
     def start_attempt(self) -> None:
         """Start the first_event clock anew. Raises DeadlineError when the total time is over."""

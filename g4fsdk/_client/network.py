@@ -52,11 +52,16 @@ class Network:
         proxies = [self._proxy or "", *map(_meant, self._proxies.values())]
         return frozenset().union(*(secrets_of({}, proxy) for proxy in proxies))
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether no request goes through a proxy."""
+        return self._proxy is None and not self._proxies
+
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy to ask for *url*, None for none. Raises UsageError for one that can't be asked."""
         if self._proxy is not None:
             return self._proxy
-        if not self._proxies:
+        if self.is_direct:
             return None
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme) or self._proxies.get("all")

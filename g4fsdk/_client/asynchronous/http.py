@@ -131,11 +131,19 @@ class Connections:
 
 
 def _built(request: Request) -> httpx.Request:
-    """Return *request* for a client of ours, which has nothing to add."""
-    headers = dict(request.headers)
-    if "connection" not in map(str.lower, headers):
-        headers["Connection"] = "keep-alive"
-    return httpx.Request(request.method, _url(request.url), headers=headers, content=request.body or None)
+    """Return *request* for a client of ours: whole, since what httpx adds to one costs as much again."""
+    url, body = _url(request.url), httpx.ByteStream(request.body)
+    built = httpx.Request(request.method, url, headers=_completed(request, url), stream=body)
+    built.read()
+    return built
+
+
+def _completed(request: Request, url: httpx.URL) -> list[tuple[str, str]]:
+    own = {"Host": url.netloc.decode("ascii"), "Connection": "keep-alive"}
+    if request.body or request.method != "GET":
+        own["Content-Length"] = str(len(request.body))
+    given = [name.lower() for name in request.headers]
+    return [each for each in own.items() if each[0].lower() not in given] + [*request.headers.items()]
 
 
 #: Reading one costs as much as the rest of a request.

@@ -38,7 +38,8 @@ class Routes(httpx.AsyncBaseTransport):
         self._transports: dict[tuple[str, str | None], httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        scheme, proxy = request.url.scheme, self._maker.network.proxy_for(str(request.url))
+        scheme, network = request.url.scheme, self._maker.network
+        proxy = None if network.is_direct else network.proxy_for(str(request.url))
         if (scheme, proxy) not in self._transports:
             self._transports[scheme, proxy] = self._maker.transport(scheme, proxy, self._limits)
         return await self._transports[scheme, proxy].handle_async_request(request)

@@ -45,14 +45,15 @@ class OfLoop(Generic[T]):
 
 
 class Rooms:
-    """Room for *max_concurrency* calls of this loop at once."""
+    """Room for *max_concurrency* calls of this loop at once; None is no limit."""
 
     def __init__(self, max_concurrency: int | None) -> None:
-        self._here = OfLoop(partial(Room, checked_places(max_concurrency)))
+        room = partial(Room, checked_places(max_concurrency))
+        self._here = None if max_concurrency is None else OfLoop(room)
 
     async def enter(self, clocks: Clocks) -> None:
         """Wait until the call of *clocks* may go on, unless it does; errors are those of `wait_in`."""
-        if not clocks.has_place:
+        if self._here is not None and not clocks.has_place:
             room = self._here()
             await wait_in(room, clocks)
             clocks.take_place(room.leave)
