@@ -92,3 +92,13 @@ def test_the_pure_core_imports_no_http_library() -> None:
     found = imported_by("from g4fsdk import Chat, advance, providers, parsers; providers.get('yqcloud')")
 
     assert not {"requests", "httpx", "urllib3", "tenacity", "anyio", "asyncio", "ssl"} & found
+
+
+def test_a_client_imports_its_own_library_and_no_event_loop_that_it_does_not_run() -> None:
+    blocking, awaited = (
+        imported_by("from g4fsdk import Client"),
+        imported_by("from g4fsdk import AsyncClient"),
+    )
+
+    assert not {"httpx", "anyio", "asyncio", "tenacity"} & blocking
+    assert not {"requests", "urllib3", "tenacity"} & awaited

@@ -54,13 +54,14 @@ class TextParser(Parser):
         joined = self._rest + data
         text, used = _decode_utf8(joined, "replace")
         self._rest = joined[used:]
-        if len(data) <= _SHORT and len(self._kept) <= _MANY:
+        is_short = len(data) <= _SHORT
+        if is_short and len(self._kept) <= _MANY:
             self._kept += data
         else:
             self._seen += len(self._kept) + len(data)
             self._add_long(data)
-        # Trying costs an exception where it fails; where most characters are ASCII, few are cut.
-        self._most = _MANY if not self._rest and 8 * len(text) > 7 * len(data) else -1
+        # Trying costs an exception, and time, where it fails; where most characters are ASCII, few are cut.
+        self._most = _MANY if is_short and not self._rest and 8 * len(text) > 7 * len(data) else -1
         return text
 
     def _fail(self, error: G4FError) -> None:
@@ -80,7 +81,7 @@ class TextParser(Parser):
         if text:
             self.decoder.say_text(text, out)
         self._is_ready = self._beginning is None and self.decoder.is_plain and not self._rest
-        self._most = _MANY if self._is_ready else -1
+        self._most = _MANY if self._is_ready and len(data) <= _SHORT else -1
 
     def _past_mark(self, data: bytes) -> bytes:
         """Drop a byte order mark, wherever it is cut."""
