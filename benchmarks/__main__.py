@@ -15,6 +15,7 @@ from benchmarks import (
     chat,
     crowd,
     first,
+    gateway,
     hostile,
     lines,
     plots,
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "hostile": hostile.run,
     "replay": replay.run,
     "suite": suite.run,
+    "gateway": gateway.run,
 }
 
 
