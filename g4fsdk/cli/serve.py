@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -115,7 +115,7 @@ def serve(
     names = frozenset(name.lower() for name in allow_host or ())
     limits = Limits(api_key, host, names, max_body, max_concurrency, max_seconds)
     said = Said.read(provider, model, base_url, provider_key, timeout, retries, proxy, endpoint)
-    upstream = _recorded(said, max_seconds, replay, pace) if replay else _live(said, max_seconds)
+    upstream = _recorded(said, replay, pace) if replay else _live(said)
 
     def ready(address: str) -> None:
         write(f"{address}\n")
@@ -125,15 +125,13 @@ def serve(
     serve_forever(Gateway(upstream, limits, ignore_unsupported), host, port, ready)
 
 
-def _live(said: Said, max_seconds: float) -> Upstream:
+def _live(said: Said) -> Upstream:
     from g4fsdk.server.upstream import Upstream
 
     target = said.target()
-    client, endpoints = _client(target, max_seconds), _endpoints(said, target)
+    client, endpoints = target.async_client(), _endpoints(said, target)
     named = {
-        one.places[0].endpoint: Upstream(
-            [_client(one, max_seconds)], one.names, needs_model=not one.has_model
-        )
+        one.places[0].endpoint: Upstream([one.async_client()], one.names, needs_model=not one.has_model)
         for one in endpoints
     }
     if len(target.places) == 1:
@@ -141,7 +139,7 @@ def _live(said: Said, max_seconds: float) -> Upstream:
     if said.endpoints:  # their names are the models
         return Upstream([client], target.names, named=named)
     several = target if target.places else replace(target, places=tuple(map(Place, working())))
-    listers = [_client(one, max_seconds) for one in several.each()]
+    listers = [one.async_client() for one in several.each()]
     return Upstream([client], target.names, listers, named=named)
 
 
@@ -161,7 +159,7 @@ def _usable(name: str, said: Said) -> Target | None:
         return None
 
 
-def _recorded(said: Said, max_seconds: float, source: Path, pace: str) -> Upstream:
+def _recorded(said: Said, source: Path, pace: str) -> Upstream:
     from g4fsdk.server.upstream import recorded
 
     if len(said.providers) > 1:
@@ -170,14 +168,6 @@ def _recorded(said: Said, max_seconds: float, source: Path, pace: str) -> Upstre
 
     def make(name: str, base_url: str | None, transport: Transport) -> AsyncClient:
         place = Place(name, said.base_url or base_url, said.api_key)
-        return _client(replace(target, places=(place,)), max_seconds, transport=transport)
+        return replace(target, places=(place,)).async_client(transport=transport)
 
     return recorded(source, make, provider=next(iter(said.providers), None), pace=options.read_pace(pace))
-
-
-def _client(target: Target, max_seconds: float, **settings: Any) -> AsyncClient:
-    from g4fsdk import Timeouts
-    from g4fsdk._client.clocks import read_timeouts
-
-    clocks = Timeouts() if target.timeout is None else read_timeouts(target.timeout)
-    return target.async_client(timeout=replace(clocks, total=max_seconds), **settings)

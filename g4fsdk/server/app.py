@@ -28,7 +28,6 @@ from g4fsdk.server.upstream import Upstream
 
 _Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
 _Answering: TypeAlias = Callable[[Upstream, Asked, Send], Awaitable[Response | None]]
-_GRACE_S = 5.0  # beyond the time of a call, for a reader that does not read
 _LAST_WORD_S = 1.0
 
 
@@ -53,35 +52,51 @@ class Calls:
             scope.cancel()
 
 
+class Sent:
+    """Sends, and knows what a caller has been sent: nothing yet, a stream that goes on, or all."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = self.goes_on = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_begun, self.goes_on = True, bool(message.get("more_body"))
+        await self._send(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A response whose work stops when the client leaves, after *seconds*, or with all *calls*."""
+    """A response whose work stops when the client leaves, after *seconds*, or with all *calls*.
+
+    Whatever stops it, the caller is told.
+    """
 
     work: _Work
     seconds: float
     calls: Calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
+        sent = Sent(send)
         async with anyio.create_task_group() as group:
             group.start_soon(_leave, receive, group.cancel_scope)
-            with self.calls.one(group.cancel_scope), anyio.move_on_after(self.seconds):
-                response = await self.work(noted)
+            with self.calls.one(group.cancel_scope), anyio.move_on_after(self.seconds) as limit:
+                response = await self.work(sent)
                 if response is not None:
-                    await response(scope, receive, noted)
+                    await response(scope, receive, sent)
             group.cancel_scope.cancel()
-        if not begun:
-            await _stopped().response()(scope, receive, send)
+        why = self._too_late if limit.cancelled_caught else _STOPPED
+        with anyio.move_on_after(_LAST_WORD_S):
+            if not sent.has_begun:
+                await why.response()(scope, receive, send)
+            elif sent.goes_on:
+                await send({"type": "http.response.body", "body": failed(why)})
+
+    @property
+    def _too_late(self) -> Refused:
+        return Refused(504, f"the answer took longer than {self.seconds:g} s", "timeout")
 
 
-def _stopped() -> Refused:
-    return Refused(503, "the server stopped this answer", "stopped")
+_STOPPED = Refused(503, "the server stopped this answer", "stopped")
 
 
 async def _leave(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -152,7 +167,7 @@ class Gateway:
         return upstream, {**body, "model": model}
 
     def _attended(self, work: _Answering, upstream: Upstream, asked: Asked) -> Attended:
-        return Attended(partial(work, upstream, asked), self.limits.max_seconds + _GRACE_S, self.calls)
+        return Attended(partial(work, upstream, asked), self.limits.max_seconds, self.calls)
 
 
 async def _complete(upstream: Upstream, asked: Asked, send: Send) -> Response:
@@ -190,10 +205,6 @@ async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
         last = told.end()
     except FAILURES as error:
         last = failed(refusal(error))
-    except anyio.get_cancelled_exc_class():
-        with anyio.move_on_after(_LAST_WORD_S, shield=True):
-            await send({"type": "http.response.body", "body": failed(_stopped())})
-        raise
     await send({"type": "http.response.body", "body": last})
 
 

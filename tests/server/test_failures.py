@@ -64,6 +64,21 @@ def test_what_takes_too_long_is_a_504() -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
 
 
+def test_a_call_that_takes_longer_than_the_gateway_allows_is_told_so() -> None:
+    held = unfinished("openai", "first", end="hold")
+    with Server(lambda _: held) as server, serving(upstream_of(server.url), max_seconds=0.5) as address:
+        whole, streamed = (post(address, {**CHAT, "stream": stream}) for stream in (False, True))
+        assert server.all_closed()
+
+    *_, first, last, rest = streamed.text.split("\n\n")
+    errors = [whole.json()["error"], json.loads(last.removeprefix("data: "))["error"]]
+    assert (whole.status_code, streamed.status_code, rest) == (504, 200, "")
+    assert '"first"' in first
+    assert [(one["code"], one["message"]) for one in errors] == [
+        ("timeout", "the answer took longer than 0.5 s")
+    ] * 2
+
+
 def test_an_answer_that_breaks_off_ends_with_an_error() -> None:
     broken = unfinished("openai", "Hel", "lo", end="rst")
     with Server(lambda _: broken) as server, serving(upstream_of(server.url)) as address:
