@@ -116,6 +116,17 @@ def test_what_a_person_wrote_around_it_stays(written: str, file: Path) -> None:
     assert 'endpoints.local.model = "o"' in run("config", "show").stdout
 
 
+def test_a_file_that_cannot_be_changed_stays_as_it_is(file: Path) -> None:
+    file.parent.mkdir()
+    text = "endpoints.a.model = 'x'\nendpoints.b.model = 'y'\n[defaults]\n"
+    file.write_text(text)
+
+    result = run("config", "set", "endpoints.c.model", "z")  # a table among dotted names
+
+    assert (result.exit_code, result.stderr.count("\n"), file.read_text()) == (2, 1, text)
+    assert "only you can change it: endpoints.c.model" in result.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="its files have no modes")
 def test_the_file_is_for_the_user_alone(file: Path) -> None:
     keep("defaults.log=true")
@@ -190,6 +201,8 @@ def test_an_option_counts_more_than_an_endpoint_than_the_environment_than_the_se
 
     assert at_settings == ("settings", "of-settings", "")
     assert with_key == ("settings", "of-settings", "key-of-environment")
+    assert asked(server) == ("environment", "of-environment", "key-of-environment")
+    keep("defaults.provider=yqcloud")
     assert asked(server) == ("environment", "of-environment", "key-of-environment")
     assert asked(server, "-e", "mine") == ("endpoint", "of-endpoint", "key-of-endpoint")
     assert asked(server, "-e", "mine", "-m", "m", "--api-key", "k") == ("endpoint", "m", "k")

@@ -145,7 +145,10 @@ def store(name: str, text: str) -> None:
     if not text and not _has(old, names):
         raise UsageError(f"{name}: it is not set")
     new = _changed(old, names, value)
-    checked(new)
+    try:
+        checked(new)
+    except UsageError as error:  # tables and dotted names that do not mix
+        raise UsageError(f"{config_path()}: it is laid out so that only you can change it: {name}") from error
     write_privately(config_path(), new)
 
 

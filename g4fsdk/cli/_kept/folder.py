@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 _NOWHERE = Path("/nonexistent/g4fsdk")  # as systems call the home of who has none
@@ -32,6 +31,8 @@ def made_home() -> Path:
 
 def write_privately(path: Path, text: str) -> None:
     """Write *text* to *path*, whole or not at all, for the user alone. A link stays one."""
+    import tempfile
+
     path = path.resolve()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # with mode 0600

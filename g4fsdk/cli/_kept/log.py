@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,7 +102,7 @@ class Log:
 
     def add(self, turn: Turn, title: str, handle: Mapping[str, Any] | None, conversation: str | None) -> str:
         """Keep *turn*, in *conversation* or in a new one, which can go on with *handle*; return its id."""
-        name = conversation or secrets.token_hex(8)
+        name = conversation or os.urandom(8).hex()
         kept = None if handle is None else json.dumps(handle)
         row = {"conversation": name} | {key: _stored(key, value) for key, value in asdict(turn).items()}
         columns, places = ", ".join(row), ", ".join(f":{key}" for key in row)
