@@ -311,6 +311,19 @@ def test_a_body_without_secrets_keeps_its_bytes(body: bytes) -> None:
     assert find_leaks(cassette) == []
 
 
+@pytest.mark.parametrize(
+    "said", [{"set-cookie": "{}"}, ["set-cookie", "{}"], {"name": "Set-Cookie", "value": "{}"}]
+)
+def test_the_attributes_of_a_cookie_are_kept(said: object) -> None:
+    body = as_json({"headers": [said]}).replace(
+        b"{}", b"hf-chat=%s; Path=/; Expires=Fri, 04 Dec 2026 12:13:36 GMT"
+    )
+
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[body % CANARY.encode()])).interactions[0].response
+
+    assert scrubbed.body == body % b"SCRUBBED-cookie-1"
+
+
 def test_what_stands_beside_a_secret_keeps_its_bytes() -> None:
     body = b'{ "b" : 1.50,\r\n\t"api_key":"%s" , "\\u0061":"\\u00e9" }' % CANARY.encode()
 

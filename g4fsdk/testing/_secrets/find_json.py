@@ -125,6 +125,8 @@ def _string_edits(
     if canonical(name) not in COOKIE_JARS:
         yield from credential_edit(data, start, end, (slug, f"JSON key {slug}"), known, layers)
     elif b"=" in data[start:end]:
+        if canonical(name) == "setcookie" and (attributes := data.find(b";", start, end)) >= 0:
+            end = attributes
         yield from cookie_edits(data, start, end, known, layers)
     else:
         yield from secret_edit(start, end, text, ("cookie", "cookie"), known)
