@@ -91,7 +91,8 @@ class UnplayedFile:
                 noted[path] = numbers or noted.get(path, [])  # who ran it knows more
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.write_line(self._said)
+        if self._said:
+            terminalreporter.write_line(self._said)
 
     def _named_by(self, item: pytest.Item) -> Iterator[Path]:
         with suppress(pytest.fail.Exception):  # a marker that nobody can read names none
