@@ -101,7 +101,7 @@ class Connections:
     async def _sent(
         self, place: Place, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool
     ) -> Answer:
-        phases = Phases(clocks, place.trace)
+        phases, answer = Phases(clocks, place.trace), None
         clocks.hold(phases.scope.cancel)
         try:
             with phases.scope:
@@ -118,8 +118,7 @@ class Connections:
             clocks.check()  # it may have been stopped
             raise clocks.expired(phases.clock)
         phases.limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        opened = answer  # pyright: ignore[reportPossiblyUnboundVariable]  # else it was cancelled
-        return await self._begun(opened, clocks, place, max_bytes)
+        return await self._begun(answer, clocks, place, max_bytes)
 
     async def _begun(self, answer: Any, clocks: Clocks, place: Place, max_bytes: int) -> Answer:
         try:
