@@ -299,7 +299,7 @@ def test_a_mismatch_is_answered_with_501_and_raised_at_the_end() -> None:
     assert "what differs" in error["message"]
     with pytest.raises(MismatchError):
         server.assert_all_played()
-    with pytest.raises(MismatchError, match=r"body\.json\.q: 1 was sent, and is not recorded$"):
+    with pytest.raises(MismatchError, match=r"body\.json\.q: 1 was sent, and is not recorded\nfrom"):
         server.__exit__(None, None, None)
 
 

@@ -44,13 +44,16 @@ def explain_mismatch(
     if not unplayed:
         return "\n".join([*lines, "no recorded interaction is left"])
     number, nearest, found = _nearest(sent, unplayed, tree)
+    told = [f"  {difference}" for difference in found[:MAX_SHOWN]]
+    told += [f"  ... and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []
+    # The differences first: some who show this cut it.
     lines += [
-        f"the nearest recorded request, interactions[{number}]:",
-        f"  {request_line(nearest)}",
         "what differs:" if found else "nothing differs, but match_on= says that it is another",
+        *told,
+        f"from the nearest recorded request, interactions[{number}]:",
+        f"  {request_line(nearest)}",
     ]
-    lines += [f"  {difference}" for difference in found[:MAX_SHOWN]]
-    return "\n".join(lines + ([f"  ... and {len(found) - MAX_SHOWN} more"] if len(found) > MAX_SHOWN else []))
+    return "\n".join(lines)
 
 
 def _same(one: dict[str, JSON], other: dict[str, JSON]) -> bool:
