@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from pathlib import Path
 from threading import Event
@@ -112,6 +113,26 @@ def test_an_answer_is_seen_while_it_comes_and_kept_when_it_breaks_off() -> None:
     assert code == 1
     assert terminal.text.split("\n")[0].strip() == "• one"
     assert "• two\ng4fsdk: openai: the" in terminal.text
+
+
+def test_what_is_typed_meanwhile_is_not_seen_and_the_terminal_is_left_as_it_was() -> None:
+    go_on = Event()
+
+    with (
+        Server(unfinished("openai", "- one\n", go_on, "- two", end="hold")) as server,
+        chat(server, "--retries", 1) as terminal,
+    ):
+        terminal.see("• one")
+        terminal.type("make\rmake\r")
+        go_on.set()
+        terminal.see("• two")
+        hidden = not terminal.shows_keys
+        terminal.kill(signal.SIGTERM)
+        code, shown = terminal.end(), terminal.shows_keys
+
+    assert (code, hidden, shown) == (143, True, True)
+    assert terminal.text == " • one\n • two"
+    assert terminal.written.rindex(b"\x1b[?25h") > terminal.written.rindex(b"\x1b[?25l")  # the cursor
 
 
 def test_plain_text_and_what_is_piped_stay_as_they_came(tmp_path: Path) -> None:

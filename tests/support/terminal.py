@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -65,7 +66,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         if self._code is None:
-            os.kill(self._child, 9)
+            self.kill(signal.SIGKILL)
             os.waitpid(self._child, 0)
         os.close(self._file)
 
@@ -87,6 +88,15 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Press *keys*."""
         os.write(self._file, keys.encode())
+
+    @property
+    def shows_keys(self) -> bool:
+        """Whether what is typed can be seen."""
+        return bool(termios.tcgetattr(self._file)[3] & termios.ECHO)
+
+    def kill(self, number: int) -> None:
+        """Send the signal *number*."""
+        os.kill(self._child, number)
 
     def end(self) -> int:
         """Wait for the command to end; return its exit code."""

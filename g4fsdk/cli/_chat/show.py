@@ -22,6 +22,7 @@ from g4fsdk.cli._terminal.output import (
     save,
     say,
     say_dimmed,
+    shows_all,
     typing_unseen,
     write,
     write_document,
@@ -168,7 +169,8 @@ class TextPrinter:
 
     def __init__(self, style: Style) -> None:
         self._shows_reasoning = style.show_reasoning
-        self._renders = not (style.is_plain or style.has_schema) and is_terminal(sys.stdout)
+        is_text = style.is_plain or style.has_schema
+        self._renders = not is_text and is_terminal(sys.stdout) and shows_all(sys.stdout)
         self._markdown: MarkdownPrinter | None = None
         self._shown: list[str] = []
         self._is_thinking = False

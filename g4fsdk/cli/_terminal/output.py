@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import msgspec
 
@@ -59,11 +60,22 @@ def typing_unseen() -> Iterator[None]:
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     flags = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    ends = signal.signal(signal.SIGTERM, _end)  # which would leave it so
     termios.tcsetattr(terminal, termios.TCSANOW, flags)
     try:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSANOW, before)
+        signal.signal(signal.SIGTERM, ends)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)  # as shells have it
+
+
+def shows_all(stream: TextIO) -> bool:
+    """Tell whether *stream* can show every character."""
+    return (stream.encoding or "utf-8").lower() in ("utf-8", "utf8")
 
 
 def write(text: str) -> None:
@@ -125,8 +137,7 @@ def say_json_line(value: object) -> None:
 
 def _json(value: object, stream: TextIO, indent: int | None = None) -> str:
     """Return *value* as JSON, with JSON's own escapes where *stream* can't show every character."""
-    is_narrow = (stream.encoding or "utf-8").lower() not in ("utf-8", "utf8")
-    return json.dumps(plain(value), ensure_ascii=is_narrow, indent=indent)
+    return json.dumps(plain(value), ensure_ascii=not shows_all(stream), indent=indent)
 
 
 def plain(value: Any) -> Any:
