@@ -99,9 +99,12 @@ def test_commands_change_what_is_asked_and_a_wrong_one_is_said(server: Server, t
     (tmp_path / "notes.txt").write_text("Notes.")
 
     with talk(server, tmp_path) as terminal:
+        terminal.type("/mo\t")
+        terminal.see("> /model")
+        terminal.type(" other\r")
+        terminal.see("openai: other\n>")
         for typed, seen in (
             ("/help", "Ask this model from now on"),
-            ("/model other", "openai: other"),
             ("/system Be kind.", "Be kind."),
             ("/attach missing.txt", "missing.txt: No such file"),
             (f"/attach {tmp_path}/notes.txt", "notes.txt\n>"),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import NestedCompleter, PathCompleter, WordCompleter
+from prompt_toolkit.completion import (
+    CompleteEvent,
+    Completer,
+    Completion,
+    DummyCompleter,
+    PathCompleter,
+    WordCompleter,
+)
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -134,21 +142,29 @@ COMMANDS: Mapping[str, tuple[Callable[[Dialogue, str], None], str]] = {
 _KEYS = "Enter asks, Alt-Enter begins a line. Ctrl-C ends an answer or clears the line.\n"
 
 
+class _Typed(Completer):
+    """Completes commands, and what stands behind them."""
+
+    def __init__(self, providers: tuple[str, ...]) -> None:
+        path = PathCompleter(expanduser=True)
+        self._names = WordCompleter([*COMMANDS], WORD=True)
+        models = WordCompleter(models_of(providers), WORD=True)
+        self._behind: dict[str, Completer] = {"/model": models, "/attach": path, "/save": path}
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        name, blank, rest = document.text_before_cursor.partition(" ")
+        if not blank:
+            return self._names.get_completions(document, complete_event)
+        completer = self._behind.get(name, DummyCompleter())
+        return completer.get_completions(Document(rest, len(rest)), complete_event)
+
+
 def _session(history: History, providers: tuple[str, ...]) -> PromptSession[str]:
-    path = PathCompleter(expanduser=True)
-    completer = NestedCompleter(
-        {
-            **dict.fromkeys(COMMANDS),
-            "/model": WordCompleter(models_of(providers)),
-            "/attach": path,
-            "/save": path,
-        }
-    )
     return PromptSession(
         multiline=True,  # as far as Enter, below, lets it
         key_bindings=_keys(),
         history=history,
-        completer=completer,
+        completer=_Typed(providers),
         complete_while_typing=False,
         enable_suspend=True,
     )
