@@ -121,15 +121,16 @@ def test_without_a_log_nothing_is_kept(folder: Path) -> None:
 
 def test_no_key_is_kept_and_the_file_is_for_the_user_alone(folder: Path) -> None:
     headers = json.dumps({"X-Api-Key": KEY})
-    with Server(lambda _: answer("openai", "Hello")) as server:
+    with Server(lambda request: answer("openai", f"Hello {request.headers['authorization']}")) as server:
         place = server.url.replace("://", "://me:password-of-mine@")
         words = ["--base-url", f"{place}/v1?api_key={KEY}", "--api-key", KEY, "-m", "m"]
-        run("chat", *words, "--option", f"extra_headers={headers}", "Hi")
+        said = run("chat", *words, "--option", f"extra_headers={headers}", "Hi").stdout
         again = run("chat", "-c", "Hi")
 
     assert [path.name for path in folder.iterdir()] == ["logs.db"]
     assert stat.S_IMODE((folder / "logs.db").stat().st_mode) in (0o600, 0o666)  # the latter on Windows
     data = (folder / "logs.db").read_bytes()
+    assert KEY in said
     assert b"Hello" in data
     assert KEY.encode() not in data
     assert b"password-of-mine" not in data

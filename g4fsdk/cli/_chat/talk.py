@@ -190,7 +190,7 @@ class Talk:
             return
         handle = self.conversation.to_dict() if self.conversation is not None else None
         try:
-            self.kept_as = self.log.add(turn, title, handle, self.kept_as)
+            self.kept_as = self.log.add(turn, title, handle, self.kept_as, self.target.secrets)
         except LogError as error:
             say(f"g4fsdk: this is not kept: {error}")
 

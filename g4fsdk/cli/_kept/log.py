@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.model.errors import G4FError, UsageError
+from g4fsdk._core.model.redact import redact_text
 from g4fsdk.cli._kept.folder import home, made_home
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ _MIGRATIONS = (
         )""",
         "CREATE INDEX turns_of_conversation ON turns (conversation)",
     ),
+)
+_GOES_ON = (
+    "ON CONFLICT (id) DO UPDATE SET handle = excluded.handle, "
+    "title = coalesce(nullif(title, ''), excluded.title)"
 )
 _PATIENCE_S = 3.0  # for another process that is writing
 _JSON = frozenset({"messages", "options", "completion", "usage"})
@@ -100,19 +105,23 @@ def log_path() -> Path:
 class Log:
     """The log, as it is at `log_path`. Every method opens and closes it; each raises LogError."""
 
-    def add(self, turn: Turn, title: str, handle: Mapping[str, Any] | None, conversation: str | None) -> str:
-        """Keep *turn*, in *conversation* or in a new one, which can go on with *handle*; return its id."""
+    def add(
+        self,
+        turn: Turn,
+        title: str,
+        handle: Mapping[str, Any] | None,
+        conversation: str | None,
+        secrets: Iterable[str] = (),
+    ) -> str:
+        """Keep *turn*, in *conversation* or in a new one, which can go on with *handle*; return its id.
+
+        *secrets* are not kept, wherever a service said them again.
+        """
         name = conversation or os.urandom(8).hex()
-        kept = None if handle is None else json.dumps(handle)
-        row = {"conversation": name} | {key: _stored(key, value) for key, value in asdict(turn).items()}
-        columns, places = ", ".join(row), ", ".join(f":{key}" for key in row)
+        begun = {"id": name, "title": title, "handle": None if handle is None else json.dumps(handle)}
         with self._writing() as database:
-            database.execute(
-                "INSERT INTO conversations VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
-                "SET handle = excluded.handle, title = coalesce(nullif(title, ''), excluded.title)",
-                (name, _text(title), kept),
-            )
-            database.execute(f"INSERT INTO turns ({columns}) VALUES ({places})", row)
+            _insert(database, "conversations", _safe(begun, secrets), _GOES_ON)
+            _insert(database, "turns", _safe({"conversation": name, **_row(turn)}, secrets))
         return name
 
     def last(self) -> Kept | None:
@@ -130,7 +139,7 @@ class Log:
                 row[0]
                 for row in database.execute(
                     "SELECT id FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
-                    (len(name), _text(name)),
+                    (len(name), _whole(name)),
                 )
             ]
             if not found or not name:
@@ -253,15 +262,29 @@ def _version(database: sqlite3.Connection) -> int:
     return version
 
 
-def _stored(name: str, value: Any) -> Any:
-    if name in _JSON:
-        return None if value is None else json.dumps(value)
-    return _text(value) if isinstance(value, str) else value
+def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, Any], more: str = "") -> None:
+    columns, places = ", ".join(row), ", ".join(f":{name}" for name in row)
+    database.execute(f"INSERT INTO {table} ({columns}) VALUES ({places}) {more}", row)
 
 
-def _text(value: str) -> str:
-    """Return *value* without the halves of characters, which no database keeps."""
-    return value.encode("utf-8", "replace").decode()
+def _safe(row: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    """Return *row* without *secrets*, and without the halves of characters, which no database keeps."""
+    return {
+        name: _whole(redact_text(value, secrets)) if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _row(turn: Turn) -> dict[str, Any]:
+    row = asdict(turn)
+    return {
+        name: json.dumps(value) if name in _JSON and value is not None else value
+        for name, value in row.items()
+    }
 
 
 def _turn(row: sqlite3.Row) -> Turn:

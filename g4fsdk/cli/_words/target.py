@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.flow.addresses import shown_address
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.redact import MASK, redact_url
+from g4fsdk._core.model.redact import MASK, redact_url, secrets_of
 from g4fsdk.cli._kept.config import Config, Defaults, Endpoint
 from g4fsdk.cli._kept.log import Turn
 
@@ -60,6 +60,12 @@ class Target:
     timeout: float | None = None
     retries: int | None = None
     proxy: str | None = None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The keys and passwords that are sent."""
+        found = (secrets_of({}, place.base_url or "") | {place.api_key or ""} for place in self.places)
+        return frozenset[str]().union(*found) - {""}
 
     def place_of(self, url: str) -> Place:
         """Return who was asked at *url*, its secrets removed."""
