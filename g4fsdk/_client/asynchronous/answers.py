@@ -94,7 +94,7 @@ class Answer:
     async def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
         left = 0 if self._is_over else DRAIN_BYTES
-        with anyio.move_on_after(DRAIN_S):
+        with anyio.CancelScope(deadline=ending_in(DRAIN_S)):
             try:
                 while left > 0 and (data := await self._next()):
                     left -= len(data)

@@ -26,10 +26,13 @@ Trace: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 class Place:
     """Where one call is sent from."""
 
-    trace: Trace | None = None
-
     def __init__(self, client: Any) -> None:
         self.client = client
+
+    @property
+    def trace(self) -> Trace | None:
+        """Who wants to know how far the call is."""
+        return None
 
     def leave(self) -> None:
         """Say that the call is over."""
@@ -100,12 +103,15 @@ class _PlaceInPool(Place):
 
     def __init__(self, pool: _Pool, room: Room, door: Room) -> None:
         super().__init__(pool.client)
-        self.trace = self._hear
         self._pool: _Pool | None = pool
         self._room = room
         self._door = door
         self.is_connecting = False
         pool.calls += 1
+
+    @property
+    def trace(self) -> Trace:
+        return self._hear
 
     async def _hear(self, step: str, said: Mapping[str, Any]) -> None:
         if not step.startswith("connection."):
