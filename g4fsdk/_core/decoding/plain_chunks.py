@@ -255,7 +255,8 @@ def _read(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None:
 def _read_among(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None:
     """The same, where keys may be skipped: what nobody decodes has to be characters, too."""
     try:
-        data.decode()
+        if not data.isascii():
+            data.decode()
     except UnicodeDecodeError:
         return None
     return _read(decode, data)

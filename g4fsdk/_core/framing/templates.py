@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import msgspec
 
@@ -134,12 +134,18 @@ def learn(unit: bytes, framing: tuple[bytes, bytes], kind: Kind, padding: str = 
     in the unit can't be taken for the text's.
     """
     for key in kind.keys:
-        found = re.search(rb'[{,\s]"' + key + rb'"\s*:\s*(' + _STRING + rb")", unit)
+        found = _string_under(key).search(unit)
         if found and found[1] != b'""':
             start, end = unit[: found.start(1)], unit[found.end(1) :]
             read = partial(_read_padded, padding) if padding else decode_string
             return Template(start, end, framing, read, kind.event) if _says_probes(kind, start, end) else None
     return None
+
+
+@cache
+def _string_under(key: bytes) -> re.Pattern[bytes]:
+    """Return what finds the string under *key*."""
+    return re.compile(rb'[{,\s]"' + key + rb'"\s*:\s*(' + _STRING + rb")")
 
 
 def _read_padded(padding: str, string: bytes) -> str:
