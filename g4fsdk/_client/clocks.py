@@ -228,8 +228,7 @@ class Clocks:
         self._check(self._now())
 
     def _check(self, now: float) -> None:
-        if self.is_stopped:
-            raise UsageError("it was closed while it waited for the service; ask again")
+        self.check_wanted()
         if self._total is not None and now >= self._total:
             raise self.expired("total")
         if self._first_event is not None and now >= self._first_event:
@@ -238,6 +237,11 @@ class Clocks:
             raise self.expired("connect")
         if self._lingering is not None and now >= self._lingering:
             raise self.expired("idle")
+
+    def check_wanted(self) -> None:
+        """Raise UsageError when the call was stopped: what seems to be the end of a body may be that."""
+        if self.is_stopped:
+            raise UsageError("it was closed while it waited for the service; ask again")
 
     def expired(self, clock: Clock) -> DeadlineError:
         """Return the error for *clock*."""

@@ -88,6 +88,7 @@ class Reading(Generic[T]):
         """Say that the body is over; return what that completes. Raises G4FError when it is too early."""
         if self._is_over:
             return []
+        self.clocks.check_wanted()
         events = self.parser.close()
         self._is_over = True
         return events

@@ -15,7 +15,7 @@ import pytest
 from g4fsdk import AsyncClient, Client, DeadlineError, G4FError, Timeouts, UsageError
 from tests.support.command_line import python
 from tests.support.loopback import Received, Reply, Server
-from tests.support.loopback_clients import Colour, answer, as_json, both, complete, unfinished
+from tests.support.loopback_clients import Colour, answer, as_json, both, complete, media, unfinished
 
 SOON_S = 1.0
 SILENT = unfinished("openai", "Hel", end="hold")
@@ -46,6 +46,40 @@ def test_closing_from_another_thread_ends_the_reader(reply: Reply, way: str) -> 
         assert server.all_closed()
         with pytest.raises(UsageError, match="closed"):
             stream.get_final_completion()
+
+
+def body_that_its_connection_ends() -> Reply:
+    return Reply([b"Hel"], headers=media("yqcloud"), framing="close", end="hold")
+
+
+def test_what_close_cut_off_is_no_whole_answer() -> None:
+    begun = threading.Event()
+    hooks: Any = {"event": [lambda _: begun.set()]}
+    with (
+        Server(body_that_its_connection_ends()) as server,
+        Client("yqcloud", base_url=server.url, event_hooks=hooks) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        call = pool.submit(client.chat.completions.create, "Hello")
+        assert begun.wait(SOON_S)
+        client.close()
+        with pytest.raises(UsageError, match="closed"):
+            call.result(SOON_S)
+
+
+def test_what_close_cut_off_is_no_whole_answer_when_awaited() -> None:
+    async def main(url: str) -> None:
+        begun = asyncio.Event()
+        hooks: Any = {"event": [lambda _: begun.set()]}
+        async with AsyncClient("yqcloud", base_url=url, event_hooks=hooks) as client:
+            call = asyncio.create_task(client.chat.completions.create("Hello"))
+            await begun.wait()
+            await client.close()
+            with pytest.raises(UsageError, match="closed"):
+                await call
+
+    with Server(body_that_its_connection_ends()) as server:
+        asyncio.run(main(server.url))
 
 
 @replies

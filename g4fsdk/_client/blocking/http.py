@@ -83,6 +83,7 @@ class Connections:
         try:
             while (data := answer.piece()) is not None:
                 whole.add(data)
+            terms.clocks.check_wanted()
         except failures as cause:
             error = whole.cut(cause if isinstance(cause, G4FError) else answer.broken(cause))
             if error is cause:
