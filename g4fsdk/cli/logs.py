@@ -117,7 +117,6 @@ def _row(kept: Kept) -> dict[str, object]:
     return {
         "id": kept.id[:_ID_LETTERS],
         "when": _local(last.asked_at),
-        "whom": _whom(last),
         "model": last.model,
         "turns": len(kept.turns),
         "about": _short(kept.title or kept.turns[0].prompt),

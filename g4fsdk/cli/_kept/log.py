@@ -52,7 +52,7 @@ _GOES_ON = (
     "ON CONFLICT (id) DO UPDATE SET handle = excluded.handle, "
     "title = coalesce(nullif(title, ''), excluded.title)"
 )
-_PATIENCE_S = 3.0  # for another process that is writing
+_PATIENCE_S = 5.0  # for another process that is writing
 _JSON = frozenset({"messages", "options", "completion", "usage"})
 
 
