@@ -18,6 +18,7 @@ extensions = ["pages", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon
 exclude_patterns = ["examples"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+smartquotes = False  # of options they would make dashes
 default_role = "code"  # docstrings write `name`
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
