@@ -118,6 +118,16 @@ def test_what_is_left_unplayed(column: int, marker: str, project: Project) -> No
     project.run().assert_outcomes(**{"failed" if fails else "passed": 1})
 
 
+def test_what_an_installation_brings_is_named() -> None:
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    _, said = README.split("Without any, `pip install g4fsdk` brings")
+
+    names = {re.split("[<>=]", one)[0] for one in needed}
+    assert {
+        name for name in re.findall(r"[a-z0-9]+", said.partition(" on which ")[0]) if name in names
+    } == names
+
+
 def test_a_package_index_gets_no_address_that_only_a_checkout_has() -> None:
     hook = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
     shown = README

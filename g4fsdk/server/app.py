@@ -57,7 +57,8 @@ class Sent:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.has_begun = self.goes_on = False
+        self.has_begun: bool = False
+        self.goes_on: bool = False
 
     async def __call__(self, message: Message) -> None:
         self.has_begun, self.goes_on = True, bool(message.get("more_body"))
@@ -76,10 +77,10 @@ class Attended:
     calls: Calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = Sent(send)
+        sent, limit = Sent(send), anyio.move_on_after(self.seconds)
         async with anyio.create_task_group() as group:
             group.start_soon(_leave, receive, group.cancel_scope)
-            with self.calls.one(group.cancel_scope), anyio.move_on_after(self.seconds) as limit:
+            with self.calls.one(group.cancel_scope), limit:
                 response = await self.work(sent)
                 if response is not None:
                     await response(scope, receive, sent)
