@@ -701,6 +701,37 @@ def test_a_short_way_finds_what_the_long_way_finds(said: dict[str, object], is_k
     assert b" " + scrubbed(as_json(said)) == scrubbed(b" " + as_json(said))
 
 
+PAIRS: list[Callable[[str, str], object]] = [
+    lambda name, value: [name, value],
+    lambda name, value: {"name": name, "value": value},
+    lambda name, value: {"value": value, "name": name, "more": 1},
+    lambda name, value: {"key": name, "value": f"Bearer {value}"},
+    lambda name, value: [["Accept", "*/*"], [name, f"Token {value}"]],
+]
+
+
+@given(
+    st.sampled_from(PAIRS),
+    st.sampled_from(["x-api-key", "Authorization", "Cookie", "client_secret", "accessToken"]),
+    st.text(alphabet='abcdefghijklmnop0123456789-_/+."\\é', min_size=16, max_size=30).map("1".__add__),
+    st.lists(st.sampled_from(["in a list", "in an object", "in a string"]), max_size=3),
+    st.sampled_from([None, 1]),
+)
+def test_the_value_of_a_pair_is_taken_out_at_any_depth(
+    pair: Callable[[str, str], object], name: str, secret: str, around: list[str], indent: int | None
+) -> None:
+    said: object = pair(name, secret)
+    for way in around:
+        in_string = json.dumps(said, indent=indent)
+        said = {"in a list": [1, said], "in an object": {"a": said}, "in a string": {"b": in_string}}[way]
+
+    body = Scrubber().scrub_request(plainly(as_json(said))).body
+
+    assert b"SCRUBBED" in body
+    assert not any(form.encode() in body for form in codings_of(secret))
+    json.loads(body)
+
+
 @pytest.mark.parametrize(
     "part",
     [
