@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from g4fsdk.testing._cassette.services import base_url_of
 from g4fsdk.testing._cassette.sources import Source, load_sessions
-from g4fsdk.testing._replay.answers import MAX_REMEMBERED, RecordedAnswers
+from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
+from g4fsdk.testing._replay.comparer import MAX_REMEMBERED
 from g4fsdk.testing._replay.matching import Matching, MatchOn
 from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._server.access import Access, names_of
