@@ -23,7 +23,7 @@ from g4fsdk._version import __version__
 from g4fsdk.server.asked import Asked, kinds_for, read_chat, read_image, read_model, read_object
 from g4fsdk.server.guards import Guard, Limits, read_body
 from g4fsdk.server.refused import FAILURES, Refused, json_response, refusal
-from g4fsdk.server.streamed import HEADERS, Identity, Told, failed, whole
+from g4fsdk.server.streamed import HEADERS, Identity, Outbox, Told, failed, whole
 from g4fsdk.server.upstream import Upstream
 
 _Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
@@ -198,14 +198,18 @@ async def _stream(upstream: Upstream, asked: Asked, send: Send) -> Response | No
 
 
 async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
-    """Send each chunk as it comes, and how it ended: whatever stops this, the caller is told."""
-    try:
-        async for chunk in stream:
-            if data := told.chunk(chunk):
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-        last = told.end()
-    except FAILURES as error:
-        last = failed(refusal(error))
+    """Send each chunk as it comes, and how it ended."""
+    outbox = Outbox(send)
+    async with anyio.create_task_group() as group:
+        group.start_soon(outbox.run)
+        try:
+            async for chunk in stream:
+                if data := told.chunk(chunk):
+                    await outbox.put(data)
+            last = told.end()
+        except FAILURES as error:
+            last = failed(refusal(error))
+        outbox.close()
     await send({"type": "http.response.body", "body": last})
 
 

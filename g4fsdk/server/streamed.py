@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
+
+import anyio
+from starlette.types import Send
 
 from g4fsdk._core.model.chunks import Chunk
 from g4fsdk._core.model.completions import Completion
@@ -17,6 +21,8 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # a proxy such as nginx would keep events back
 ]
+_AHEAD_BYTES = 1 << 16
+_APART_S = 0.001  # events further apart come alone
 
 
 def event(value: Mapping[str, Any]) -> bytes:
@@ -73,3 +79,51 @@ class Told:
         if self._shows_usage and self._usage is not None:
             counts = event({**self._last, "choices": [], "usage": self._usage.to_dict()})
         return counts + b"data: [DONE]\n\n"
+
+
+class Outbox:
+    """Sends events: one that comes alone at once, those that come together together.
+
+    To send costs more than all else that an event does, and so does to hand it to another task.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._events: list[bytes] = []
+        self._size, self._since = 0, 0.0
+        self._is_busy = self._is_closed = False
+        self._come, self._gone = anyio.Event(), anyio.Event()
+
+    async def put(self, data: bytes) -> None:
+        """Take *data*; wait where much is not sent yet."""
+        before, self._since = self._since, time.perf_counter()
+        if self._since - before > _APART_S and not (self._events or self._is_busy):
+            await self._write(data)
+            return
+        self._events.append(data)
+        self._size += len(data)
+        self._come.set()
+        if self._size > _AHEAD_BYTES:
+            self._gone = anyio.Event()
+            await self._gone.wait()
+
+    def close(self) -> None:
+        """Let `run` end once all is sent."""
+        self._is_closed = True
+        self._come.set()
+
+    async def run(self) -> None:
+        """Send what comes together, until it is closed."""
+        while not self._is_closed or self._events:
+            await self._come.wait()
+            if not self._is_closed:
+                self._come = anyio.Event()
+            data, self._events, self._size = b"".join(self._events), [], 0
+            self._gone.set()
+            if data:
+                await self._write(data)
+
+    async def _write(self, data: bytes) -> None:
+        self._is_busy = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._is_busy = False

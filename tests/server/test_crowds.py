@@ -1,13 +1,14 @@
-"""Many callers of the gateway at once."""
+"""Many callers of the gateway at once, and many events."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 
+import httpx
 from openai import AsyncOpenAI
 
-from tests.support.gateway import serving, upstream_of
+from tests.support.gateway import HELLO, serving, upstream_of
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import answer
 
@@ -37,3 +38,18 @@ async def test_two_hundred_streams_at_once_say_each_its_own() -> None:
 
     assert texts == ["".join(f"{number}.{word} ✓ " for word in range(WORDS)) for number in range(COUNT)]
     assert len(server.requests) == COUNT
+
+
+def test_a_caller_who_reads_slowly_gets_every_event_in_order_and_the_provider_waits() -> None:
+    words = [f"{number}-{'x' * 2000} " for number in range(8000)]
+    with Server([answer("openai", *words)]) as server, serving(upstream_of(server.url)) as address:
+        body = {"model": "m", "messages": HELLO, "stream": True}
+        with httpx.stream("POST", f"{address}/chat/completions", json=body) as said:
+            lines = said.iter_lines()
+            first = next(lines)
+            assert not server.wait_until(lambda server: len(server.written_at) > len(words), 0.5)
+            rest = [line for line in lines if line]
+
+    *events, last, done = [json.loads(line[6:]) for line in (first, *rest[:-1])] + [rest[-1]]
+    assert "".join(one["choices"][0]["delta"]["content"] for one in events) == "".join(words)
+    assert (last["choices"][0]["finish_reason"], done) == ("stop", "data: [DONE]")
