@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import runpy
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -126,6 +128,16 @@ def test_what_an_installation_brings_is_named() -> None:
     assert {
         name for name in re.findall(r"[a-z0-9]+", said.partition(" on which ")[0]) if name in names
     } == names
+
+
+def test_the_picture_shows_what_the_command_says_and_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    svg = (ROOT / "docs" / "_static" / "terminal.svg").read_text(encoding="utf-8")
+    shown = html.unescape(svg).replace("\xa0", " ")
+    said = runpy.run_path(str(ROOT / "docs" / "terminal.py"))["session"]()
+
+    assert [line for line in said.splitlines() if line not in shown and "connection" not in line] == []
+    assert re.findall(r"(?:url|href)\W+http", svg) == []
 
 
 def test_a_package_index_gets_no_address_that_only_a_checkout_has() -> None:
