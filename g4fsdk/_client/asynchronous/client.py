@@ -63,7 +63,7 @@ class AsyncClient:
         http_client: Your own httpx client, or one with the same surface, which you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
-        http: What sends: `httpx`, or `aiohttp`, which takes about half the CPU time for many streams at once
+        http: What sends: `httpx`, or `aiohttp`, which takes a third less CPU time for many streams at once
             and needs the extra of that name.
 
     Raises:
