@@ -300,6 +300,7 @@ def shut(sock: socket.socket) -> None:
 
 def wire_of(raw: urllib3.HTTPResponse) -> Wire | None:
     """Return what the body of *raw* is read from, None where that is no socket (a replay, a mock)."""
-    file = getattr(getattr(raw, "_fp", None), "fp", None)
-    wire = getattr(file, "raw", None)
+    body = getattr(raw, "_fp", None)
+    # To look at the `fp` of urllib3-future's makes a file, which would hold the socket open.
+    wire = getattr(body.fp, "raw", None) if isinstance(body, HTTPResponse) else None
     return wire if isinstance(wire, Wire) else None
