@@ -6,8 +6,8 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -20,6 +20,15 @@ import pyte
 
 from tests.support.command_line import ENVIRONMENT
 
+# Takes the terminal for its own, which no parent with threads may do for a child, and becomes the command.
+_LOGIN = """
+import os, sys
+os.login_tty(0)
+output, *words = sys.argv[1:]
+if output:
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 1)
+os.execv(sys.executable, [sys.executable, *words])
+"""
 PATIENCE_S = 60.0  # a busy machine starts the command slowly
 
 
@@ -49,25 +58,25 @@ class Terminal:
         self._screen = _Screen(columns, lines, history=10_000, ratio=1)
         self._screen.answer = self.type
         self._stream = pyte.ByteStream(self._screen)
-        self._code: int | None = None
         self.written = b""
-        command = [sys.executable, "-m", "g4fsdk", *map(str, words)]
-        self._child, self._file = pty.fork()
-        if not self._child:
-            if output is not None:
-                os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 1)
-            size = struct.pack("HHHH", lines, columns, 0, 0)
-            fcntl.ioctl(2, termios.TIOCSWINSZ, size)
-            own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
-            os.execve(command[0], command, {**own, **(environment or {})})
+        self._file, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        own = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LOGIN, str(output or ""), "-m", "g4fsdk", *map(str, words)],
+            env={**own, **(environment or {})},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        )
+        os.close(end)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._code is None:
-            self.kill(signal.SIGKILL)
-            os.waitpid(self._child, 0)
+        self._process.kill()
+        self._process.wait()
         os.close(self._file)
 
     @property
@@ -96,15 +105,14 @@ class Terminal:
 
     def kill(self, number: int) -> None:
         """Send the signal *number*."""
-        os.kill(self._child, number)
+        self._process.send_signal(number)
 
     def end(self) -> int:
         """Wait for the command to end; return its exit code."""
         limit = time.monotonic() + PATIENCE_S
         while self._read(limit):
             assert time.monotonic() < limit, f"it did not end:\n{self.text}"
-        self._code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
-        return self._code
+        return self._process.wait()
 
     def _read(self, limit: float) -> bytes:
         """Return what is written next, b"" at the end."""
