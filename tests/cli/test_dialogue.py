@@ -98,7 +98,7 @@ def test_lines_are_typed_pasted_and_remembered_by_the_user_alone(server: Server,
 def test_commands_change_what_is_asked_and_a_wrong_one_is_said(server: Server, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Notes.")
 
-    with talk(server, tmp_path) as terminal:
+    with talk(server, tmp_path, columns=240) as terminal:  # a path fits
         terminal.type("/mo\t")
         terminal.see("> /model")
         terminal.type(" other\r")

@@ -21,9 +21,11 @@ import pyte
 from tests.support.command_line import ENVIRONMENT
 
 # Takes the terminal for its own, which no parent with threads may do for a child, and becomes the command.
+# Ctrl-C means something, also where these tests run in the background of a shell.
 _LOGIN = """
-import os, sys
+import os, signal, sys
 os.login_tty(0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 output, *words = sys.argv[1:]
 if output:
     os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 1)

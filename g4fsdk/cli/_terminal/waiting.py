@@ -70,7 +70,7 @@ class Waiting:
 
         line = _spinning(Console(stderr=True), self)
         with self._lock:
-            if not self._is_over:
+            if not self._is_over and self._line is None:
                 self._line = line
                 line.start()
 
