@@ -210,7 +210,7 @@ async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
         except FAILURES as error:
             last = failed(refusal(error))
         outbox.close()
-    await send({"type": "http.response.body", "body": last})
+    await send({"type": "http.response.body", "body": last})  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
