@@ -669,11 +669,20 @@ BESIDE = st.sampled_from(["", " ", "%", "%2", "\\\\", "\\\\u00", '\\"', "a", "/"
 OWN = ["abcdef0123456789-own", "u0041-of/the=caller+x", "2f4d5e6f7a8b9c0d", CANARY, "with a blank, too", KEY]
 
 
-@given(st.sampled_from(OWN).flatmap(lambda own: st.tuples(st.just(own), BESIDE, in_any_coding(own), BESIDE)))
-def test_a_known_secret_is_found_however_its_letters_are_escaped(drawn: tuple[str, str, str, str]) -> None:
+OTHERS = [f"{number:02}-of-the-others" for number in range(50)]
+
+
+@given(
+    st.sampled_from(OWN).flatmap(lambda own: st.tuples(st.just(own), BESIDE, in_any_coding(own), BESIDE)),
+    st.sampled_from([[], OTHERS]),
+)
+def test_a_known_secret_is_found_however_its_letters_are_escaped(
+    drawn: tuple[str, str, str, str], others: list[str]
+) -> None:
     own, before, coded, after = drawn
     scrubber = Scrubber()
-    scrubber.add_secret(own)
+    for secret in (*others, own):
+        scrubber.add_secret(secret)
 
     body = scrubber.scrub_request(plainly(f'{{"q": "{before}{coded}{after}"}}'.encode())).body
 
@@ -749,6 +758,20 @@ def test_a_text_of_nothing_but_secrets_takes_no_longer_than_its_length_asks_for(
 
     seconds(1)
     assert seconds(1000) < 100 * max(seconds(100), 0.001)
+
+
+def test_a_session_with_a_new_key_in_each_request_takes_no_longer_than_its_length_asks_for() -> None:
+    def seconds(count: int) -> float:
+        keys = [f"{number:04}-of-many-keys" for number in range(count)]
+        sent = [
+            session(sent=[("Authorization", f"Bearer {key}")], body=b'"\\u00e9"').interactions for key in keys
+        ]
+        began = time.process_time()
+        Scrubber().scrub_cassette(Cassette([one for each in sent for one in each]))
+        return time.process_time() - began
+
+    seconds(1)
+    assert seconds(640) < 30 * max(seconds(64), 0.001)
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='"\\{}[]:,%&?=skey-01A \n', max_size=200).map(str.encode))

@@ -156,10 +156,10 @@ def _by_pattern(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
 
 def _known(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     text = Haystack(data)
-    for value, forms in known.searched():
+    for forms in known.maybe_in(text):
         for start, end in forms.ranges(text):
-            is_number = value.isdecimal() and data[start - 1 : start] in (b":", b"[", b",", b" ")
-            new = b"0" if is_number else known.placeholder(value, "secret").encode()
+            is_number = forms.value.isdecimal() and data[start - 1 : start] in (b":", b"[", b",", b" ")
+            new = b"0" if is_number else known.placeholder(forms.value, "secret").encode()
             yield Edit(start, end, new, "known secret")
         for start, end in forms.base64_ranges(data):  # in base64 that is no text: keep it decodable
             yield Edit(start, end, (b"SCRUBBED" * (end - start))[: end - start], "known secret in base64")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -22,6 +22,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.~-]+")
 # What stands before a token may take its first letters for the rest of an escape: `%` two, `\\` five.
 _MAY_BE_TAKEN = 5
 _SHORTEST_CORE = 8
+_GRAM = 6  # bytes; no core is shorter, in base64 or not
+_DEAR = 16  # bytes of a text, whose grams cost as much as to look for a secret
 
 
 class Haystack:
@@ -35,6 +37,11 @@ class Haystack:
     def unescaped(self) -> bytes:
         """The text with its escaped ASCII as letters, whatever the depth of the escapes."""
         return _ESCAPED.sub(_letter, self.data)
+
+    def grams(self) -> set[bytes]:
+        """Return every few bytes that stand together in the text, escaped or not."""
+        data = self.data if self.is_plain else self.data + self.unescaped
+        return {data[start : start + _GRAM] for start in range(len(data) - _GRAM + 1)}
 
 
 def _letter(found: re.Match[bytes]) -> bytes:
@@ -55,6 +62,10 @@ class Forms:
     raw: bytes
     core: bytes
     base64: tuple[bytes, ...]
+
+    def grams(self) -> set[bytes]:
+        """Return the grams of which a text that holds the secret has one; the empty one is in each."""
+        return {core[:_GRAM] for core in (self.core, *self.base64)}
 
     def ranges(self, text: Haystack) -> Iterator[tuple[int, int]]:
         """Yield where *text* holds the secret as text."""
@@ -134,9 +145,12 @@ class KnownSecrets:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._placeholders: dict[str, str] = {}
-        self._searched = {value: forms_of(value) for value in values}
+        self._searched: dict[str, Forms] = {}
+        self._numbers: defaultdict[bytes, list[int]] = defaultdict(list)  # by gram
         #: What is searched, in the order in which it was found.
-        self.values: tuple[str, ...] = tuple(self._searched)
+        self.values: tuple[str, ...] = ()
+        for value in values:
+            self._learn(value)
         self._taken: Counter[str] = Counter()
         self._chosen: set[str] = set()
         self._sent: list[bytes] = []
@@ -152,11 +166,21 @@ class KnownSecrets:
     def add(self, value: str) -> None:
         """Have *value* searched everywhere, unless it is too common for that."""
         if value not in self._searched and is_searched(value):
-            self._searched[value] = forms_of(value)
-            self.values = (*self.values, value)
+            self._learn(value)
 
-    def searched(self) -> list[tuple[str, Forms]]:
-        return list(self._searched.items())
+    def _learn(self, value: str) -> None:
+        self._searched[value] = forms = forms_of(value)
+        for gram in forms.grams():
+            self._numbers[gram].append(len(self.values))
+        self.values = (*self.values, value)
+
+    def maybe_in(self, text: Haystack) -> list[Forms]:
+        """Return what is worth looking for in *text*, in the order in which it was found."""
+        if len(text.data) > _DEAR * len(self.values):
+            return list(self._searched.values())
+        near = self._numbers.keys() & {b"", *text.grams()}
+        numbers = {number for gram in near for number in self._numbers[gram]}
+        return [self._searched[self.values[number]] for number in sorted(numbers)]
 
     def placeholder(self, value: str, slug: str) -> str:
         """Return what stands for *value*, which was found under the name *slug*."""

@@ -41,9 +41,9 @@ def find_leaks(cassette: Cassette, secrets: Iterable[str] = ()) -> list[Leak]:
         for edit, detail in zip(starts, details, strict=True):
             leaks[Leak(f"{place}{detail}", edit.kind)] = None
 
-    before = len(known.searched())
+    before = len(known.values)
     CassetteEditor(known, report).cassette(cassette)
-    if len(known.searched()) > before:  # what is found late may stand early: look again, all being known
+    if len(known.values) > before:  # what is found late may stand early: look again, all being known
         leaks.clear()
         CassetteEditor(known, report).cassette(cassette)
     return list(leaks)

@@ -46,7 +46,7 @@ class Scrubber:
     @property
     def secrets(self) -> frozenset[str]:
         """The values that are searched everywhere: those given and those found so far."""
-        return frozenset(value for value, _ in self._known.searched())
+        return frozenset(self._known.values)
 
     def add_secret(self, value: str) -> None:
         """Have *value* replaced wherever it occurs.
