@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -117,6 +118,22 @@ WAITS: list[Any] = [
         Reply([b"{}"], status=503, headers={"Retry-After": "30"}, framing="length"), id="to try again"
     ),
 ]
+
+
+def test_a_connection_that_is_made_as_its_client_closes_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, made = socket.socket.connect, list[socket.socket]()
+
+    def close_meanwhile(sock: socket.socket, address: Any) -> None:
+        connect(sock, address)
+        made.append(sock)
+        client.close()
+
+    with Server([]) as server, Client("openai", base_url=server.url, model="m") as client:
+        monkeypatch.setattr(socket.socket, "connect", close_meanwhile)
+        with pytest.raises(UsageError, match="closed"):
+            client.chat.completions.create("Hello")
+
+    assert [sock.fileno() for sock in made] == [-1]
 
 
 @pytest.mark.parametrize("reply", WAITS)

@@ -153,8 +153,7 @@ class _Connection(_Timed):
             except OSError as error:
                 failure = error
             else:
-                _leave_the_rest(sock)
-                return sock
+                return _left_the_rest(sock)
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from failure
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
@@ -166,6 +165,16 @@ def _leave_the_rest(sock: socket.socket) -> None:
     if clocks is not None:
         clocks.hold(partial(shut, sock))
         sock.settimeout(clocks.left()[0])
+
+
+def _left_the_rest(sock: socket.socket) -> socket.socket:
+    """Return *sock*, which is closed where no time is left, or nobody wants it any more."""
+    try:
+        _leave_the_rest(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 #: What stands in for each class of connections and pools that was met.
