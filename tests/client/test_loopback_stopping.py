@@ -302,3 +302,18 @@ def test_a_whole_answer_may_take_longer_than_a_stream_is_silent(colour: Colour) 
     limits = Timeouts(first_event=0.05, idle=0.05, whole=20.0)
     with Server(slow_document(0.15)) as server:
         assert complete(colour, "openai", server.url, timeout=limits).text == "Hello"
+
+
+@pytest.mark.parametrize("turns", range(1, 40))
+def test_a_connection_whose_request_is_cancelled_before_it_goes_out_is_closed(turns: int) -> None:
+    async def main() -> bool:
+        with Server(SILENT) as server:
+            async with AsyncClient("openai", base_url=server.url, model="m") as client:
+                call = asyncio.create_task(client.chat.completions.create("Hello"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+                return await asyncio.to_thread(server.all_closed)
+
+    assert asyncio.run(main())

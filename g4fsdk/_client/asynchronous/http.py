@@ -114,6 +114,9 @@ class Connections:
             raise unanswered_by(
                 cause, request, clocks, phases.connecting, phases.silence, repeatable
             ) from cause
+        finally:
+            if answer is None:
+                await phases.give_up()
         if phases.scope.cancelled_caught:
             clocks.check()  # it may have been stopped
             raise clocks.expired(phases.clock)

@@ -79,6 +79,11 @@ class Phases:
             self.limits.update(self._silences)
             self._let_run(None)
 
+    async def give_up(self) -> None:
+        """Close the connection that was made for this request, if that never went out: httpcore keeps it."""
+        if self._wire is not None and "trace" in self._extensions:
+            await self._hang_up()
+
     async def _hang_up(self) -> None:
         """Close the connection: httpcore 1.0.9 leaves it open where a TLS handshake is cancelled."""
         with anyio.CancelScope(shield=True):
