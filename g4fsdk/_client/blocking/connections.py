@@ -28,6 +28,7 @@ from urllib3.util.connection import allowed_gai_family, create_connection
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.network import look_up
 from g4fsdk._client.sending import SEND_BYTES
+from g4fsdk._core.model.errors import G4FError
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -153,28 +154,27 @@ class _Connection(_Timed):
             except OSError as error:
                 failure = error
             else:
-                return _left_the_rest(sock)
+                _leave_the_rest(sock)
+                return sock
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from failure
         raise NewConnectionError(self, f"Failed to establish a new connection: {failure}") from failure
 
 
 def _leave_the_rest(sock: socket.socket) -> None:
-    """Let what follows on *sock* (a proxy's answer, TLS) take what is left, not as long again."""
+    """Let what follows on *sock* (a proxy's answer, TLS) take what is left, not as long again.
+
+    It is closed where no time is left, or nobody wants it any more.
+    """
     clocks = _CLOCKS.get()
-    if clocks is not None:
-        clocks.hold(partial(shut, sock))
-        sock.settimeout(clocks.left()[0])
-
-
-def _left_the_rest(sock: socket.socket) -> socket.socket:
-    """Return *sock*, which is closed where no time is left, or nobody wants it any more."""
+    if clocks is None:
+        return
+    clocks.hold(partial(shut, sock))
     try:
-        _leave_the_rest(sock)
-    except BaseException:
+        sock.settimeout(clocks.left()[0])
+    except G4FError:
         sock.close()
         raise
-    return sock
 
 
 #: What stands in for each class of connections and pools that was met.
