@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -19,7 +20,7 @@ from typer.main import get_command
 import g4fsdk
 from g4fsdk import AsyncClient, Client, testing
 from g4fsdk.cli.app import app
-from tests.support.loopback import Server
+from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer, document
 from tests.support.pages import ROOT, TRANSPORT, Page, blocks
 from tests.support.plugin_project import Project
@@ -95,25 +96,44 @@ def test_the_conftest_of_the_example_records_and_plays(
     project.run().assert_outcomes(passed=1)
 
 
-def test_a_provider_is_added_as_the_page_says(tmp_path: Path) -> None:
+#: What the services of the page answer, by the path they are asked at.
+OWN_SHAPE = ({"t": "Hel"}, {"t": "lo"}, {"done": True})
+ANSWERS = {
+    "/api/chat": answer("openai", "Hello"),
+    "/api/session": Reply([b'{"session": "s-1"}']),
+    "/api/ask": Reply([f"data: {json.dumps(event)}\n\n".encode() for event in OWN_SHAPE]),
+}
+
+
+def test_providers_are_added_as_the_page_says(tmp_path: Path) -> None:
     text = page("adding-a-provider")
-    file, record = [block for block in blocks(text) if block.file]
-    lines = re.findall(r"^ {4}(from g4fsdk\.providers.*|    \"parrot\".*)$", text, re.M)
+    *files, record = sorted((block for block in blocks(text) if block.file), key=lambda one: one.file)
     for name in ("g4fsdk", "tests", "pyproject.toml"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
     table = tmp_path / "g4fsdk/providers/__init__.py"
-    last_import, last_line = "from g4fsdk.providers.openai import OpenAI", '    "openai": OpenAI,'
-    text = table.read_text(encoding="utf-8").replace(last_import, f"{last_import}\n{lines[0]}")
-    table.write_text(text.replace(last_line, f"{last_line}\n{lines[1]}"), encoding="utf-8")
+    names = [Path(file.file).stem for file in files]
+    for name in names:
+        table.write_text(with_lines(text, name, table.read_text(encoding="utf-8")), encoding="utf-8")
 
-    with Server(answer("openai", "Hello")) as server:
-        source = file.text.replace("https://parrot.example.com", server.url)
-        (tmp_path / file.file).write_text(source, encoding="utf-8")
-        assert ran(tmp_path, "-c", record.text) == "Hello\n"
-    (tmp_path / file.file).write_text(file.text, encoding="utf-8")
+    with Server(lambda request: ANSWERS[request.target]) as server:
+        for file in files:
+            source = re.sub(r"https://\w+\.example\.com", server.url, file.text)
+            (tmp_path / file.file).write_text(source, encoding="utf-8")
+        for name in names:
+            assert ran(tmp_path, "-c", record.text.replace("parrot", name)) == "Hello\n"
+    for file in files:
+        (tmp_path / file.file).write_text(file.text, encoding="utf-8")
     checks = [f"tests/providers/test_{name}.py" for name in ("cassettes", "every_provider")]
-    said = ran(tmp_path, "-m", "pytest", "-q", "-k", "parrot", *checks)
+    said = ran(tmp_path, "-m", "pytest", "-q", "-k", " or ".join(names), *checks)
     assert re.search(r"\b\d{2,} passed", said), said
+
+
+def with_lines(text: str, name: str, table: str) -> str:
+    """Return the *table* of providers with the two lines that the page, *text*, shows, for *name*."""
+    lines = re.findall(r"^ {4}(from g4fsdk\.providers.*|    \"parrot\".*)$", text, re.M)
+    import_, line = (one.replace("parrot", name).replace("Parrot", name.title()) for one in lines)
+    last_import, last_line = "from g4fsdk.providers.openai import OpenAI", '    "openai": OpenAI,'
+    return table.replace(last_import, f"{last_import}\n{import_}").replace(last_line, f"{last_line}\n{line}")
 
 
 def ran(folder: Path, *words: str) -> str:

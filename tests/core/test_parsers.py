@@ -59,6 +59,10 @@ class Units(Decoder):
         return True
 
 
+class Streamed(Decoder):
+    """Says nothing of documents, as a provider's own decoder need not."""
+
+
 def units(wire: bytes, kind: type[Parser] = SSEParser, cuts: list[int] | None = None) -> list[str]:
     """Return the units of *wire*, and check that they are the same for every cut in two and bytewise."""
     seen = run(kind(Units()), [wire])
@@ -372,7 +376,7 @@ def test_a_whole_completion_is_an_answer_too(make: Make, front: bytes) -> None:
         assert run(make(), pieces).events == [TextDelta("Hi"), Finish("stop")]
 
 
-@pytest.mark.parametrize("make", [PARSERS[0], PARSERS[3]])
+@pytest.mark.parametrize("make", [PARSERS[0], PARSERS[3], lambda: SSEParser(Streamed())])
 @pytest.mark.parametrize(
     ("body", "error"),
     [

@@ -10,9 +10,10 @@ import msgspec
 
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
+from g4fsdk._core.decoding.refusals import failure_in, shown
 from g4fsdk._core.decoding.surrogates import Halves
 from g4fsdk._core.model.chat import Conversation
-from g4fsdk._core.model.errors import G4FError, IncompleteStreamError
+from g4fsdk._core.model.errors import G4FError, IncompleteStreamError, ProtocolError
 from g4fsdk._core.model.events import (
     ConversationEvent,
     Event,
@@ -99,8 +100,8 @@ class Kind(NamedTuple):
 class Decoder:
     """What a provider's wire units mean. One object a stream; it adds up the answer as it goes.
 
-    Subclasses say what a unit is (`decode`), what a whole document is (`document`) and when an answer is
-    over (`is_over`).
+    Subclasses say what a unit is (`decode`), when an answer is over (`done`, or `is_over`), and what a whole
+    document is (`document`) where the service sends one.
     """
 
     end_marker: ClassVar[str] = "end marker"
@@ -159,8 +160,11 @@ class Decoder:
         return None
 
     def document(self, data: bytes, out: list[Event]) -> None:
-        """The same for a whole JSON document that came in place of a stream."""
-        raise NotImplementedError
+        """The same for a whole JSON document that came in place of a stream: a failure, unless it is read."""
+        value = self.load(data)
+        raise failure_in(value) or ProtocolError(
+            f"a JSON document came in place of a stream: {shown(value)}", excerpt=data
+        )
 
     def is_over(self) -> bool:
         """Whether the end marker of this provider has come."""
