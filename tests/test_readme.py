@@ -120,6 +120,14 @@ def test_what_is_left_unplayed(column: int, marker: str, project: Project) -> No
     project.run().assert_outcomes(**{"failed" if fails else "passed": 1})
 
 
+def test_every_extra_is_named() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    _, said = README.split("\nExtras: ")
+
+    named = {*re.findall(r"`(\w+)`", said.partition("Without any")[0])}
+    assert named == {*extras} - {"dev", "docs", "fuzz", "types"}
+
+
 def test_what_an_installation_brings_is_named() -> None:
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     _, said = README.split("Without any, `pip install g4fsdk` brings")
@@ -149,3 +157,4 @@ def test_a_package_index_gets_no_address_that_only_a_checkout_has() -> None:
     assert re.findall(r"\]\((?!https:)", README)
     assert re.findall(r"\]\((?!https:)", shown) == []
     assert "The command line, and the gateway" in shown
+    assert '-q "g4fsdk[cli]" && .venv/bin/g4fsdk chat --replay demo' in shown
