@@ -63,10 +63,12 @@ class Told:
 
     def chunk(self, chunk: Chunk) -> bytes:
         """Return the event of *chunk*; b"" where it says nothing that the caller can use."""
-        self._last = self._identity.given(chunk.to_dict())
+        before, self._last = self._last, self._identity.given(chunk.to_dict())
         self._usage = chunk.usage or self._usage
         if chunk.usage is not None or chunk.conversation is not None:
-            return b""
+            self._last.pop("usage", None)
+            if before in ({}, self._last | {"choices": before.get("choices")}):
+                return b""  # else the service said more beside it
         for choice in self._last["choices"]:
             if choice["index"] not in self._speakers:
                 self._speakers.add(choice["index"])

@@ -815,6 +815,15 @@ def test_usage_alone_is_no_answer() -> None:
     assert type(stream({"choices": [], "usage": USAGE}).error) is EmptyAnswerError
 
 
+@pytest.mark.parametrize("said", [{"result": "Hi"}, {"delta": {"content": "Hi"}}, {"response": "Hi"}])
+def test_an_end_without_any_choice_is_no_answer(said: dict[str, Any]) -> None:
+    seen = stream(said, {**said, "finish_reason": "normal"})
+
+    assert type(seen.error) is EmptyAnswerError
+    assert seen.of(Extra) == [Extra({"finish_reason_parts": ["normal"]}, 0, "choice")]
+    assert said.items() <= seen.answer.facts.extra.items()
+
+
 def test_usage_may_be_fractional_or_null() -> None:
     assert said(hi(usage={"prompt_tokens": None, "total_tokens": 5.0}), STOP)[1] == Usage(0, 0, 5)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from g4fsdk import Ids, ProtocolError, ProviderError
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
+from g4fsdk._core.model.chunks import to_chunks
 from g4fsdk.parsers import DocumentParser, JSONLinesParser, SSEParser, TextParser
 from g4fsdk.testing import Cassette
 from tests.support.conservation import (
@@ -366,3 +367,13 @@ def test_nothing_that_stands_beside_a_text_is_lost(choice: Any) -> None:
     assert lost_in_stream([made], run(SSEParser(), [sse(made)])) == []
     document = run(DocumentParser(ChatChunkDecoder()), [json.dumps(made).encode()])
     assert lost_in_document(made, document) == []
+
+
+@given(made=streams, n=asked)
+def test_chunks_made_of_an_answer_say_nothing_twice_when_they_are_read_again(made: list[Any], n: int) -> None:
+    seen = run(SSEParser(ChatChunkDecoder(n=n, ids=Ids.seeded(7))), [sse(*made)])
+    chunks = [chunk.to_dict() for chunk in to_chunks(seen.events, seen.answer.facts, "")]
+
+    again = run(SSEParser(ChatChunkDecoder(n=n)), [sse(*chunks)])
+
+    assert [leaf for leaf in invented(made, again) if not leaf[0]] == []

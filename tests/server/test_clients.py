@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from g4fsdk import AsyncClient
+from g4fsdk import AsyncClient, Client
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.server.upstream import Upstream, recorded
 from tests.support.command_line import ANSWER
@@ -20,6 +20,7 @@ from tests.support.gateway import HELLO, openai_at, serving, upstream_of
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer, as_json, document, every_service, set_up, unfinished
 from tests.support.players import FOLDER
+from tests.support.wire import sse
 
 TEXT = ANSWER.rstrip("\n")
 TOOLS: list[Any] = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
@@ -126,6 +127,27 @@ def test_tools_counts_and_several_answers_go_through() -> None:
     assert last.usage is not None
     assert last.usage.total_tokens == 7
     assert all(chunk.usage is None for chunk in rest)
+
+
+def test_what_stands_beside_the_counts_goes_through_and_thoughts_in_parts_are_told_once() -> None:
+    thought = {"type": "reasoning.text", "text": "why", "format": "f", "index": 0}
+    counts = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    wire = sse(
+        {"choices": [{"delta": {"reasoning": "why", "reasoning_details": [thought]}}]},
+        {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": counts, "request_id": "r-1"},
+    )
+    with (
+        Server([Reply([wire])]) as server,
+        serving(upstream_of(server.url)) as address,
+        Client("openai", base_url=address, model="m") as client,
+        client.chat.completions.stream("Hello") as stream,
+    ):
+        completion = stream.get_final_completion()
+
+    assert (completion.text, completion.choices[0].message.reasoning) == ("Hi", "why")
+    assert completion.choices[0].message.extra["reasoning_details"] == [thought]
+    assert completion.extra["request_id"] == "r-1"
 
 
 def test_models_are_listed_and_found() -> None:

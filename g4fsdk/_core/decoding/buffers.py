@@ -38,6 +38,16 @@ class TextBuffer:
     def getvalue(self) -> str:
         return "".join((*self._settled, *self.new))
 
+    def tail(self, size: int) -> str:
+        """Return the last pieces, as many as have *size* characters together."""
+        found: list[str] = []
+        for piece in (*reversed(self.new), *reversed(self._settled)):
+            if size <= 0:
+                break
+            found.append(piece)
+            size -= len(piece)
+        return "".join(reversed(found))
+
 
 class ByteBuffer:
     """Keeps text as the UTF-8 bytes it came in: *new* for short pieces, `add_long` for long ones.

@@ -169,12 +169,23 @@ class ChatChunkDecoder(ChoiceDecoder):
             self._choice(choice, number, out)
         if odd:
             self.say(Extra({"choices_parts": odd}, 0, "choice"), out)
-        self._finish(value, 0, out)  # where Autonomous AI may put it
+        self._finish_around(value, bool(choices), out)
         usage = usage_in(value)
         if usage is not None:
             self.say(usage, out)
         if failure is not None:
             raise failure
+
+    def _finish_around(self, value: dict[str, JSON], has_choices: bool, out: list[Event]) -> None:
+        """Say the end that *value* tells beside its choices, where Autonomous AI may put it.
+
+        Where there never was a choice it is not the end of a chat, but of an answer that was not read.
+        """
+        self._has_choices = self._has_choices or has_choices
+        if self._has_choices:
+            self._finish(value, 0, out)
+        elif (reason := value.get("finish_reason")) not in NOTHING:
+            self.say(Extra({"finish_reason_parts": [reason]}, 0, "choice"), out)
 
     def _note(self, value: dict[str, JSON]) -> None:
         """Take what *value* says beside its choices, unless the one before said the same."""

@@ -10,6 +10,7 @@ from g4fsdk._core.decoding.decoder import Decoder, Notice
 from g4fsdk._core.decoding.parts import MAX_COMPARED, ChoiceParts
 from g4fsdk._core.decoding.said import (
     NOTHING,
+    THOUGHTS_IN_PARTS,
     Said,
     Voice,
     joined_text,
@@ -30,8 +31,10 @@ from g4fsdk._core.model.events import (
     TextDelta,
 )
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.messages import REASONING_KEYS
 
 _VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
+_NEARBY = 1024  # characters, how far thoughts may stand behind those that say the same in parts
 #: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
 _NO_REASON = frozenset({"", "null", "none"})
 
@@ -56,6 +59,7 @@ class ChoiceDecoder(Decoder):
         self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
         self._is_document = False
         self._compared = 0
+        self._has_choices = False
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
     def _note_thought(self, message: dict[str, JSON], said: Iterable[Said]) -> None:
@@ -102,13 +106,25 @@ class ChoiceDecoder(Decoder):
             self.say_text(text, out, number)
             return
         if not _is_only_calls(delta):
-            said = said_in(delta, number)
+            said = [*self._not_repeated(said_in(delta, number), delta, number)]
             if any(type(event) is TextDelta for event in said):
                 self._streamed.add(number)
             self._note_thought(delta, said)
             self._tell(said, out)
             self._say_all(beside_message(delta, number), out)
         self._tool_calls(delta, number, out, is_whole=self._is_document)
+
+    def _not_repeated(self, said: list[Said], delta: dict[str, JSON], number: int) -> Iterable[Said]:
+        """Return *said* without the thoughts in the parts of *delta* that were just told under their own key.
+
+        OpenRouter says both in one delta; what is made of our events says one behind the other.
+        """
+        parts = self.answer.choices.get(number)
+        if parts is None or self.answer.reasoning_key not in REASONING_KEYS or not _thinks_in_parts(delta):
+            return said
+        told = joined_text(said, ReasoningDelta)
+        is_new = told not in parts.reasoning.tail(len(told) + _NEARBY)
+        return said if is_new else (event for event in said if type(event) is not ReasoningDelta)
 
     def _say_all(self, events: Iterable[Event], out: list[Event]) -> None:
         for event in events:
@@ -119,12 +135,12 @@ class ChoiceDecoder(Decoder):
 
         *repeats*: there is a delta beside it, or it is the last; else it may be just the next piece.
         """
-        beside = beside_message(message, number)
-        self._say_all(self._not_told(beside, number) if repeats else beside, out)
         said = said_in(message, number)
         self._note_thought(message, said)
         for voice in _VOICES:
             self._add_whole(voice, joined_text(said, voice), number, repeats, out)
+        beside = beside_message(message, number)
+        self._say_all(self._not_told(beside, number) if repeats else beside, out)
         self._tool_calls(message, number, out, is_whole=True)
 
     def _not_told(self, events: Iterable[Event], number: int) -> list[Event]:
@@ -197,6 +213,11 @@ def _only_text(delta: dict[str, JSON]) -> str:
     text = delta.get("content")
     is_only = len(delta) == 1 or delta == {"role": ROLE, "content": text}
     return text if is_only and isinstance(text, str) else ""
+
+
+def _thinks_in_parts(delta: dict[str, JSON]) -> bool:
+    """Whether a *delta* says what the model thinks in parts, and nowhere else."""
+    return any(key in delta for key in THOUGHTS_IN_PARTS) and thought_key(delta) in THOUGHTS_IN_PARTS
 
 
 def _is_only_calls(delta: dict[str, JSON]) -> bool:
