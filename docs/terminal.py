@@ -21,7 +21,7 @@ COMMANDS = (
     "g4fsdk chat --replay demo",
     "g4fsdk chat --base-url http://localhost:1/v1 -m llama3.2 'Hello'",
     "g4fsdk cassette check cassettes/openai",
-    "g4fsdk providers",
+    "g4fsdk cassette show cassettes/openai/aimock-cut.yaml",
 )
 
 
