@@ -22,7 +22,7 @@ from g4fsdk import AsyncClient, Client, testing
 from g4fsdk.cli.app import app
 from tests.support.loopback import Reply, Server
 from tests.support.loopback_clients import answer, document
-from tests.support.pages import ROOT, TRANSPORT, Page, blocks
+from tests.support.pages import ROOT, RUN, TRANSPORT, Page, blocks
 from tests.support.plugin_project import Project
 
 DOCS = ROOT / "docs"
@@ -187,6 +187,35 @@ def test_every_public_name_is_in_the_reference() -> None:
     }
 
     assert public - shown == set()
+
+
+#: What no test runs, and why: it never ends, wants a cluster or another machine, or takes very long.
+NOT_RUN = {
+    "batches": ["g4fsdk batch in.jsonl -o out.jsonl -p yqcloud --dask tcp://scheduler:8786 --concurrency 64"],
+    "benchmarks": ["g4fsdk bench", "pip install -r benchmarks/requirements.txt"],
+    "command-line": ["g4fsdk capture -o bug.yaml -- python script.py"],
+    "errors": ["G4FError"],  # a picture of the tree of them
+    "gateway": ["g4fsdk serve -p yqcloud -p autonomous"],
+    "adding-a-provider": ["python record.py"],  # its commands are run one by one
+}
+
+
+@pytest.mark.parametrize("path", [*sorted(DOCS.glob("*.md")), ROOT / "README.md"], ids=lambda path: path.stem)
+def test_a_block_that_is_not_run_is_known(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    fences = re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.M | re.S)
+    run = {block.text for block in blocks(text) if block.file or block.language in RUN}
+    left = [first.splitlines()[0] for language, first in fences if first not in run and language[:1] != "{"]
+
+    assert [line.partition("  ")[0] for line in left] == NOT_RUN.get(path.stem, [])
+
+
+def test_every_option_of_the_plugin_is_on_the_page() -> None:
+    pages = page("testing")
+    named = re.findall(r'"(--g4f-[\w-]+|g4f_\w+)"', (ROOT / "g4fsdk/testing/_pytest/options.py").read_text())
+
+    assert named
+    assert [name for name in named if f"`{name}" not in pages.replace("`pytest --", "`--")] == []
 
 
 def test_a_command_on_a_page_is_one() -> None:

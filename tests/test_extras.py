@@ -56,7 +56,17 @@ def test_testing_needs_neither_hypothesis_nor_vcrpy(statement: str) -> None:
     assert python(WITHOUT + statement).returncode == 0
 
 
-def test_strategies_without_hypothesis_say_what_to_install() -> None:
-    result = python(WITHOUT + "import g4fsdk.testing.strategies")
+@pytest.mark.parametrize(
+    ("missing", "statement", "extra"),
+    [
+        ("hypothesis", "import g4fsdk.testing.strategies", "strategies"),
+        ("yaml", "from g4fsdk.testing import Recorder", "testing"),
+        ("opentelemetry", "import g4fsdk.integrations.otel", "otel"),
+        ("distributed", "import g4fsdk.integrations.dask", "dask"),
+        ("typer", "import g4fsdk.cli; g4fsdk.cli.main()", "cli"),
+    ],
+)
+def test_what_is_missing_names_its_extra(missing: str, statement: str, extra: str) -> None:
+    result = python(f"import sys; sys.modules[{missing!r}] = None; {statement}")
 
-    assert "pip install 'g4fsdk[strategies]'" in result.stderr
+    assert result.stderr.strip().endswith(f": pip install 'g4fsdk[{extra}]'")

@@ -34,5 +34,5 @@ def main() -> None:
         extra = next((extra for extra, names in _EXTRAS.items() if missing in names), None)
         if extra is None:
             raise
-        sys.stderr.write(f"g4fsdk: the command line needs {missing}: install g4fsdk[{extra}]\n")
+        sys.stderr.write(f"g4fsdk: the command line needs {missing}: pip install 'g4fsdk[{extra}]'\n")
         sys.exit(2)

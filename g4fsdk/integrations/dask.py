@@ -9,8 +9,13 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
-import distributed
-from distributed.scheduler import KilledWorker
+try:
+    import distributed
+    from distributed.scheduler import KilledWorker
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(
+        f"g4fsdk.integrations.dask needs {_error.name}: pip install 'g4fsdk[dask]'", name=_error.name
+    ) from _error
 
 from g4fsdk import Client, Completion, G4FError, TransportError, UsageError
 from g4fsdk._client.blocking.batches import Crew

@@ -18,23 +18,30 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # it is not typed
-    BaseInstrumentor,
-)
-from opentelemetry.util.genai.environment_variables import OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
-from opentelemetry.util.genai.handler import TelemetryHandler
-from opentelemetry.util.genai.types import (
-    Error,
-    FunctionToolDefinition,
-    InputMessage,
-    OutputMessage,
-    ReasoningPart,
-    TextPart,
-    ToolCallRequestPart,
-    ToolCallResponsePart,
-    UriPart,
-)
-from opentelemetry.util.genai.utils import image_from_url, tool_arguments_to_any_value
+try:
+    from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # it is not typed
+        BaseInstrumentor,
+    )
+    from opentelemetry.util.genai.environment_variables import (
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT,
+    )
+    from opentelemetry.util.genai.handler import TelemetryHandler
+    from opentelemetry.util.genai.types import (
+        Error,
+        FunctionToolDefinition,
+        InputMessage,
+        OutputMessage,
+        ReasoningPart,
+        TextPart,
+        ToolCallRequestPart,
+        ToolCallResponsePart,
+        UriPart,
+    )
+    from opentelemetry.util.genai.utils import image_from_url, tool_arguments_to_any_value
+except ModuleNotFoundError as _error:
+    raise ModuleNotFoundError(
+        f"g4fsdk.integrations.otel needs {_error.name}: pip install 'g4fsdk[otel]'", name=_error.name
+    ) from _error
 
 from g4fsdk import G4FError, Message
 from g4fsdk._client.hooks import WATCHING

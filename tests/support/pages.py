@@ -41,6 +41,8 @@ RECORDINGS = (
     "openai/aimock-stream openai/aimock-whole openai/aimock-image yqcloud/normal yqcloud/stream-false "
     "cohere-c4ai/single-turn-english autonomous/normal amigo/normal amigo/image-normal"
 ).split()
+#: The languages that are tried; others are read by people only.
+RUN = frozenset({"python", "sh", "text", "yaml"})
 _BLOCK = re.compile(
     r"(?:^(?P<before>\S[^\n]*)\n\n)?^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
 )

@@ -15,7 +15,7 @@ from g4fsdk.testing._cassette.errors import CassetteError
 try:
     import yaml
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("recordings need PyYAML: install g4fsdk[testing]", name="yaml") from error
+    raise ModuleNotFoundError("recordings need PyYAML: pip install 'g4fsdk[testing]'", name="yaml") from error
 
 from g4fsdk.testing._cassette.plain_yaml import UNUSUAL, read_plain
 
