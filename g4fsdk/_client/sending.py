@@ -18,6 +18,7 @@ from g4fsdk._core.model.errors import (
     ProtocolError,
     TransportError,
     UsageError,
+    clause,
 )
 from g4fsdk._core.model.http import Request, Response
 from g4fsdk._core.model.redact import redact_url
@@ -89,7 +90,7 @@ def _port(parts: SplitResult) -> int | None:
 
 def unsendable(words: str) -> UsageError:
     """Return the error for a request that a library refuses to send, in its *words*."""
-    return UsageError(f"the request cannot be sent: {words}; check base_url, proxy and headers")
+    return UsageError(f"the request cannot be sent: {clause(words)}; check base_url, proxy and headers")
 
 
 def unanswered(
@@ -104,7 +105,7 @@ def unanswered(
     is_locked_out = any(map(_is_locked_out, chain))
     advice = _DISTRUSTED if is_distrusted else _LOCKED_OUT if is_locked_out else _UNANSWERED
     return TransportError(
-        f"no answer from {redact_url(url)}: {words}; {advice}",
+        f"no answer from {redact_url(url)}: {clause(words)}; {advice}",
         sent=sent,
         retryable=(repeatable or not sent) and not (is_distrusted or is_locked_out),
     )

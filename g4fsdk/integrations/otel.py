@@ -69,6 +69,9 @@ _OPTIONS = {
 class G4FInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # its module is not typed
     """Watches every client of this process."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     def instrumentation_dependencies(self) -> Collection[str]:
         return [f"g4fsdk >= {__version__}"]
 

@@ -205,7 +205,7 @@ def test_a_usage_error_is_one_line(words: list[str], said: str) -> None:
     [
         (401, "/v1", "check the key (--api-key, or G4FSDK_API_KEY)"),
         (404, "/v1", "check --base-url and -m\n"),
-        (404, "", "check --base-url and -m; most servers want /v1 behind it"),
+        (404, "", "check --base-url and -m; most servers want /v1 behind the address"),
         (302, "", "'http://127.0.0.1:9/'; set --base-url to the right address"),
     ],
 )

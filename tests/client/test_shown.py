@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import json
 import pydoc
+import re
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from g4fsdk import AsyncClient, Client, Completion, NotFoundError, Response, Retries, UsageError, providers
+from g4fsdk import (
+    AsyncClient,
+    Chat,
+    Client,
+    Completion,
+    G4FError,
+    NotFoundError,
+    Response,
+    Retries,
+    Stream,
+    UsageError,
+    advance,
+    providers,
+)
+from g4fsdk._client.sending import unanswered
+from g4fsdk.parsers import SSEParser
 from g4fsdk.testing import Player, Recorder, Replay, ReplayServer
 from tests.support.players import FOLDER
 
@@ -32,6 +51,8 @@ def client(*names: str) -> Client:
     (Client(), "<Client whoever lists the model>"),
     (Retries(), "Retries(attempts=3, max_retry_after=60.0, on_retry=None)"),
     (Replay(NORMAL), "<Replay, 0 played, 1 to play>"),
+    (Replay(NORMAL).requests_adapter(), "<ReplayAdapter, 1 to play>"),
+    (Replay(NORMAL).httpx_transport(), "<ReplayTransport, 1 to play>"),
     (Player(NORMAL), "<Player, 1 to play>"),
     (Recorder("out.yaml"), "<Recorder of out.yaml>"),
     (ReplayServer(NORMAL), "<ReplayServer not started, 0 played, 1 to play>"),
@@ -71,7 +92,7 @@ def test_the_help_of_a_client_says_what_it_takes() -> None:
 
 
 @pytest.mark.parametrize(("base_url", "said"), [
-    ("http://h:1", "; most servers want /v1 behind it"),
+    ("http://h:1", "; most servers want /v1 behind the address"),
     ("http://h:1/v1", ""),
 ])  # fmt: skip
 def test_what_is_not_found_says_where_it_was_asked(base_url: str, said: str) -> None:
@@ -83,3 +104,45 @@ def test_what_is_not_found_says_where_it_was_asked(base_url: str, said: str) -> 
     assert str(error) == (
         f"404 Not Found at {base_url}: No such page; check base_url and the model's name{said}"
     )
+
+
+def refused(words: str, status: int, base_url: str) -> G4FError:
+    body = json.dumps({"error": {"message": words}}).encode()
+    return providers.get("openai", base_url=base_url).refused(Response(status, body=body))
+
+
+def refused_for_many_reasons(words: str, status: int, base_url: str) -> G4FError:
+    body = json.dumps({"errors": [{"message": words}, {"message": words}]}).encode()
+    return providers.get("openai", base_url=base_url).refused(Response(status, body=body))
+
+
+def broken_off(words: str, status: int, base_url: str) -> G4FError:
+    return SSEParser().cut(words)
+
+
+def without_an_answer(words: str, status: int, base_url: str) -> G4FError:
+    flow = providers.get("openai", base_url=base_url, model="m").chat(Chat("Hi"))
+    step = advance(flow)
+    assert isinstance(step, Stream)
+    return unanswered(words, step.request.url, sent=False, repeatable=True)
+
+
+#: What services, libraries and systems say, and how they end it.
+WORDS = st.lists(st.sampled_from(["No such page", "it's full", "try later", "x=1", "见"]), min_size=1)
+ENDS = st.sampled_from([".", ". ", ".\n", "...", " ..", "!", "?", ";", ":", ",", ".;", "", "\r\n\r\n"])
+ODD = re.compile(r"[.,;:][.,;:]|\s\s|\s[.,;:)]|[\r\n]|^\s|[\s.,;:]$|\(\s|\(\)")
+
+
+@pytest.mark.parametrize("make", [refused, refused_for_many_reasons, broken_off, without_an_answer])
+@given(
+    words=WORDS, between=ENDS, end=ENDS, status=st.sampled_from([400, 401, 404, 407, 418, 429, 500, 501, 529])
+)
+def test_the_words_of_others_are_a_part_of_a_sentence_of_ours(
+    make: Callable[[str, int, str], G4FError], words: list[str], between: str, end: str, status: int
+) -> None:
+    said = (between.strip() + " ").join(words) if between.strip() in {".", "!", "?"} else " ".join(words)
+
+    message = str(make(f"{said}{end}", status, "http://h:1"))
+
+    assert words[-1] in message
+    assert ODD.findall(message.replace("://", "")) == []

@@ -257,6 +257,9 @@ class _Texts:
     def __init__(self, events: AsyncIterator[Event]) -> None:
         self._events = events
 
+    def __repr__(self) -> str:
+        return "<text_stream>"
+
     def __aiter__(self) -> Self:
         return self
 

@@ -22,6 +22,7 @@ from g4fsdk._core.model.errors import (
     RateLimitError,
     ServerError,
     StatusError,
+    clause,
 )
 from g4fsdk._core.model.http import JSON, Headers, Response
 from g4fsdk._core.model.redact import redact_url
@@ -145,8 +146,7 @@ def _kind(response: Response, code: str | int | None) -> type[StatusError]:
 
 def _sentence(status: int, where: str, message: str, advice: str) -> str:
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "status"
-    said = message[:_MAX_MESSAGE]
-    parts = (f"{status} {phrase}{where}", said.rstrip(".") if advice else said)
+    parts = (f"{status} {phrase}{where}", clause(message[:_MAX_MESSAGE]))
     return ": ".join(part for part in parts if part) + (f"; {advice}" if advice else "")
 
 
@@ -196,7 +196,7 @@ def _message(value: JSON, depth: int) -> str:
         case str():
             return value
         case list():
-            return "; ".join(filter(None, (_message(item, depth - 1) for item in value)))
+            return "; ".join(filter(None, (clause(_message(item, depth - 1)) for item in value)))
         case dict():
             found = (_message(value.get(key), depth - 1) for key in _message_keys(value))
             return next(filter(None, found), "")

@@ -242,7 +242,7 @@ class Provider:
         if isinstance(error, NotFoundError) and not (
             self.has_home or urlsplit(self.base_url).path.strip("/")
         ):
-            error.reword(f"{error.message}; most servers want /v1 behind it")
+            error.reword(f"{error.message}; most servers want /v1 behind the address")
         return error
 
     def check(self, response: Response) -> Response:

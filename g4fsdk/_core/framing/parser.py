@@ -23,6 +23,7 @@ from g4fsdk._core.model.errors import (
     G4FError,
     IncompleteStreamError,
     ProtocolError,
+    clause,
 )
 from g4fsdk._core.model.events import Event
 from g4fsdk._core.model.http import Headers
@@ -246,7 +247,7 @@ class Parser:
         if page.startswith(b"<") and is_challenge(page):
             return page_error(self.status, page, self.headers)
         self.decoder.flush(out)
-        return IncompleteStreamError(f"the connection broke in mid-answer ({cause}); ask again")
+        return IncompleteStreamError(f"the connection broke in mid-answer ({clause(cause)}); ask again")
 
     def _check_size(self, size: int, offset: int, data: bytes | bytearray) -> None:
         if size > self.max_bytes:

@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 Clock: TypeAlias = Literal["connect", "first_event", "idle", "total"]
 MAX_EXCERPT = 200
 MAX_ERROR_BODY = 1 << 20
+_SENTENCE_ENDS = " .,;:"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def clause(words: str) -> str:
+    """Return the *words* of others as a part of a sentence of ours: on one line, and without its end."""
+    return " ".join(words.split()).rstrip(_SENTENCE_ENDS)
 
 
 class G4FError(Exception):

@@ -41,6 +41,9 @@ class ReplayTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._factor = factor
         self._clock = clock
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {self._answers.unplayed} to play>"
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the recorded response; raises MismatchError, or what the library raises for its end."""
         request.read()

@@ -49,6 +49,9 @@ class ReplayAdapter(HTTPAdapter):
         self._factor = factor
         self._clock = clock
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {self._answers.unplayed} to play>"
+
     def send(
         self,
         request: requests.PreparedRequest,
