@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from datetime import date
 
 import pytest
 
@@ -69,3 +70,12 @@ def test_autonomous_is_told_the_whole_history() -> None:
     request = stream_for("autonomous", "Second question", conversation=handle).request
 
     assert json.loads(b64decode(body_of(request)["messages"])) == [SYSTEM, *TURNS]
+
+
+def test_autonomous_is_told_in_json_what_no_text_is() -> None:
+    part = {"type": "text", "text": "Hello", "when": date(2026, 11, 28)}
+
+    request = stream_for("autonomous", [{"role": "user", "content": [part]}]).request
+
+    [sent] = json.loads(b64decode(body_of(request)["messages"]))
+    assert sent["content"] == [{**part, "when": "2026-11-28"}]

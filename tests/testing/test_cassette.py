@@ -426,6 +426,11 @@ def broken(**changes: object) -> str:
             "interactions[0].request: expected an address",
             id="no address",
         ),
+        pytest.param(
+            json.dumps(PLAIN).replace("chat.test/", "chat.test:port/"),
+            "interactions[0].request: expected an address",
+            id="no port",
+        ),
         pytest.param(broken(sizes=None), "wire.sizes: expected a list, found None", id="no list"),
     ],
 )

@@ -39,6 +39,13 @@ def multipart(boundary: str, content: str = '{"a": 1}', name: str = "data") -> R
     return post(body.encode(), kind=f'multipart/form-data; boundary="{boundary}"')
 
 
+FORM_DATA = "multipart/form-data; boundary=a"
+
+
+def form_data(content: str, named: str) -> bytes:
+    return f"--a\r\nContent-Disposition: form-data; {named}\r\n\r\n{content}\r\n--a--\r\n".encode()
+
+
 def base64_of(value: object, **options: object) -> str:
     return base64.b64encode(json.dumps(value, **options).encode()).decode()  # type: ignore[arg-type]  # json's own
 
@@ -65,7 +72,11 @@ SAME = [
     pytest.param(post(b"", url="https://chat.test"), post(b"", url="https://chat.test/"), id="no path"),
     pytest.param(post(b"", url="https://a.test/%7Ea%20"), post(b"", url="https://a.test/~a%20"), id="coding"),
     pytest.param(post(b"\xff", kind="a/b"), post(b"\xff"), id="bytes"),
+    pytest.param(post(b"", url=URL + "?%C3%A9=1"), post(b"", url=URL + "?%c3%a9=1"), id="query coding"),
+    pytest.param(post(form_data("a", 'name="n"'), kind=FORM_DATA),
+                 post(form_data("a", "name=n"), kind=FORM_DATA), id="name without quotes"),
 ]  # fmt: skip
+DEEP = b"[" * 5000 + b"%d" + b"]" * 5000
 
 OTHER = [
     pytest.param(post(b"1"), post(b"1.0"), id="number type"),
@@ -84,6 +95,26 @@ OTHER = [
     pytest.param(post(b"", url="https://chat.test:8443/api"), post(b""), id="port"),
     pytest.param(post(b'"eyJhIjoxfQ"'), post(b'{"a":1}'), id="base64 is not what it holds"),
     pytest.param(post(b"\xff"), post(b"\xfe"), id="bytes"),
+    pytest.param(post(b"", url=URL + "/%ff"), post(b"", url=URL + "/%fe"), id="path that is no UTF-8"),
+    pytest.param(post(b"", url=URL + "?a=%ff"), post(b"", url=URL + "?a=%fe"), id="query that is no UTF-8"),
+    pytest.param(post(b"", url=URL + "?a=1&a=2"), post(b"", url=URL + "?a=2&a=1"), id="order of values"),
+    pytest.param(post(b"", url=URL + "/a%2Fb"), post(b"", url=URL + "/a/b"), id="a slash in a name"),
+    pytest.param(post(DEEP % 1), post(DEEP % 2), id="deep JSON"),
+    pytest.param(
+        post(b"--a\r\n\r\n1\r\n--a--", kind=FORM_DATA.replace("=a", "=b")),
+        post(b"--a\r\n\r\n2\r\n--a--", kind=FORM_DATA.replace("=a", "=b")),
+        id="boundary that is none",
+    ),
+    pytest.param(
+        post(form_data("a\r\n--ab", 'name="n"'), kind=FORM_DATA),
+        post(form_data("a\r\n--ac", 'name="n"'), kind=FORM_DATA),
+        id="boundary that goes on",
+    ),
+    pytest.param(
+        post(form_data("a", "name=n"), kind=FORM_DATA),
+        post(form_data("a", "name=o"), kind=FORM_DATA),
+        id="another name without quotes",
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,30 @@ TESTS = f"""
     @pytest.mark.g4f_cassette("abc")
     def test_b():
         ask("b")
+"""
+
+OWN_FOLDER = """
+    from pathlib import Path
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def g4f_cassette_dir():
+        return Path(__file__).parent / "mine"
+"""
+OWN_TESTS = f"""
+    import os
+    import pytest
+    import requests
+
+    @pytest.mark.g4f_cassette("one")
+    def test_one(tmp_path):
+        os.chdir(tmp_path)
+        assert requests.get("{URL}a").text == "a"
+
+    @pytest.mark.g4f_cassette("two")
+    @pytest.mark.skip
+    def test_two():
+        ...
 """
 
 
@@ -159,3 +184,14 @@ def test_a_run_that_records_tells_nothing(shop: Project) -> None:
 
     result.stderr.fnmatch_lines(["*--g4f-unplayed is of replays*"])
     assert not Path("left.json").exists()
+
+
+def test_a_folder_of_its_own_keeps_what_its_skipped_tests_may_need(shop: Project) -> None:
+    cassette("a").save(shop.path / "sub/mine/one.yaml")
+    cassette("b").save(shop.path / "sub/mine/two.yaml")
+    shop.write("sub/conftest.py", OWN_FOLDER)
+    shop.write("sub/test_sub.py", OWN_TESTS)
+
+    shop.run_apart("--g4f-unplayed=left.json", "sub").assert_outcomes(passed=1, skipped=1)
+
+    assert json.loads(Path("left.json").read_bytes())["unused"] == ["cassettes/abc.yaml"]

@@ -33,7 +33,7 @@ from g4fsdk.testing import (
     Replay,
     ReplayServer,
 )
-from g4fsdk.testing._cassette.codings import CodingError, decode_pieces
+from g4fsdk.testing._cassette.codings import CodingError, CutError, decode_pieces
 from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._record.exchange import RecordingExchange
 from g4fsdk.testing._record.on_requests import RecordingRaw
@@ -295,7 +295,10 @@ def read_into(raw: Any) -> bytes:
         pytest.param(lambda raw: raw.read(decode_content=True), id="read decoded"),
         pytest.param(lambda raw: b"".join(iter(lambda: raw.read(5, True), b"")), id="read some"),
         pytest.param(lambda raw: b"".join(raw.read_chunked()), id="read_chunked"),
-        pytest.param(lambda raw: raw.data, id="data"),
+        pytest.param(lambda raw: raw.data and raw.data, id="data twice"),
+        pytest.param(lambda raw: raw.data + raw.read(), id="data and the rest"),
+        pytest.param(lambda raw: b"".join(raw.readlines()), id="readlines"),
+        pytest.param(lambda raw: raw.read(3) + raw.readline() + raw.readline(4) + raw.data, id="by turns"),
         pytest.param(lambda raw: b"".join(raw), id="iteration"),
         pytest.param(read_into, id="readinto"),
         pytest.param(read1_all, id="read1"),
@@ -310,7 +313,15 @@ def test_every_way_to_read_a_raw_response_is_recorded(tmp_path: Path, read: Call
         assert read(response.raw) == b"".join(CHUNKS)
 
     recorded = Cassette.load(tmp_path / "one.yaml").interactions[0].response
-    assert recorded.body == b"".join(CHUNKS)
+    assert (recorded.body, recorded.end) == (b"".join(CHUNKS), "complete")
+
+
+def test_what_a_program_drains_is_recorded(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "one.yaml") as recorder:
+        session = session_on(recorder, Replay(cassette()).requests_adapter())
+        session.post("http://chat.test/api", json={"q": 1}, stream=True, timeout=5).raw.drain_conn()
+
+    assert Cassette.load(tmp_path / "one.yaml").interactions[0].response.body == b"".join(CHUNKS)
 
 
 class Answering(httpx.BaseTransport):
@@ -404,17 +415,30 @@ def test_codings_are_undone_byte_by_byte(coding: str, coded: bytes) -> None:
 
 
 class Reversed:
-    """A coding that turns pieces round, in the place of a library that may not be installed."""
+    """A coding that turns pieces round, in the place of a library that may not be installed.
+
+    A body of it ends with a point, and another may begin behind it.
+    """
 
     error = ZstdError = KeyError
+    eof = False
+    unused_data = b""
 
     def process(self, data: bytes) -> bytes:
-        if data == b"bad":
+        if data == b"bad" or self.eof:
             raise KeyError(data)
+        data, end, self.unused_data = data.partition(b".")
+        self.eof = bool(end)
         return data[::-1]
 
+    def begin(self) -> Reversed:
+        return Reversed()
+
+    def is_finished(self) -> bool:
+        return self.eof
+
     decompress = process
-    Decompressor = ZstdDecompressor = decompressobj = lambda self: self
+    Decompressor = ZstdDecompressor = decompressobj = begin
 
 
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "zstandard")])
@@ -423,9 +447,19 @@ def test_codings_of_other_libraries_are_undone(
 ) -> None:
     monkeypatch.setitem(sys.modules, library, Reversed())
 
-    assert decode_pieces(coding, [b"alp", b"ni"]) == [b"pla", b"in"]
+    assert decode_pieces(coding, [b"alp", b"ni."]) == [b"pla", b"in"]
+    assert decode_pieces(coding, []) == []
     with pytest.raises(CodingError, match="not in the content coding"):
         decode_pieces(coding, [b"bad"])
+    with pytest.raises(CutError, match="cut off") as error:
+        decode_pieces(coding, [b"alp", b"n"])
+    assert error.value.plain == [b"pla", b"n"]
+
+
+def test_frames_of_zstd_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", Reversed())
+
+    assert decode_pieces("zstd", [b"alp.n", b"i.", b"!."]) == [b"plan", b"i", b"!"]
 
 
 def test_a_coding_whose_library_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

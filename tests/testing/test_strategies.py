@@ -82,6 +82,7 @@ def test_cassettes_of_every_folder_are_found(provider: str) -> None:
 
 def test_a_folder_without_cassettes_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".hidden.yaml").write_text("{}")
+    (tmp_path / "folder.yaml").mkdir()
     (tmp_path / "notes.txt").write_text("none")
 
     with pytest.raises(CassetteError, match=r"no cassette in this folder \(looked for \.yaml"):

@@ -78,9 +78,8 @@ def post_multipart(url: str, part: tuple[str, JSON], boundary: str, headers: Map
 
 def base64_messages(messages: Iterable[Message]) -> str:
     """Return *messages* as base64 of their JSON text, ASCII only, as Autonomous AI's own page sends them."""
-    values = [message.to_dict() for message in messages]
-    _encoded(values)  # refuses what is no JSON, and halves of characters
-    text = json.dumps(values)
+    encoded = _encoded([message.to_dict() for message in messages])
+    text = json.dumps(msgspec.json.decode(encoded))
     return base64.b64encode(text.encode("ascii")).decode("ascii")
 
 

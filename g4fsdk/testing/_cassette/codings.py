@@ -55,16 +55,38 @@ def _brotli() -> Coding:
     decompressor = module.Decompressor()
     # The two libraries have one surface but for this name.
     decode = decompressor.process if hasattr(decompressor, "process") else decompressor.decompress
-    return partial(_by_steps, decode), module.error, lambda: None
+    return partial(_by_steps, decode), module.error, partial(_check_over, decompressor.is_finished)
 
 
 def _zstd() -> Coding:
     module = _import_one("zstd", "zstandard")
-    return (
-        partial(_by_steps, module.ZstdDecompressor().decompressobj().decompress),
-        module.ZstdError,
-        lambda: None,
-    )
+    frames = _Frames(module.ZstdDecompressor().decompressobj)
+    return partial(_by_steps, frames.feed), module.ZstdError, partial(_check_over, frames.is_over)
+
+
+class _Frames:
+    """Undoes frames, of which a body may have several: what undoes one leaves the next in `unused_data`."""
+
+    def __init__(self, begin: Callable[[], Any]) -> None:
+        self._begin = begin
+        self._frame = begin()
+
+    def feed(self, data: bytes) -> bytes:
+        plain = b""
+        while data:
+            if self._frame.eof:
+                self._frame = self._begin()
+            plain += self._frame.decompress(data)
+            data = self._frame.unused_data
+        return plain
+
+    def is_over(self) -> bool:
+        return bool(self._frame.eof)
+
+
+def _check_over(is_over: Callable[[], bool]) -> None:
+    if not is_over():
+        raise CodingError("the body lacks its end")
 
 
 def _by_steps(decode: Callable[[bytes], bytes], data: bytes) -> Iterator[bytes]:
@@ -117,6 +139,8 @@ def decode_pieces(coding: str, pieces: Iterable[bytes]) -> list[bytes]:
 def _decode_one(name: str, pieces: list[bytes]) -> tuple[list[bytes], bool]:
     if name not in _DECODERS:
         raise NoDecoderError(f"unknown content coding {name!r}; known: {', '.join(_DECODERS)}")
+    if not any(pieces):  # no body at all, as behind HEAD
+        return pieces, False
     decode, refusal, close = _DECODERS[name]()
     left = MOST_BYTES + _MOST_GROWTH * sum(map(len, pieces))
     decoded = []

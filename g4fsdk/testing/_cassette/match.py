@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import re
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from operator import itemgetter
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 
 from g4fsdk.testing._cassette.paths import JSON, UNFOLDED, Path, without
 from g4fsdk.testing._cassette.values import RecordedRequest
@@ -16,10 +17,10 @@ _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 _OF_THE_CONNECTION = frozenset(
     "accept-encoding connection content-length host keep-alive te transfer-encoding user-agent".split()
 )
-_PARAMETER = re.compile(r'(name|filename)="((?:[^"\\]|\\.)*)"')
+_PARAMETER = re.compile(r"""(?<![\w-])(name|filename)\*?=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))""")
 # base64 of a JSON object or array starts with "e" ("{") or "W" ("[").
 _BASE64_JSON = re.compile(r"[eW][A-Za-z0-9+/_-]{7,}={0,2}")
-_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+_PATH_SAFE = ":@!$&'()*+,;=~-._"
 
 
 def match_key(request: RecordedRequest) -> str:
@@ -29,17 +30,21 @@ def match_key(request: RecordedRequest) -> str:
 
 
 def url_meaning(url: str, *, with_origin: bool = True) -> dict[str, JSON]:
-    """Return *url* in one spelling: letter case, default port, percent-coding, order of the query."""
+    """Return *url* in one spelling: letter case, default port, percent-coding, order of the query's names."""
     parts = urlsplit(url)
-    query: list[JSON] = [
-        [name, value] for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True))
-    ]
-    meaning: dict[str, JSON] = {"path": quote(unquote(parts.path or "/"), safe=_PATH_SAFE), "query": query}
+    path = "/".join(quote(unquote_to_bytes(step), safe=_PATH_SAFE) for step in (parts.path or "/").split("/"))
+    query = sorted(_pairs(parts.query), key=itemgetter(0))
+    meaning: dict[str, JSON] = {"path": path, "query": [*query]}
     if with_origin:
         scheme = parts.scheme.lower()
         port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(scheme)
         meaning["origin"] = f"{scheme}://{(parts.hostname or '').lower()}:{port}"
     return meaning
+
+
+def _pairs(text: str) -> list[list[JSON]]:
+    """Return the names and values in *text*, a query or form; what is no UTF-8 stays told apart."""
+    return [[*pair] for pair in parse_qsl(text, keep_blank_values=True, errors="surrogateescape")]
 
 
 def body_meaning(request: RecordedRequest) -> JSON:
@@ -85,9 +90,10 @@ def _content_meaning(content_type: str, body: bytes) -> JSON:
         return None
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("multipart/") and (found := _BOUNDARY.search(content_type)):
-        return {"parts": _parts(body, (found[1] or found[2]).encode("latin-1"))}
+        parts = _parts(body, (found[1] or found[2]).encode("latin-1"))
+        return {"parts": parts} if parts else _text_meaning(body)
     if kind == "application/x-www-form-urlencoded":
-        return {"form": [[k, v] for k, v in parse_qsl(body.decode("latin-1"), keep_blank_values=True)]}
+        return {"form": [*_pairs(body.decode("latin-1"))]}
     return _text_meaning(body)
 
 
@@ -98,7 +104,7 @@ def _text_meaning(body: bytes) -> JSON:
         return {"bytes": body.hex()}
     try:
         return {"json": unfolded(json.loads(text))}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"text": text}
 
 
@@ -124,7 +130,8 @@ def _decode_base64_json(text: str) -> JSON:
 
 def _parts(body: bytes, boundary: bytes) -> list[JSON]:
     """Return the parts of a multipart body; the boundary, which is random, is in none of them."""
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
+    delimiter = rb"\r\n--" + re.escape(boundary) + rb"(?=--|[ \t]*(?:\r\n|\Z))"
+    pieces = re.split(delimiter, b"\r\n" + body)
     return [_part(piece) for piece in pieces[1:] if not piece.startswith(b"--")]
 
 
@@ -134,6 +141,7 @@ def _part(piece: bytes) -> JSON:
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
-    named: dict[str, JSON] = dict(_PARAMETER.findall(headers.get("content-disposition", "")))
+    found = _PARAMETER.findall(headers.get("content-disposition", ""))
+    named: dict[str, JSON] = {name: quoted or bare for name, quoted, bare in found}
     content_type = headers.get("content-type", "")
     return {**named, "type": content_type, "content": _content_meaning(content_type, content)}

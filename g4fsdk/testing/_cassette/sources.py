@@ -43,7 +43,9 @@ def load_sessions(source: Source | Sequence[Source]) -> list[Cassette]:
 def cassette_paths(folder: Path) -> list[Path]:
     """Return the cassettes under *folder*, hidden files apart. Raises CassetteError when there is none."""
     paths = sorted(
-        path for path in folder.rglob("*") if path.suffix in SUFFIXES and not path.name.startswith(".")
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not paths:
         raise CassetteError(f"{folder}: no cassette in this folder (looked for {', '.join(SUFFIXES)})")

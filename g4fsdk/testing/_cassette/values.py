@@ -16,9 +16,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
 def check_address(url: str) -> None:
-    """Raise ValueError when no part of *url* can be told from another: `http://[x`."""
+    """Raise ValueError when the parts of *url* can't be told: `http://[x`, `http://host:port`."""
     try:
-        urlsplit(url)
+        _ = urlsplit(url).port
     except ValueError:
         raise ValueError("Expected an address") from None
 

@@ -39,9 +39,9 @@ class UnplayedFile:
         if config.getoption("g4f_record") != "none":
             raise pytest.UsageError("--g4f-unplayed is of replays: leave --g4f-record out")
         self._config = config
-        self._file = Path(str(config.getoption("g4f_unplayed")))
-        self._folder = config.rootpath / str(config.getini("g4f_cassette_dir"))
-        self._folders = {str(self._folder)}
+        self._named = str(config.getoption("g4f_unplayed"))
+        self._file = config.invocation_params.dir / self._named
+        self._folders = {str(config.rootpath / str(config.getini("g4f_cassette_dir")))}
         self._items: list[pytest.Item] = []
         self._left: dict[str, Left] = {}  # by test
         self._said = ""
@@ -95,8 +95,10 @@ class UnplayedFile:
             terminalreporter.write_line(self._said)
 
     def _named_by(self, item: pytest.Item) -> Iterator[Path]:
-        with suppress(pytest.fail.Exception):  # a marker that nobody can read names none
-            yield from read_marker(item, self._folder, "none", {}).paths
+        """Yield what *item* may play; in which of the folders, only its fixtures know."""
+        for folder in self._folders:
+            with suppress(pytest.fail.Exception):  # a marker that nobody can read names none
+                yield from read_marker(item, Path(folder), "none", {}).paths
 
     def _write(self) -> None:
         left: dict[Path, frozenset[int]] = {}
@@ -106,7 +108,7 @@ class UnplayedFile:
         found = write_unplayed(self._file, left, self._others(left))
         parts = sum(len(one.numbers) for one in found.cassettes)
         self._said = (
-            f"g4fsdk: {self._file}: {parts} unplayed interactions in {len(found.cassettes)} cassettes, and "
+            f"g4fsdk: {self._named}: {parts} unplayed interactions in {len(found.cassettes)} cassettes, and "
             f"{len(found.unused)} cassettes of which nothing was played"
         )
 

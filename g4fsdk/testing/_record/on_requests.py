@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -101,6 +102,8 @@ class RecordingRaw:
         self._raw = raw
         self._exchange = exchange
         self._ahead = bytearray()  # what came, and was not asked for yet
+        self._is_over = False
+        self._data: bytes | None = None
         codings = str(getattr(raw, "headers", {}).get("content-encoding", "")).lower().split(",")
         known = getattr(raw, "CONTENT_DECODERS", codings)
         self._can_decode = any(coding.strip() in known for coding in codings)
@@ -119,10 +122,12 @@ class RecordingRaw:
 
     @property
     def data(self) -> bytes:
-        data: bytes = self._raw.data
-        self._keep(data, None)
-        self._exchange.ended("complete")
-        return data
+        if self._data is None:
+            self._data = self.read()
+        return self._data
+
+    def json(self) -> Any:
+        return json.loads(self.data)
 
     def stream(self, amt: int | None = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
         if not self._is_urllib3s or self._raw.chunked:
@@ -135,20 +140,25 @@ class RecordingRaw:
     def read(
         self, amt: int | None = None, decode_content: bool | None = None, cache_content: bool = False
     ) -> bytes:
-        if not self._is_urllib3s or cache_content:
+        if not self._is_urllib3s:
             return self._read(self._raw.read, amt, decode_content, cache_content)
-        while amt is None or amt < 0 or len(self._ahead) < amt:
-            if not (piece := self._read(self._raw.read1, _WIRE_BYTES, decode_content)):
-                break
-            self._ahead += piece
-        return self._taken(amt)
+        while not self._is_over and (amt is None or amt < 0 or len(self._ahead) < amt):
+            self._ahead += self._read(self._raw.read1, _WIRE_BYTES, decode_content)
+        data = self._taken(amt)
+        if cache_content:
+            self._data = data
+        return data
 
     def read1(self, amt: int | None = None, *args: Any, **kwargs: Any) -> bytes:
         if not self._is_urllib3s:
             return self._read(self._raw.read1, amt, *args, **kwargs)
-        if not self._ahead and amt != 0:
+        if not (self._ahead or self._is_over) and amt != 0:
             self._ahead += self._read(self._raw.read1, _WIRE_BYTES, *args, **kwargs)
         return self._taken(amt)
+
+    def drain_conn(self) -> None:
+        with suppress(HTTPError, http.client.HTTPException, OSError):
+            self.read()
 
     @property
     def _is_urllib3s(self) -> bool:
@@ -166,23 +176,38 @@ class RecordingRaw:
         buffer[: len(data)] = data
         return len(data)
 
+    def readline(self, limit: int | None = -1) -> bytes:
+        line = bytearray()
+        while not line.endswith(b"\n") and len(line) != limit and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+    def readlines(self) -> list[bytes]:
+        return [*self]
+
     def __iter__(self) -> Iterator[bytes]:
         return urllib3.HTTPResponse.__iter__(self)  # type: ignore[arg-type]  # it uses nothing but stream()
 
     def _listen(self, pieces: Iterator[bytes], decode_content: bool | None) -> Iterator[bytes]:
+        if self._ahead:
+            yield self._taken(None)
         with _noting_the_end(self._exchange):
             for piece in pieces:
                 self._keep(piece, decode_content)
                 yield piece
-        self._exchange.ended("complete")
+        self._note_end()
 
     def _read(self, read: Callable[..., bytes], amt: int | None, *args: Any, **kwargs: Any) -> bytes:
         with _noting_the_end(self._exchange):
             data = read(amt, *args, **kwargs)
         self._keep(data, args[0] if args else kwargs.get("decode_content"))
         if not data and amt != 0:
-            self._exchange.ended("complete")
+            self._note_end()
         return data
+
+    def _note_end(self) -> None:
+        self._is_over = True
+        self._exchange.ended("complete")
 
     def _keep(self, data: bytes, decode_content: bool | None) -> None:
         is_decoded = self._raw.decode_content if decode_content is None else decode_content
