@@ -509,4 +509,6 @@ def test_what_is_not_installed_is_named(tmp_path: Path, use: str) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
 
-    assert done.stderr.endswith("ModuleNotFoundError: recordings need PyYAML: install g4fsdk[testing]\n")
+    assert done.stderr.endswith(
+        "ModuleNotFoundError: recordings need PyYAML: pip install 'g4fsdk[testing]'\n"
+    )
