@@ -40,31 +40,41 @@ _TIMEOUTS, _RETRIES = Timeouts(), Retries()
 
 
 class AsyncClient:
-    """Asks providers, and awaits their answers. The calls are those of `Client`, awaited.
+    """Asks providers, and awaits their answers. The calls are those of `Client`.
+
+    `chat.completions` has `create`, `stream` (not awaited) and `parse`;
+    `images` has `generate`, `models` has `list`.
 
     Args:
-        provider: A provider's name or object, or a list of them to try one after the other; with none,
-            the model chooses.
+        provider: A provider's name or object, or a list of them to try one
+            after the other; with none, the model chooses.
         model: The model where a call names none.
         api_key: The key, for a single provider given by name.
-        base_url: The address in place of the provider's own; for `openai` it includes `/v1`.
+        base_url: The address in place of the provider's own; for `openai` it
+            includes `/v1`.
         headers: Headers that override any.
-        proxy: An address like `http://user:password@host:port`, in place of the environment's.
-        verify: A file or folder of certificates, or an `ssl.SSLContext`, in place of the environment's.
+        proxy: An address like `http://user:password@host:port`, in place of the
+            environment's.
+        verify: A file or folder of certificates, or an `ssl.SSLContext`, in
+            place of the environment's.
         timeout: Clocks, or seconds for each of them but the total.
         retries: How to try again, or how often to try.
-        max_bytes: The size that a line, a document or an answer of a service may have.
-        max_concurrency: How many calls may go on at once, a stream until it is closed. Others wait, and of
-            the clocks only the total runs meanwhile.
-        event_hooks: What is called with each `request` before it goes out, the head of each `response`, each
-            `retry` (a RetryEvent) and each `event` of an answer, to log or count them: lists, by these names,
-            of functions or coroutine functions. Requests and heads come without secrets. What a hook raises
-            ends the call.
-        http_client: Your own httpx client, or one with the same surface, which you close yourself.
+        max_bytes: The size that a line, a document or an answer of a service
+            may have.
+        max_concurrency: How many calls may go on at once, a stream until it is
+            closed. Others wait, and of the clocks only the total runs
+            meanwhile.
+        event_hooks: What is called with each `request` before it goes out, the
+            head of each `response`, each `retry` (a RetryEvent) and each
+            `event` of an answer, to log or count them: lists, by these names,
+            of functions or coroutine functions. Requests and heads come without
+            secrets. What a hook raises ends the call.
+        http_client: Your own httpx client, or one with the same surface, which
+            you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
-        http: What sends: `httpx`, or `aiohttp`, which takes a third less CPU time for many streams at once
-            and needs the extra of that name.
+        http: What sends: `httpx`, or `aiohttp`, which takes a third less CPU
+            time for many streams at once and needs the extra of that name.
 
     Raises:
         UsageError: A provider, address, key or header that cannot be.
@@ -122,10 +132,10 @@ class AsyncClient:
         self.models: Models = Models(self)
 
     def with_options(self, *, max_concurrency: int | None = None, **options: Unpack[ClientOptions]) -> Self:
-        """Return a client with what is given in place of this one's; *headers* are added to its own.
+        """Return a client with other settings; *headers* are added to its own.
 
-        It shares the connections, so closing either closes both; and, without a *max_concurrency* of its own,
-        the room for calls.
+        It shares the connections, so closing either closes both; and, without a
+        *max_concurrency* of its own, the room for calls.
 
         Raises:
             UsageError: An address, key or header that cannot be.
@@ -145,7 +155,7 @@ class AsyncClient:
         return self if is_same else self.with_options(timeout=timeout, retries=retries)
 
     async def close(self) -> None:
-        """End every call that goes on, and close the connections, unless they belong to your own client."""
+        """End every call that goes on; close all connections but your own client's."""
         for ending in self._calls.close():
             if isinstance(ending, Awaitable):
                 await ending
@@ -165,17 +175,20 @@ class AsyncClient:
         rate: str | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncBatch[R]:
-        """Ask *rows*, *concurrency* at once, and give each with its Completion or G4FError, as they come.
+        """Ask *rows*; give each with its Completion or G4FError, as they come.
 
-        A row is a text, a list of messages, ``{"id": ..., "prompt": ...}``, or as OpenAI's batch files have
-        it, ``{"custom_id": ..., "body": {...}}``; *options*, those of `create`, are for what it does not say
-        itself. They may be an async iterable, and are taken as there is room for their answers. *rate*,
-        `60/min` for instance, or `N/s`, `N/h`, limits how many begin in any such time (extra `batch`).
-        Leaving the iteration ends what is under way; `aclose()`, or the end of an `async with` block, waits
-        until it has ended.
+        A row is a text, a list of messages, ``{"id": ..., "prompt": ...}``, or
+        as OpenAI's batch files have it, ``{"custom_id": ..., "body": {...}}``;
+        *options*, those of `create`, are for what it does not say itself. They
+        may be an async iterable; *concurrency* are asked at once, and they are
+        taken as there is room for their answers. *rate*, `60/min` for instance,
+        or `N/s`, `N/h`, limits how many begin in any such time (extra `batch`).
+        Leaving the iteration ends what is under way; `aclose()`, or the end of
+        an `async with` block, waits until it has ended.
 
         Raises:
-            UsageError: A concurrency or rate that cannot be, or no rows. That of a row comes as its result.
+            UsageError: A concurrency or rate that cannot be, or no rows. That
+                of a row comes as its result.
         """
         ask, begin = self.chat.completions.create, partial(self._begin, is_streamed=True)
         places = checked_concurrency(concurrency)
@@ -271,15 +284,18 @@ class Completions(OfClient):
     async def create(
         self, messages: Messages, *, stream: bool = False, **options: Unpack[CallOptions]
     ) -> Completion | AsyncChunkStream:
-        """Ask, and return the complete answer, or with *stream* its OpenAI-shaped chunks as they come.
+        """Ask, and return the whole answer, or with *stream* its chunks.
 
-        *messages* is text or a list of messages; with `conversation=` only what is new. `model=`, `timeout=`
-        and `retries=` are for this call in place of the client's. The other options are OpenAI's sampling
-        options; `ignore_unsupported=True`, which leaves out those that a provider cannot honour; and
-        `extra_headers` and `extra_query`, mappings that each request of the call carries, too.
+        *messages* is text or a list of messages; with `conversation=` only what
+        is new. `model=`, `timeout=` and `retries=` are for this call in place
+        of the client's. The other options are OpenAI's sampling options;
+        `ignore_unsupported=True`, which leaves out those that a provider cannot
+        honour; and `extra_headers` and `extra_query`, mappings that each
+        request of the call carries, too.
 
         Raises:
-            G4FError: There is no complete answer; `error.partial` has the text that did arrive.
+            G4FError: There is no complete answer; `error.partial` has the text
+                that did arrive.
         """
         client = self._client._tuned(**options)
         tasks = client._settings.asked(messages, options, stream=stream)
@@ -293,8 +309,8 @@ class Completions(OfClient):
     ) -> ParsedCompletion[T]:
         """Ask for an answer of a type of yours, and return it with `parsed`, which is one.
 
-        *response_format* is a msgspec Struct, a dataclass or a pydantic model; its JSON Schema goes out.
-        The other arguments are those of `create`.
+        *response_format* is a msgspec Struct, a dataclass or a pydantic model;
+        its JSON Schema goes out. The other arguments are those of `create`.
 
         Raises:
             ProtocolError: The text does not fit; it stands in `error.partial`.
@@ -306,8 +322,8 @@ class Completions(OfClient):
     def stream(self, messages: Messages, **options: Unpack[CallOptions]) -> AsyncChatStream:
         """Ask, and return the answer as typed events: ``async with ....stream(...) as stream``.
 
-        The request goes out on entering the block, or with the first event asked for. Arguments and
-        errors are those of `create`.
+        The request goes out on entering the block, or with the first event
+        asked for. Arguments and errors are those of `create`.
         """
         client = self._client._tuned(**options)
         tasks = client._settings.asked(messages, options, stream=True)
@@ -333,8 +349,9 @@ class Images(OfClient):
     ) -> ImagesResponse:
         """Return the images made for *prompt*. Raises G4FError when there is none.
 
-        *timeout* and *retries* are for this call in place of the client's. *options* are those of the
-        provider, and `extra_headers` and `extra_query`.
+        *timeout* and *retries* are for this call in place of the client's.
+        *options* are those of the provider, and `extra_headers` and
+        `extra_query`.
         """
         client = self._client._tuned(timeout=timeout, retries=retries)
         tasks = client._settings.image_tasks(prompt, model, options)
