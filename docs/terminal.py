@@ -1,4 +1,7 @@
-"""`python docs/terminal.py` makes `docs/_static/terminal.svg`: what a terminal shows for four commands."""
+"""`python docs/terminal.py` makes `docs/_static/terminal.svg`: what a terminal shows for four commands.
+
+Beside it `terminal.txt` has the same as text, for a package index, which has no pictures of ours.
+"""
 
 from __future__ import annotations
 
@@ -46,4 +49,6 @@ def picture(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(picture(session()), encoding="utf-8")
+    said = session()
+    PICTURE.write_text(picture(said), encoding="utf-8")
+    PICTURE.with_suffix(".txt").write_text(f"```console\n{said}\n```\n\n", encoding="utf-8")

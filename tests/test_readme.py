@@ -144,17 +144,27 @@ def test_the_picture_shows_what_the_command_says_and_fetches_nothing(monkeypatch
     shown = html.unescape(svg).replace("\xa0", " ")
     said = runpy.run_path(str(ROOT / "docs" / "terminal.py"))["session"]()
 
+    text = (ROOT / "docs" / "_static" / "terminal.txt").read_text(encoding="utf-8")
     assert [line for line in said.splitlines() if line not in shown and "connection" not in line] == []
+    assert [line for line in said.splitlines() if line not in text and "connection" not in line] == []
     assert re.findall(r"(?:url|href)\W+http", svg) == []
 
 
 def test_a_package_index_gets_no_address_that_only_a_checkout_has() -> None:
-    hook = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
-    shown = README
-    for one in hook["fancy-pypi-readme"]["substitutions"]:
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
+    hook = hooks["fancy-pypi-readme"]
+    shown = "".join(fragment(**one) for one in hook["fragments"])
+    for one in hook["substitutions"]:
         shown = re.sub(one["pattern"], one["replacement"], shown)
 
     assert re.findall(r"\]\((?!https:)", README)
+    assert "```console\n$ g4fsdk chat" in shown
     assert re.findall(r"\]\((?!https:)", shown) == []
     assert "The command line, and the gateway" in shown
     assert '-q "g4fsdk[cli]" && .venv/bin/g4fsdk chat --replay demo' in shown
+
+
+def fragment(path: str, **ends: str) -> str:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    start = text.index(ends["start-at"]) if "start-at" in ends else 0
+    return text[start : text.index(ends["end-before"]) if "end-before" in ends else None]
