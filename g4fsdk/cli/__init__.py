@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from typing import NoReturn
 
 _EXTRAS = {
     "cli": {"click", "platformdirs", "prompt_toolkit", "rich", "tomlkit", "typer", "yaml"},
@@ -23,6 +25,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an answer may hold what the terminal can't show
+    for number in {getattr(signal, name, signal.SIGTERM) for name in ("SIGTERM", "SIGHUP")}:
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, _end)
     try:
         from g4fsdk.cli.commands import make_app
 
@@ -36,3 +41,8 @@ def main() -> None:
             raise
         sys.stderr.write(f"g4fsdk: the command line needs {missing}: pip install 'g4fsdk[{extra}]'\n")
         sys.exit(2)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """End as Ctrl-C does: what came is kept, and a terminal is left as it was."""
+    raise SystemExit(128 + number)  # as shells have it

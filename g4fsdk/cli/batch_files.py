@@ -52,7 +52,9 @@ def read_input(name: str) -> dict[str, Row]:
 
 
 def _bytes_of(name: str) -> bytes:
-    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    if name != "-":
+        return Path(name).read_bytes()
+    return sys.stdin.buffer.read() if sys.stdin else b""  # the shell may have closed it
 
 
 def _read_line(line: bytes, number: int) -> tuple[str, Row]:
@@ -60,6 +62,8 @@ def _read_line(line: bytes, number: int) -> tuple[str, Row]:
     try:
         text = line.decode().strip()
         row = json.loads(text) if text.startswith("{") else {"prompt": text}
+    except UnicodeDecodeError as error:
+        raise UsageError(f"it is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"it is no JSON: {error}") from error
     asked = read_row(row)

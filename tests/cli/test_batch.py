@@ -97,6 +97,7 @@ def test_failures_are_rows_and_are_asked_again_only_when_that_is_wanted(tmp_path
     pytest.param(['{"id": "a", "prompt": "x"}', "", '{"id": "a", "prompt": "y"}'],
                  "line 3: the id 'a' is that of line 1, too", id="same id"),
     pytest.param(["fine", '{"id": "a", '], "line 2: it is no JSON", id="no JSON"),
+    pytest.param(["fine", "\udcff"], "line 2: it is not UTF-8 text", id="no text"),
     pytest.param(['{"id": "a", "promt": "x"}'], "line 1: a row is a text", id="no row"),
     pytest.param(['{"id": "a", "prompt": [{"role": "nobody"}]}'], "line 1: unknown role", id="no role"),
     pytest.param(['{"id": "a", "prompt": "x", "n": 2}'], "has no 'n'; options go into its body", id="more"),
@@ -105,7 +106,8 @@ def test_what_is_wrong_with_the_rows_is_said_before_anything_is_asked(
     lines: list[str], said_of_it: str, tmp_path: Path
 ) -> None:
     with Server(echo) as server:
-        result = run(*words(server, "-", tmp_path / "out"), stdin="\n".join(lines))
+        given = "\n".join(lines).encode(errors="surrogateescape")
+        result = run(*words(server, "-", tmp_path / "out"), stdin=given)
 
     assert result.exit_code == 2
     assert said_of_it in result.output
@@ -121,6 +123,15 @@ def test_what_cannot_be_is_a_usage_error(more: list[str], tmp_path: Path) -> Non
     with Server(echo) as server:
         assert run(*words(server, "-", tmp_path / "out", *more), stdin="a").exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shell closes no stream")
+def test_without_stdin_there_are_no_rows(tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m g4fsdk batch - -o "{tmp_path / "out"}" -p yqcloud <&-'
+
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+    assert (result.returncode, result.stderr[:15]) == (0, "g4fsdk: rows: 0")
 
 
 @pytest.mark.parametrize("foreign", [b"hello", b"hello\n", b'{"a": 1}\n', b'{"a": 1}'])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,18 @@ def test_a_user_without_a_home_asks_all_the_same(
     monkeypatch.setattr(folder, "_NOWHERE", tmp_path / "nowhere")
 
     assert asked(server, "--base-url", f"{server.url}/v1", "-m", "m") == ("v1", "m", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such file")
+def test_a_home_that_is_no_folder_costs_a_line_and_no_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G4FSDK_HOME", os.devnull)
+
+    result = run("chat", "--base-url", f"{server.url}/v1", "-m", "m", "Hi")
+
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert result.stderr.startswith("g4fsdk: this is not kept: /dev/null: ")
 
 
 @pytest.mark.parametrize("written", [

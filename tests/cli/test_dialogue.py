@@ -95,6 +95,17 @@ def test_lines_are_typed_pasted_and_remembered_by_the_user_alone(server: Server,
     assert messages(server)[0] == "one\ntwo"
 
 
+def test_lines_that_cannot_be_kept_cost_a_line_and_no_answer(server: Server, tmp_path: Path) -> None:
+    with talk(server, tmp_path, columns=240) as terminal:  # a path fits
+        (tmp_path / "history").unlink()
+        (tmp_path / "history").mkdir()
+        terminal.type("Hello\r")
+        terminal.see("what is typed is not kept: ", "history: Is a directory", "You said 'Hello'\n\n>")
+        terminal.type(CTRL_D)
+
+        assert terminal.end() == 0
+
+
 def test_commands_change_what_is_asked_and_a_wrong_one_is_said(server: Server, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Notes.")
 

@@ -256,6 +256,20 @@ def test_the_shell_completes_names(line: str, found: set[str], monkeypatch: pyte
     assert {*run().stdout.split()} == found
 
 
+def test_the_shell_completes_nothing_of_settings_that_are_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text("bogus = 1")
+    monkeypatch.setenv("G4FSDK_HOME", str(tmp_path))
+    monkeypatch.setenv("_G4FSDK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "g4fsdk chat -e ")
+    monkeypatch.setenv("COMP_CWORD", "3")
+
+    result = run()
+
+    assert (result.exit_code, result.output.split()) == (0, [])
+
+
 def test_it_says_its_version() -> None:
     assert run("--version").stdout == f"g4fsdk {__version__}\n"
 

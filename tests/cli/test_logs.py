@@ -254,18 +254,23 @@ def test_a_question_that_nobody_answered_is_kept_and_not_told_again() -> None:
     assert [bool(turn["error"]) for turn in read("show")["turns"]] == [False, True, False]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no Ctrl-C to send")
-def test_ctrl_c_keeps_what_came() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals to send")
+@pytest.mark.parametrize(("name", "code", "why"), [
+    ("SIGINT", 130, "interrupted"),
+    ("SIGTERM", 143, "the command was ended"),
+    ("SIGHUP", 129, "the command was ended"),
+])  # fmt: skip
+def test_a_signal_keeps_what_came(name: str, code: int, why: str) -> None:
     with Server(unfinished("openai", "Hel", Event(), end="hold")) as server:
         process = start("chat", "--base-url", f"{server.url}/v1", "-m", "m", "Hi")
         assert process.stdout is not None
         assert process.stdout.read(3) == "Hel"
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.send_signal(getattr(signal, name))
+        said = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert (process.returncode, said) == (code, ("\n", ""))
     [turn] = read("show")["turns"]
-    assert (turn["answer"], turn["error"]) == ("Hel", "interrupted")
+    assert (turn["answer"], turn["error"]) == ("Hel", why)
 
 
 def test_what_was_asked_wrongly_is_not_kept(folder: Path) -> None:

@@ -176,11 +176,25 @@ def _history(*, is_kept: bool) -> History:
         return InMemoryHistory()
     try:
         path = made_home() / "history"
-        os.close(os.open(path, os.O_CREAT | os.O_APPEND, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
     except OSError as error:
-        say(f"g4fsdk: what is typed is not kept: {error.filename}: {error.strerror}")
+        _say_unkept(error)
         return InMemoryHistory()
-    return FileHistory(path)
+    return _KeptHistory(path)
+
+
+class _KeptHistory(FileHistory):
+    """Lines in a file. Where one can't be written, the conversation goes on."""
+
+    def store_string(self, string: str) -> None:
+        try:
+            super().store_string(string)
+        except OSError as error:
+            _say_unkept(error)
+
+
+def _say_unkept(error: OSError) -> None:
+    say(f"g4fsdk: what is typed is not kept: {error.filename or 'history'}: {error.strerror}")
 
 
 def _continued(width: int, *_: object) -> str:

@@ -42,7 +42,11 @@ def kept_conversation(name: str | None) -> Kept:
     return kept
 
 
-_UNSAID = {KeyboardInterrupt: "interrupted", BrokenPipeError: "who was reading left"}
+_BY_USER = {
+    KeyboardInterrupt: "interrupted",
+    SystemExit: "the command was ended",
+    BrokenPipeError: "who was reading left",
+}
 
 
 class Heard:
@@ -70,7 +74,8 @@ class Heard:
         """Why it came no further, "" where it came to its end."""
         if self.error is None or self.is_whole:
             return ""
-        return " ".join(str(self.error).split()) or _UNSAID.get(type(self.error), type(self.error).__name__)
+        kind = type(self.error)
+        return _BY_USER.get(kind) or " ".join(str(self.error).split()) or kind.__name__
 
     def so_far(self, provider: str, model: str) -> Completion:
         """Return the answer as far as it came."""

@@ -91,7 +91,7 @@ def read_text(path: Path) -> str:
     """Return what *path* holds, "" where there is none. Raises UsageError for what is no text."""
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the home of who has none may be /dev/null
         return ""
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

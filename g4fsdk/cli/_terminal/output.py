@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -60,17 +59,11 @@ def typing_unseen() -> Iterator[None]:
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     flags = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
-    ends = signal.signal(signal.SIGTERM, _end)  # which would leave it so
     termios.tcsetattr(terminal, termios.TCSANOW, flags)
     try:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSANOW, before)
-        signal.signal(signal.SIGTERM, ends)
-
-
-def _end(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)  # as shells have it
 
 
 def shows_all(stream: TextIO) -> bool:

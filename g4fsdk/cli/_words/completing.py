@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import typer
 
+from g4fsdk._core.model.errors import UsageError
+
 
 def providers(incomplete: str) -> list[str]:
     """Return the providers whose names begin with *incomplete*."""
@@ -15,10 +17,13 @@ def providers(incomplete: str) -> list[str]:
 
 
 def endpoints(incomplete: str) -> list[str]:
-    """Return the endpoints of the user whose names begin with *incomplete*."""
+    """Return the endpoints of the user whose names begin with *incomplete*; none of a file that is wrong."""
     from g4fsdk.cli._kept.config import Config
 
-    return _beginning(incomplete, Config.load().endpoints)
+    try:
+        return _beginning(incomplete, Config.load().endpoints)
+    except (UsageError, OSError):  # who presses Tab is told of it once the command runs
+        return []
 
 
 def models(ctx: typer.Context, incomplete: str) -> list[str]:
