@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,29 +173,33 @@ def _session(history: History, providers: tuple[str, ...]) -> PromptSession[str]
 
 def _history(*, is_kept: bool) -> History:
     """Return what was typed before, from a file that is for the user alone."""
-    if not is_kept:
-        return InMemoryHistory()
-    try:
-        path = made_home() / "history"
-        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-    except OSError as error:
-        _say_unkept(error)
-        return InMemoryHistory()
-    return _KeptHistory(path)
+    with _said():
+        if is_kept:
+            path = made_home() / "history"
+            os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+            return _KeptHistory(path)
+    return InMemoryHistory()
 
 
 class _KeptHistory(FileHistory):
-    """Lines in a file. Where one can't be written, the conversation goes on."""
+    """Lines in a file. Where that can't be read or written, the conversation goes on all the same."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        with _said():
+            yield from super().load_history_strings()
 
     def store_string(self, string: str) -> None:
-        try:
+        with _said():
             super().store_string(string)
-        except OSError as error:
-            _say_unkept(error)
 
 
-def _say_unkept(error: OSError) -> None:
-    say(f"g4fsdk: what is typed is not kept: {error.filename or 'history'}: {error.strerror}")
+@contextmanager
+def _said() -> Iterator[None]:
+    """Say of an OSError in the block that what is typed is not kept."""
+    try:
+        yield
+    except OSError as error:
+        say(f"g4fsdk: what is typed is not kept: {error.filename or 'history'}: {error.strerror}")
 
 
 def _continued(width: int, *_: object) -> str:
