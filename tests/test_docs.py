@@ -192,7 +192,7 @@ def test_every_public_name_is_in_the_reference() -> None:
 #: What no test runs, and why: it never ends, wants a cluster or another machine, or takes very long.
 NOT_RUN = {
     "batches": ["g4fsdk batch in.jsonl -o out.jsonl -p yqcloud --dask tcp://scheduler:8786 --concurrency 64"],
-    "benchmarks": ["g4fsdk bench", "pip install -r benchmarks/requirements.txt"],
+    "benchmarks": ["g4fsdk bench", 'pip install -e ".[dev]" -r benchmarks/requirements.txt'],
     "command-line": ["g4fsdk capture -o bug.yaml -- python script.py"],
     "errors": ["G4FError"],  # a picture of the tree of them
     "gateway": ["g4fsdk serve -p yqcloud -p autonomous"],

@@ -172,7 +172,7 @@ def test_a_missing_extra_is_one_line(missing: str, words: list[str]) -> None:
     result = python(code, *words)
 
     assert result.returncode == 2
-    assert result.stderr == f"g4fsdk: the command line needs {missing}: install g4fsdk[cli]\n"
+    assert result.stderr == f"g4fsdk: the command line needs {missing}: pip install 'g4fsdk[cli]'\n"
 
 
 def test_another_missing_module_is_our_bug() -> None:

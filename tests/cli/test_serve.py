@@ -75,7 +75,7 @@ def test_a_missing_extra_is_one_line(missing: str) -> None:
     result = python(f"{program}; from g4fsdk.cli import main; main()")
 
     assert result.returncode == 2
-    assert result.stderr == f"g4fsdk: the command line needs {missing}: install g4fsdk[server]\n"
+    assert result.stderr == f"g4fsdk: the command line needs {missing}: pip install 'g4fsdk[server]'\n"
 
 
 ENDPOINTS = """
