@@ -26,8 +26,8 @@ from g4fsdk.server.refused import FAILURES, Refused, json_response, refusal
 from g4fsdk.server.streamed import HEADERS, Identity, Outbox, Told, failed, whole
 from g4fsdk.server.upstream import Upstream
 
+#: Gives a response, or has sent one.
 _Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
-_Answering: TypeAlias = Callable[[Upstream, Asked, Send], Awaitable[Response | None]]
 _LAST_WORD_S = 1.0
 
 
@@ -81,7 +81,7 @@ class Attended:
         async with anyio.create_task_group() as group:
             group.start_soon(_leave, receive, group.cancel_scope)
             with self.calls.one(group.cancel_scope), limit:
-                response = await self.work(sent)
+                response = await self._answer(sent)
                 if response is not None:
                     await response(scope, receive, sent)
             group.cancel_scope.cancel()
@@ -91,6 +91,12 @@ class Attended:
                 await why.response()(scope, receive, send)
             elif sent.goes_on:
                 await send({"type": "http.response.body", "body": failed(why)})
+
+    async def _answer(self, sent: Sent) -> Response | None:
+        try:
+            return await self.work(sent)
+        except (*FAILURES, Refused) as error:
+            return refusal(error).response()
 
     @property
     def _too_late(self) -> Refused:
@@ -140,26 +146,22 @@ class Gateway:
     async def health(self, request: Request) -> Response:
         return json_response({"status": "ok", "version": __version__})
 
-    async def models(self, request: Request) -> Response:
-        return json_response({"object": "list", "data": [*map(_model, await self.upstream.list_models())]})
+    async def models(self, request: Request) -> Attended:
+        return self._attended(partial(_list, self.upstream))
 
-    async def model(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        for model in await self.upstream.list_models():
-            if model.id == name:
-                return json_response(_model(model))
-        raise Refused(404, f"there is no model {name!r}", "model_not_found", "model")
+    async def model(self, request: Request) -> Attended:
+        return self._attended(partial(_find, self.upstream, request.path_params["name"]))
 
     async def chat(self, request: Request) -> Attended:
         upstream, body = await self._asked(request)
         kinds = kinds_for(upstream.names, body["model"])
         asked = read_chat(body, kinds, is_lenient=self.is_lenient)
-        return self._attended(_stream if asked.stream else _complete, upstream, asked)
+        return self._attended(partial(_stream if asked.stream else _complete, upstream, asked))
 
     async def images(self, request: Request) -> Attended:
         upstream, body = await self._asked(request)
         kinds_for(upstream.names, body["model"])
-        return self._attended(_paint, upstream, read_image(body))
+        return self._attended(partial(_paint, upstream, read_image(body)))
 
     async def _asked(self, request: Request) -> tuple[Upstream, dict[str, Any]]:
         """Return who is asked, and the body of *request* with the model's name there."""
@@ -167,34 +169,34 @@ class Gateway:
         upstream, model = self.upstream.chosen(read_model(body))
         return upstream, {**body, "model": model}
 
-    def _attended(self, work: _Answering, upstream: Upstream, asked: Asked) -> Attended:
-        return Attended(partial(work, upstream, asked), self.limits.max_seconds, self.calls)
+    def _attended(self, work: _Work) -> Attended:
+        return Attended(work, self.limits.max_seconds, self.calls)
 
 
-async def _complete(upstream: Upstream, asked: Asked, send: Send) -> Response:
-    try:
-        return json_response(whole(await upstream.complete(asked), Identity(_now())))
-    except FAILURES as error:
-        return refusal(error).response()
+async def _list(upstream: Upstream, _: Send) -> Response:
+    return json_response({"object": "list", "data": [*map(_model, await upstream.list_models())]})
 
 
-async def _paint(upstream: Upstream, asked: Asked, send: Send) -> Response:
-    try:
-        images = await upstream.paint(asked)
-    except FAILURES as error:
-        return refusal(error).response()
+async def _find(upstream: Upstream, name: str, _: Send) -> Response:
+    for model in await upstream.list_models():
+        if model.id == name:
+            return json_response(_model(model))
+    raise Refused(404, f"there is no model {name!r}", "model_not_found", "model")
+
+
+async def _complete(upstream: Upstream, asked: Asked, _: Send) -> Response:
+    return json_response(whole(await upstream.complete(asked), Identity(_now())))
+
+
+async def _paint(upstream: Upstream, asked: Asked, _: Send) -> Response:
+    images = await upstream.paint(asked)
     return json_response({"created": _now(), "data": [image.to_dict() for image in images.data]})
 
 
-async def _stream(upstream: Upstream, asked: Asked, send: Send) -> Response | None:
-    try:
-        stream = await upstream.stream(asked)
-    except FAILURES as error:
-        return refusal(error).response()
-    async with stream:
+async def _stream(upstream: Upstream, asked: Asked, send: Send) -> None:
+    async with await upstream.stream(asked) as stream:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await _tell(stream, Told(Identity(_now()), shows_usage=asked.shows_usage), send)
-    return None
 
 
 async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:

@@ -114,7 +114,9 @@ class Upstream:
 
     async def list_models(self) -> list[Model]:
         """Return the models there are, each once: those of who says. Raises G4FError where nobody does."""
-        lists = await asyncio.gather(*map(_listed, self.listers))
+        async with asyncio.TaskGroup() as group:  # `gather` hands on every cancellation, in a clean-up, too
+            asked = [group.create_task(_listed(client)) for client in self.listers]
+        lists = [task.result() for task in asked]
         errors = [one for one in lists if isinstance(one, G4FError)]
         endpoints = [Model(id=name, owned_by=one.names[0]) for name, one in self.named.items()]
         if errors and len(errors) == len(lists) and not endpoints:

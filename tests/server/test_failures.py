@@ -79,6 +79,16 @@ def test_a_call_that_takes_longer_than_the_gateway_allows_is_told_so() -> None:
     ] * 2
 
 
+@pytest.mark.parametrize("path", ["/models", "/models/m"])
+def test_a_list_of_models_that_takes_longer_is_told_so(path: str) -> None:
+    held = Reply(end="hold")
+    with Server(lambda _: held) as server, serving(upstream_of(server.url), max_seconds=0.5) as address:
+        response = httpx.get(f"{address}{path}", timeout=PATIENCE_S)
+        assert server.all_closed()
+
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
+
+
 def test_an_answer_that_breaks_off_ends_with_an_error() -> None:
     broken = unfinished("openai", "Hel", "lo", end="rst")
     with Server(lambda _: broken) as server, serving(upstream_of(server.url)) as address:
