@@ -7,6 +7,7 @@ import difflib
 import subprocess
 import sys
 from pathlib import Path
+from typing import assert_never
 
 import pytest
 
@@ -102,3 +103,33 @@ def test_a_client_imports_its_own_library_and_no_event_loop_that_it_does_not_run
 
     assert not {"httpx", "anyio", "asyncio", "tenacity"} & blocking
     assert not {"requests", "urllib3", "tenacity"} & awaited
+
+
+def told(event: g4fsdk.Event) -> str:
+    """mypy, with every change, and pyright see that nothing is left for the last line."""
+    match event:
+        case g4fsdk.TextDelta() | g4fsdk.ReasoningDelta() | g4fsdk.RefusalDelta() | g4fsdk.FinalText():
+            return event.text
+        case g4fsdk.Title():
+            return event.text
+        case g4fsdk.ToolCallDelta():
+            return event.arguments
+        case g4fsdk.AudioDelta():
+            return event.transcript
+        case g4fsdk.ImageEvent():
+            return " ".join(event.urls)
+        case g4fsdk.Annotation() | g4fsdk.Extra():
+            return str(event.data)
+        case g4fsdk.Logprobs():
+            return str(event.content)
+        case g4fsdk.Usage():
+            return str(event.total_tokens)
+        case g4fsdk.ConversationEvent():
+            return repr(event.conversation)
+        case g4fsdk.Finish():
+            return event.reason or ""
+    assert_never(event)
+
+
+def test_every_event_can_be_told_from_the_others() -> None:
+    assert [told(event) for event in (g4fsdk.Title("a"), g4fsdk.Finish("stop"))] == ["a", "stop"]
