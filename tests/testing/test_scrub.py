@@ -123,6 +123,22 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     ),
     "path": lambda s: session(url=f"https://chat.test/v1/api_key/{quote(s, safe='')}/messages?a=1"),
     "list": lambda s: session(body=as_json({"api_keys": ["", s]})),
+    "value of an object": lambda s: session(
+        chunks=[as_json({"client_secret": {"expires_at": 1, "value": s}})]
+    ),
+    "printed head": lambda s: session(chunks=[f"Host: a\r\nx-api-key: {s}\r\n".encode()]),
+    "cookies of a printed head": lambda s: session(
+        chunks=[f"a\nset-cookie: a=1, hf-chat={s}; Path=/".encode()]
+    ),
+    "header in one string": lambda s: session(body=as_json({"headers": [f"X-Api-Key: {s}"]})),
+    "environment": lambda s: session(body=f"A=1\nexport OPENAI_API_KEY='{s}'\n".encode()),
+    "YAML": lambda s: session(body=f"a: 1\napi_key: {s}\n".encode()),
+    "XML": lambda s: session(body=f"<a><ApiKey>{s}</ApiKey></a>".encode()),
+    "several Set-Cookie in one": lambda s: session(
+        came=[("Set-Cookie", f"a=1; Expires=Fri, 04 Dec 2026 12:13:36 GMT, hf-chat={s}; Path=/")]
+    ),
+    "cookie without a name": lambda s: session(sent=[("Cookie", s)]),
+    "multipart, in small letters": lambda s: session(body=multipart("api_key", s).lower()),
     "cut off JSON": lambda s: session(chunks=[as_json({"api_key": s})[:-2]]),
     "user id in an answer": lambda s: session(chunks=[as_json({"user_id": s})]),
     "call": lambda s: Cassette(metadata={"call": {"api_key": s, "headers": {"X-Api-Key": s}}}),
@@ -192,6 +208,8 @@ def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
         "sk-abc*****************wxyz",
         "AKIAIOSFODNN7EXAMPLE",
         "glpat-abcdefghij1234567890",
+        "tgp_v1_abcdefghij1234567890",
+        "dapi0123456789abcdef0123456789abcdef-2",
     ],
 )
 def test_a_key_is_known_by_its_look(key: str) -> None:
@@ -238,6 +256,18 @@ def test_a_value_seen_once_is_taken_out_in_any_coding(secret: str, echo: Callabl
     assert echo(secret) not in scrubbed.interactions[0].response.body
     assert find_leaks(scrubbed, [secret]) == []
     assert Scrubber().scrub_cassette(scrubbed) == scrubbed
+
+
+def test_the_password_in_basic_credentials_is_taken_out_wherever_it_is_echoed() -> None:
+    cassette = session(
+        sent=[("Authorization", f"Basic {base64_of(b'me:open-sesame-17')}")],
+        chunks=[b"me:open-sesame-17 is wrong: no open-sesame-17 here"],
+        status=401,
+    )
+
+    body = Scrubber().scrub_cassette(cassette).interactions[0].response.body
+
+    assert PLACEHOLDER.sub("*", body.decode()) == "* is wrong: no * here"
 
 
 def test_the_same_secret_has_the_same_placeholder_everywhere() -> None:
@@ -291,6 +321,11 @@ TEXT = [
     pytest.param(b'[{"name":"token","value":""},{"name":"n","value":"api_key"},["key","k"]]', id="pairs"),
     pytest.param(
         b"https://chat.test/tokens/0123456789/token/0123456789/keys/key_0123456789", id="ids in a path"
+    ),
+    pytest.param(
+        b"api_key = settings.client2.openai_api_key\npassword: correct-horse-battery-staple\n"
+        b"api_key=derive_key_2024_with_sha256(salt)\nsecret: str = config['v1']\ncookie: str = 'a=b'",
+        id="programs",
     ),
     pytest.param(b'{"eos_token":"<|endoftext|>","prompt_cache_key":"my-cache-17","a":"Keyboard"}', id="keys"),
 ]

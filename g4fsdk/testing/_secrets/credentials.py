@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
+from itertools import pairwise
 
 from g4fsdk._core.model.secret_names import is_secret_header, is_secret_member
 from g4fsdk.testing._secrets.edits import Edit
@@ -19,6 +21,7 @@ from g4fsdk.testing._secrets.names import (
 )
 
 COOKIE = re.compile(rb"[^=;,\s]+=([^;]*)")
+NEXT_COOKIE = re.compile(rb",(?=\s*[^\s;,=\"]+=)")  # of several Set-Cookie that a library has joined
 SCHEME = re.compile(rb"(?:bearer|basic|token|digest|key)(?:\s|%20|\+)+", re.IGNORECASE)
 NO_CREDENTIAL = frozenset({b"bearer", b"basic", b"null", b"none", b"undefined"})  # amigo sends "Bearer" alone
 
@@ -40,14 +43,39 @@ def credential_edit(
     start = scheme.end() if scheme else start
     if data[start:end].lower() in NO_CREDENTIAL:
         return
-    yield from secret_edit(start, end, unescaped(data[start:end], layers), name, known)
+    value = unescaped(data[start:end], layers)
+    if scheme and scheme[0].lower().startswith(b"basic"):
+        _learn_password(value, known)
+    yield from secret_edit(start, end, value, name, known)
+
+
+def _learn_password(coded: str, known: KnownSecrets) -> None:
+    """Have the password in *coded*, the credentials of Basic, searched everywhere (RFC 7617)."""
+    try:
+        user, colon, password = b64decode(coded, validate=True).decode().partition(":")
+    except ValueError:
+        return
+    if colon:
+        known.add(f"{user}:{password}")
+        known.add(password)
 
 
 def cookie_edits(data: bytes, start: int, end: int, known: KnownSecrets, layers: int = 0) -> Iterator[Edit]:
-    """Yield the edits for every value of the cookies in *data*, ``a=b; c=d``."""
-    for found in COOKIE.finditer(data, start, end):
-        value = unescaped(found[1], layers).strip().strip('"')
-        yield from secret_edit(*_trimmed(data, *found.span(1)), value, ("cookie", "cookie"), known)
+    """Yield the edits for every value of the cookies in *data*, ``a=b; c=d``; a nameless one is all value."""
+    spans = [found.span(1) for found in COOKIE.finditer(data, start, end)] or [(start, end)]
+    for at in spans:
+        value = unescaped(data[slice(*at)], layers).strip().strip('"')
+        yield from secret_edit(*_trimmed(data, *at), value, ("cookie", "cookie"), known)
+
+
+def set_cookie_edits(
+    data: bytes, start: int, end: int, known: KnownSecrets, layers: int = 0
+) -> Iterator[Edit]:
+    """Yield the edits for the values of the cookies that *data* sets; their attributes are none."""
+    ends = [*(found.start() for found in NEXT_COOKIE.finditer(data, start, end)), end]
+    for begin, last in pairwise([start - 1, *ends]):
+        attributes = data.find(b";", begin + 1, last)
+        yield from cookie_edits(data, begin + 1, last if attributes < 0 else attributes, known, layers)
 
 
 def _trimmed(data: bytes, start: int, end: int) -> tuple[int, int]:
@@ -75,7 +103,7 @@ def header_edits(name: str, data: bytes, known: KnownSecrets) -> list[Edit]:
     """Return the edits for the header *name* whose value is *data*."""
     key = canonical(name)
     if key == "setcookie":
-        return list(cookie_edits(data, 0, (data + b";").index(b";"), known))
+        return list(set_cookie_edits(data, 0, len(data), known))
     if key == "cookie":
         return list(cookie_edits(data, 0, len(data), known))
     if not (is_secret_header(name) or key in ACCOUNT_HEADERS or key in REQUEST_IDS):

@@ -14,7 +14,13 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from g4fsdk._core.model.secret_names import is_secret_member, is_secret_query, words_of
 from g4fsdk.testing._secrets.coded import edits_in_base64, edits_in_percent_coding
-from g4fsdk.testing._secrets.credentials import credential_edit, secret_edit
+from g4fsdk.testing._secrets.credentials import (
+    cookie_edits,
+    credential_edit,
+    is_cookie_jar,
+    secret_edit,
+    set_cookie_edits,
+)
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit, merged
 from g4fsdk.testing._secrets.find_json import edits_by_key, edits_by_pair
 from g4fsdk.testing._secrets.known import Haystack, KnownSecrets
@@ -38,6 +44,18 @@ PART = re.compile(
 PART_END = re.compile(rb"\r?\n--|\s*Content-Disposition:|" + re.escape(BETWEEN), re.IGNORECASE)
 # A dict as Python prints it, which services do in what they say of a refusal.
 PRINTED = re.compile(rb"'([A-Za-z][A-Za-z0-9_.-]{0,63})'\s*:\s*b?'([^'\\\n]+)'")
+# `X-Api-Key: ...` of a printed head, `API_KEY=...` of an environment, `<apiKey>...` of XML: what stands
+# behind the name, as long as keys are, and what stands before it.
+ASSIGNED = re.compile(
+    rb"[:=>][ \t]{0,4}[\"']?((?:(?i:basic|token|key)[ \t]+)?([A-Za-z0-9_~+/-][A-Za-z0-9_~+/=.-]{15,511}+))"
+    rb"(?![A-Za-z0-9_~+/=.(\[-])"
+)
+ITS_NAME = re.compile(rb"(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z0-9_.-]{2,63})[\"']?[ \t]{0,4}\Z")
+MOST_BEFORE = 72  # bytes, for such a name
+# A text that has none of these, and no `token` but in `tokens`, names no secret.
+IN_NAMES = (b"key", b"auth", b"secret", b"pass", b"credential", b"jwt")
+COOKIE_LINE = re.compile(rb"\b((?:set-)?cookie):[ \t]*([\w.-]+=[^\r\n\"'\\<]+)", re.IGNORECASE)
+DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)  # in programs
 SIGNATURES = frozenset({"sig", "signature"})
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-\0]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
@@ -68,6 +86,8 @@ def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, dep
         *_in_userinfo(data, known),
         *_in_parts(data, known),
         *_as_printed(data, known),
+        *_assigned(data, known),
+        *_in_cookie_lines(data, known),
         *_by_pattern(data, known),
     ]
     if depth < DEEPEST:
@@ -125,7 +145,7 @@ def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
 
 
 def _in_parts(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
-    for found in PART.finditer(data) if b"Content-Disposition" in data else ():
+    for found in PART.finditer(data) if b"content-disposition" in data.lower() else ():
         if not is_secret_member(name := found[2].decode()):
             continue
         ending = PART_END.search(data, found.end())
@@ -141,6 +161,32 @@ def _as_printed(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
             yield from credential_edit(
                 data, *found.span(2), (slug, f"key {slug}, as Python prints it"), known
             )
+
+
+def _assigned(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for found in ASSIGNED.finditer(data) if _may_name_a_secret(data.lower()) else ():
+        named = ITS_NAME.search(data, max(0, found.start() - MOST_BEFORE), found.start())
+        name = named[1].decode() if named else ""
+        if is_secret_member(name) and not is_cookie_jar(name) and _is_random(found[2]):
+            slug = slug_of(name)
+            yield from credential_edit(data, *found.span(1), (slug, f"{slug} in a text"), known)
+
+
+def _may_name_a_secret(text: bytes) -> bool:
+    return any(part in text for part in IN_NAMES) or text.count(b"token") > text.count(b"tokens")
+
+
+def _in_cookie_lines(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for found in COOKIE_LINE.finditer(data) if b"ookie:" in data else ():
+        edits = cookie_edits if found[1].lower() == b"cookie" else set_cookie_edits
+        yield from edits(data, *found.span(2), known)
+
+
+def _is_random(value: bytes) -> bool:
+    """Tell whether *value* looks like a key, and not like a word or a name of a program."""
+    digits = sum(byte in b"0123456789" for byte in value)
+    is_mixed = digits > 0 and value.lower() != value and value.upper() != value
+    return (digits > 1 or is_mixed) and DOTTED.fullmatch(value) is None
 
 
 def _by_pattern(data: bytes, known: KnownSecrets) -> Iterator[Edit]:

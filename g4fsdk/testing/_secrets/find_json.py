@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator
 
 from g4fsdk._core.model.secret_names import is_secret_member
-from g4fsdk.testing._secrets.credentials import SCHEME, cookie_edits, credential_edit, secret_edit, unescaped
+from g4fsdk.testing._secrets.credentials import (
+    SCHEME,
+    cookie_edits,
+    credential_edit,
+    set_cookie_edits,
+    unescaped,
+)
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit
 from g4fsdk.testing._secrets.known import KnownSecrets
 from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOKEN, canonical, slug_of
@@ -26,6 +32,8 @@ VALUE = re.compile(rb'"value\\*"' + SPACE + rb":" + SPACE + rb'(\\*)"')
 ITS_NAME = re.compile(
     rb'\\*"' + SPACE + rb"," + SPACE + rb'\\*"(?:name|key|header)\\*"' + SPACE + rb":" + SPACE + WORD
 )
+# An object that holds a secret under that name: OpenAI's `"client_secret": {"value": ...}`.
+ITS_VALUE = re.compile(rb'\{[^{}]{0,256}?"value\\*"' + SPACE + rb":" + SPACE)
 DIGIT = re.compile(rb"\d")
 SHORTEST_LISTED = 8  # a list of two words may as well name what is required
 QUOTE = re.compile(rb'(?<!\\)(\\*)"')
@@ -102,12 +110,14 @@ def _is_text_token(data: bytes, found: re.Match[bytes]) -> bool:
 def _strings_at(data: bytes, at: int, level: int, name: str) -> tuple[list[tuple[int, int]], int]:
     """Return the strings of the JSON value at *at* that are secrets, and where the value ends.
 
-    Quotes are escaped by *level* backslashes. In an object only a cookie jar's values are secrets: under
-    another name it is most likely the schema of a tool.
+    Quotes are escaped by *level* backslashes. In an object only a cookie jar's values are secrets, and what
+    is called the value: under another name it is most likely the schema of a tool.
     """
     opening = data[at : at + 1]
     if opening == b"[" or (opening == b"{" and canonical(name) in COOKIE_JARS):
         return _strings_inside(data, at, level)
+    if opening == b"{" and (found := ITS_VALUE.match(data, at)):
+        at = found.end()
     quote = QUOTE.match(data, at)
     if quote and len(quote[1]) == level:
         end = _string_end(data, quote.end(), level)
@@ -124,12 +134,10 @@ def _string_edits(
         return
     if canonical(name) not in COOKIE_JARS:
         yield from credential_edit(data, start, end, (slug, f"JSON key {slug}"), known, layers)
-    elif b"=" in data[start:end]:
-        if canonical(name) == "setcookie" and (attributes := data.find(b";", start, end)) >= 0:
-            end = attributes
-        yield from cookie_edits(data, start, end, known, layers)
+    elif canonical(name) == "setcookie":
+        yield from set_cookie_edits(data, start, end, known, layers)
     else:
-        yield from secret_edit(start, end, text, ("cookie", "cookie"), known)
+        yield from cookie_edits(data, start, end, known, layers)
 
 
 def _number_edits(data: bytes, at: int, name: str, known: KnownSecrets) -> Iterator[Edit]:
