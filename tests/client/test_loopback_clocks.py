@@ -11,6 +11,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import requests
 import urllib3.connection
@@ -458,6 +459,55 @@ def test_a_users_own_timeout_ends_a_stream() -> None:
         async with AsyncClient("openai", base_url=f"{server.url}/v1") as client:
             with pytest.raises(TimeoutError):
                 await in_time(client)
+            assert await asyncio.to_thread(server.all_closed)
+
+    with Server(unfinished("openai", "Hel", end="hold")) as server:
+        asyncio.run(main(server))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
+def test_a_clock_behind_one_that_is_over_ends_a_wait(loop: str) -> None:
+    """The time for the first event is over while the caller thinks; that of the call, while it waits."""
+    pytest.importorskip(loop)
+
+    async def main(server: Server) -> None:
+        async with (
+            AsyncClient("openai", base_url=f"{server.url}/v1", model="m", timeout=limits) as client,
+            client.chat.completions.stream("Hello") as stream,
+        ):
+            await anext(stream)
+            await anyio.sleep(1.2 * PATIENT)
+            with pytest.raises(DeadlineError) as caught:
+                await stream.get_final_completion()
+        assert (caught.value.clock, caught.value.partial) == ("total", "Hel")
+        if loop != "trio":
+            task = asyncio.current_task()
+            assert task is not None
+            assert not task.cancelling()
+
+    limits = clocks(first_event=PATIENT, total=3 * PATIENT)
+    with Server(unfinished("openai", "Hel", end="hold")) as server:
+        if loop == "trio":
+            anyio.run(main, server, backend=loop)
+        else:
+            anyio.run(main, server, backend_options={"use_uvloop": loop == "uvloop"})
+
+
+def test_a_caller_who_is_cancelled_under_a_clock_is_cancelled() -> None:
+    async def main(server: Server) -> None:
+        async with AsyncClient("openai", base_url=f"{server.url}/v1", model="m", timeout=clocks()) as client:
+            begun = asyncio.Event()
+
+            async def read() -> None:
+                async with client.chat.completions.stream("Hello") as stream:
+                    async for _ in stream:
+                        begun.set()
+
+            reader = asyncio.create_task(read())
+            await begun.wait()
+            reader.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reader
             assert await asyncio.to_thread(server.all_closed)
 
     with Server(unfinished("openai", "Hel", end="hold")) as server:

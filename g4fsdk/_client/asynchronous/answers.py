@@ -9,9 +9,10 @@ from typing import Any
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint
 
+from g4fsdk._client.asynchronous.alarms import Alarm
 from g4fsdk._client.asynchronous.failures import is_silence, words_of
 from g4fsdk._client.asynchronous.pools import Place
-from g4fsdk._client.asynchronous.waiting import ending_in, is_in_trio
+from g4fsdk._client.asynchronous.waiting import is_in_trio
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.inflate import Codings
 from g4fsdk._core.model.errors import Clock, G4FError, TransportError
@@ -26,10 +27,12 @@ class Answer:
         answer: Any,
         failures: tuple[type[Exception], ...],
         clocks: Clocks,
+        alarm: Alarm,
         place: Place,
         max_bytes: int,
     ) -> None:
         self._answer = answer
+        self._alarm = alarm
         self._place = place
         self._clocks = clocks
         self.failures = failures
@@ -49,23 +52,18 @@ class Answer:
 
         Every clock that runs limits the wait.
         """
-        seconds, self._clock = self._clocks.left(None)
-        with anyio.CancelScope(deadline=ending_in(seconds)) as scope:
+        with self._limited():
             while (data := await self._next()) is not None and not take(data):
                 pass
-        if scope.cancelled_caught:
-            raise TimeoutError
 
     async def piece(self) -> bytes | None:
         """Return the next piece of the body, None at its end. Every clock that runs limits the wait."""
-        found: list[bytes] = []
+        with self._limited():
+            return await self._next()
 
-        def take(data: bytes) -> bool:
-            found.append(data)
-            return True
-
-        await self.read(take)
-        return found[0] if found else None
+    def _limited(self) -> Alarm:
+        seconds, self._clock = self._clocks.left(None)
+        return self._alarm.set(seconds)
 
     async def _next(self) -> bytes | None:
         data = await anext(self._pieces, None)
@@ -94,12 +92,12 @@ class Answer:
     async def drain(self) -> None:
         """Read what little follows the end marker, so that the connection can be used again."""
         left = 0 if self._is_over else DRAIN_BYTES
-        with anyio.CancelScope(deadline=ending_in(DRAIN_S)):
-            try:
+        try:
+            with self._alarm.set(DRAIN_S):
                 while left > 0 and (data := await self._next()):
                     left -= len(data)
-            except self.failures:
-                return  # the answer is complete: a connection in doubt is only not used again
+        except self.failures:
+            return  # the answer is complete: a connection in doubt is only not used again
 
     async def leave(self) -> None:
         """Close the connection, from where the body is read."""
@@ -136,6 +134,7 @@ class Answer:
             await self._hang_up()
             raise
         finally:
+            self._alarm.close()
             self._place.leave()
 
     async def _hang_up(self) -> None:

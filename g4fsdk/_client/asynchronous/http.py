@@ -102,13 +102,14 @@ class Connections:
         self, place: Place, request: Request, clocks: Clocks, max_bytes: int, repeatable: bool
     ) -> Answer:
         phases, answer = Phases(clocks, place.trace), None
-        clocks.hold(phases.scope.cancel)
+        clocks.hold(phases.alarm.ring)
         try:
-            with phases.scope:
+            with phases.alarm:
                 built = self._build(request)
                 phases.watch(built, len(request.body))
                 answer = await place.client.send(built, stream=True, follow_redirects=False)
         except TimeoutError as cause:
+            clocks.check()  # it may have been stopped
             raise clocks.expired(phases.clock) from cause
         except self.failures as cause:
             raise unanswered_by(
@@ -117,19 +118,19 @@ class Connections:
         finally:
             if answer is None:
                 await phases.give_up()
-        if phases.scope.cancelled_caught:
-            clocks.check()  # it may have been stopped
-            raise clocks.expired(phases.clock)
         phases.limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return await self._begun(answer, clocks, place, max_bytes)
+        return await self._begun(answer, phases, clocks, place, max_bytes)
 
-    async def _begun(self, answer: Any, clocks: Clocks, place: Place, max_bytes: int) -> Answer:
+    async def _begun(
+        self, answer: Any, phases: Phases, clocks: Clocks, place: Place, max_bytes: int
+    ) -> Answer:
         try:
             clocks.check()
         except G4FError:
+            phases.alarm.close()
             await answer.aclose()
             raise
-        return Answer(answer, self.failures, clocks, place, max_bytes)
+        return Answer(answer, self.failures, clocks, phases.alarm, place, max_bytes)
 
 
 def _built(request: Request) -> httpx.Request:

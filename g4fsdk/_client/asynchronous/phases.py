@@ -8,8 +8,8 @@ from typing import Any
 
 import anyio
 
+from g4fsdk._client.asynchronous.alarms import alarm
 from g4fsdk._client.asynchronous.pools import Trace
-from g4fsdk._client.asynchronous.waiting import ending_in
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.sending import SEND_BYTES
 from g4fsdk._core.model.errors import Clock
@@ -19,7 +19,7 @@ _GRACE_S = 0.2
 
 
 class Phases:
-    """Ends *scope* when the clock that runs is over; *clock* is which, *connecting* and *silence* are those
+    """Rings *alarm* when the clock that runs is over; *clock* is which, *connecting* and *silence* are those
     that the library knows of.
 
     While a connection is made that is connecting: httpx has a limit for each of its steps, a proxy's answer
@@ -36,7 +36,7 @@ class Phases:
         (connecting, self.connecting), (silence, self.silence) = clocks.left("connect"), clocks.left()
         # Waiting for the pool is part of connecting; a write that stalls is silence.
         self.limits = {"connect": connecting, "pool": connecting, "write": silence, "read": silence}
-        self.scope = anyio.CancelScope()
+        self.alarm = alarm()
         self._clocks = clocks
         self._then = then
         self._silences: dict[str, float | None] = {}  # kept while they don't run
@@ -46,7 +46,7 @@ class Phases:
     def _let_run(self, clock: Clock | None, grace: float = _GRACE_S) -> None:
         """Let *clock* run beside those of the whole call."""
         seconds, self.clock = self._clocks.left(clock)
-        self.scope.deadline = ending_in(seconds) + grace
+        self.alarm.set(None if seconds is None else seconds + grace)
 
     def watch(self, built: Any, size: int) -> None:
         """Follow *built*, a request with a body of *size* bytes, until it goes out: each step heard costs."""
@@ -81,6 +81,7 @@ class Phases:
 
     async def give_up(self) -> None:
         """Close the connection that was made for this request, if that never went out: httpcore keeps it."""
+        self.alarm.close()
         if self._wire is not None and "trace" in self._extensions:
             await self._hang_up()
 
