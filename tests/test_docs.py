@@ -113,7 +113,7 @@ def test_providers_are_added_as_the_page_says(tmp_path: Path) -> None:
     table = tmp_path / "g4fsdk/providers/__init__.py"
     names = [Path(file.file).stem for file in files]
     for name in names:
-        table.write_text(with_lines(text, name, table.read_text(encoding="utf-8")), encoding="utf-8")
+        table.write_text(with_line(text, name, table.read_text(encoding="utf-8")), encoding="utf-8")
 
     with Server(lambda request: ANSWERS[request.target]) as server:
         for file in files:
@@ -128,12 +128,12 @@ def test_providers_are_added_as_the_page_says(tmp_path: Path) -> None:
     assert re.search(r"\b\d{2,} passed", said), said
 
 
-def with_lines(text: str, name: str, table: str) -> str:
-    """Return the *table* of providers with the two lines that the page, *text*, shows, for *name*."""
-    lines = re.findall(r"^ {4}(from g4fsdk\.providers.*|    \"parrot\".*)$", text, re.M)
-    import_, line = (one.replace("parrot", name).replace("Parrot", name.title()) for one in lines)
-    last_import, last_line = "from g4fsdk.providers.openai import OpenAI", '    "openai": OpenAI,'
-    return table.replace(last_import, f"{last_import}\n{import_}").replace(last_line, f"{last_line}\n{line}")
+def with_line(text: str, name: str, table: str) -> str:
+    """Return the *table* of providers with the line that the page, *text*, shows, for *name*."""
+    (shown,) = re.findall(r"^ {4}(    \"parrot\".*)$", text, re.M)
+    line = shown.replace("parrot", name).replace("Parrot", name.title())
+    last = '    "openai": "openai.OpenAI",'
+    return table.replace(last, f"{last}\n{line}")
 
 
 def ran(folder: Path, *words: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class OpenAIDefaults:
+
+class OpenAIDefaults(msgspec.Struct, frozen=True):
     """Where `openai` is asked, with which key, for which model, where the caller says nothing.
 
     *keys* are by the addresses that they are for: a key goes nowhere else.
@@ -16,7 +16,9 @@ class OpenAIDefaults:
 
     base_url: str | None = None
     model: str = ""
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keys: Mapping[str, str] = {}
+
+    __repr__ = object.__repr__
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> OpenAIDefaults:

@@ -6,8 +6,10 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+
+import msgspec
+from msgspec.structs import replace
 
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._core.framing.parser import MAX_BYTES
@@ -64,8 +66,7 @@ def _is_awaited(hook: object) -> bool:
     return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What holds for every request of a call: its clocks and bounds, and who is told of it.
 
     *secrets* are kept from whom is told, as they are from errors.

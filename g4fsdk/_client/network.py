@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import cache, cached_property
 from ipaddress import ip_address, ip_network
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.redact import secrets_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: Whom to trust: a file or folder of certificates, or a context.
 Verify: TypeAlias = ssl.SSLContext | str | os.PathLike[str]
@@ -49,7 +50,7 @@ class Network:
     @property
     def secrets(self) -> frozenset[str]:
         """The passwords of the proxies."""
-        proxies = [self._proxy or "", *map(_meant, self._proxies.values())]
+        proxies = [*filter(None, [self._proxy]), *map(_meant, self._proxies.values())]
         return frozenset().union(*(secrets_of({}, proxy) for proxy in proxies))
 
     @property
@@ -122,7 +123,7 @@ class NoProxy:
 
     def __init__(self, value: str, also: Callable[[str], object] = lambda host: False) -> None:
         """*also* tells hosts that the system's own settings leave out."""
-        self._entries = [entry.rpartition("://")[2].lower() for entry in re.split(r"[\s,]+", value) if entry]
+        self._entries = [entry.rpartition("://")[2].lower() for entry in value.replace(",", " ").split()]
         self._also = also
 
     @classmethod
@@ -173,17 +174,24 @@ def _is_same_address(host: str, other: str) -> bool:
 # --- Where a name leads ---
 
 
-def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list[str]]:
-    """Return the addresses of *host*, as soon as they are known; one that is an address is known.
-
-    Looking up a name cannot be ended: a thread is left to it, which nothing waits for.
-    """
-    found: Future[list[str]] = Future()
+def known_addresses(host: str) -> list[str]:
+    """Return *host* where it is an address itself, else nothing."""
     try:
-        found.set_result([str(ip_address(host))])
+        return [str(ip_address(host))]
     except ValueError:  # a name
-        found.set_running_or_notify_cancel()  # who gives up, leaves it alone
-        threading.Thread(target=_look_up, args=(host, port, family, found), daemon=True).start()
+        return []
+
+
+def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list[str]]:
+    """Return the addresses of *host*, a name, as soon as they are known.
+
+    Looking up cannot be ended: a thread is left to it, which nothing waits for.
+    """
+    from concurrent.futures import Future
+
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()  # who gives up, leaves it alone
+    threading.Thread(target=_look_up, args=(host, port, family, found), daemon=True).start()
     return found
 
 

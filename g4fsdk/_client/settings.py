@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias, TypedDict
+
+import msgspec
+from msgspec.structs import replace
 
 from g4fsdk import providers
 from g4fsdk._client.clocks import UNCHANGED, Clocks, Timeouts, read_timeouts
@@ -83,22 +85,23 @@ def read_conversation(conversation: object) -> Conversation | None:
     raise UsageError(f"conversation must be one, or what its to_dict() gave, not {kind}{hint}")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What a client was made with, checked."""
 
     providers: tuple[Provider, ...]  # () when the model chooses
     default: Provider | None  # asked in place of those that the model would choose
     model: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     timeouts: Timeouts
     retries: Retries
     max_bytes: int
     hooks: Hooks
     ids: Ids
-    secrets: frozenset[str] = field(repr=False)
+    secrets: frozenset[str]
     note: Note | None
     calls: count[int]
+
+    __repr__ = object.__repr__
 
     @classmethod
     def read(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
+
+import msgspec
 
 from g4fsdk._client.hooks import Watch
 from g4fsdk._client.sending import addressed
@@ -41,12 +43,13 @@ def edited(flow: Flow, edit: Callable[[Request], Request]) -> Flow:
     return replace(step, request=edit(step.request))
 
 
-@dataclass(frozen=True, slots=True)
-class Additions:
+class Additions(msgspec.Struct, frozen=True):
     """What one call adds to each of its requests, on top of everything else."""
 
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    query: Mapping[str, str | list[str]] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str]
+    query: Mapping[str, str | list[str]]
+
+    __repr__ = object.__repr__  # they may hold keys
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Additions:
@@ -96,17 +99,18 @@ class Task:
         error.edit(partial(redact_text, secrets=self.secrets | sent))
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCall:
+class ChatCall(msgspec.Struct, frozen=True):
     """What one call of `create` or `stream` asks, of whatever provider."""
 
     messages: tuple[Message, ...]
     model: str
     stream: bool
-    options: Mapping[str, Any] = field(repr=False)  # headers may be in them
+    options: Mapping[str, Any]
     ids: Ids
     ignore_unsupported: bool
     note: Note | None
+
+    __repr__ = object.__repr__  # headers may be in the options
 
     def tell(self, provider: Provider, conversation: Conversation | None) -> None:
         """Tell what *provider* is about to be asked, where somebody wants to know."""
@@ -155,15 +159,16 @@ class ChatTask(Task):
         return self._additions.to(self.provider.chat(chat))
 
 
-@dataclass(frozen=True, slots=True)
-class ImageCall:
+class ImageCall(msgspec.Struct, frozen=True):
     """What one call of `generate` asks, of whatever provider."""
 
     prompt: str
     model: str
-    options: Mapping[str, Any] = field(repr=False)
+    options: Mapping[str, Any]
     ids: Ids
     note: Note | None
+
+    __repr__ = object.__repr__
 
     def tell(self, provider: Provider, ids: Ids) -> None:
         """Tell what *provider* is about to be asked, where somebody wants to know."""

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.decoding.chatui import UpdateDecoder
@@ -86,7 +87,7 @@ class _Unlearned(ChatChunkDecoder):
     """Names no key for the fast path, so that every event takes the plain one."""
 
     def kinds(self) -> dict[type[Event], Kind]:
-        return {event: kind._replace(keys=()) for event, kind in super().kinds().items()}
+        return {event: replace(kind, keys=()) for event, kind in super().kinds().items()}
 
 
 DeltaT = TypeVar("DeltaT")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from textwrap import shorten
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from msgspec.structs import asdict
 
 from g4fsdk._core.model.chat import read_messages
 from g4fsdk._core.model.completions import Completion

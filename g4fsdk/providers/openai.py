@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
-from g4fsdk._core.decoding.images import ImageDecoder
 from g4fsdk._core.decoding.refusals import shown
 from g4fsdk._core.flow.addresses import checked_query, with_query
 from g4fsdk._core.flow.bodies import (
@@ -114,6 +113,8 @@ class OpenAI(Provider):
         options: Mapping[str, Any] | None = None,
         ids: Ids | None = None,
     ) -> Flow:
+        from g4fsdk._core.decoding.images import ImageDecoder
+
         unknown = sorted(set(options or {}) - _IMAGE_OPTIONS)
         if unknown:
             names = ", ".join(sorted(_IMAGE_OPTIONS))

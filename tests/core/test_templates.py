@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from g4fsdk import (
     Event,
@@ -48,7 +49,7 @@ def slowed(parser: FastParser) -> FastParser:
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
     parser.decoder._read_piece = _nothing  # type: ignore[attr-defined]  # of chat chunks
     kinds = parser.decoder.kinds().items()
-    parser._kinds = {event: kind._replace(read=_nothing, read_quickly=_nothing) for event, kind in kinds}
+    parser._kinds = {event: replace(kind, read=_nothing, read_quickly=_nothing) for event, kind in kinds}
     parser._use(NO_TEMPLATE)
     return parser
 

@@ -6,11 +6,10 @@ import os
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
 
-from g4fsdk._client.asynchronous.batches import AsyncBatch, Crew
 from g4fsdk._client.asynchronous.http import AdapterMaker, Connections
 from g4fsdk._client.asynchronous.routes import HTTP
 from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
@@ -19,22 +18,24 @@ from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
-from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, OfClient, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
-from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
 from g4fsdk._core.flow.provider import Flow, Stream, advance
-from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
 from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.http import Request
 
-R = TypeVar("R", bound=Row)
+if TYPE_CHECKING:
+    from g4fsdk._client.asynchronous.batches import AsyncBatch
+    from g4fsdk._core.flow.parsed import ParsedCompletion
+    from g4fsdk._core.flow.rows import Row
+
+R = TypeVar("R", bound="Row")
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
 
@@ -190,6 +191,10 @@ class AsyncClient:
             UsageError: A concurrency or rate that cannot be, or no rows. That
                 of a row comes as its result.
         """
+        from g4fsdk._client.asynchronous.batches import AsyncBatch, Crew
+        from g4fsdk._client.pace import Pace
+        from g4fsdk._core.flow.rows import checked_concurrency, checked_rows
+
         ask, begin = self.chat.completions.create, partial(self._begin, is_streamed=True)
         places = checked_concurrency(concurrency)
         return AsyncBatch(Crew(ask, begin, checked_rows(rows), places, Pace(rate), options))
@@ -316,6 +321,8 @@ class Completions(OfClient):
             ProtocolError: The text does not fit; it stands in `error.partial`.
             G4FError: As for `create`.
         """
+        from g4fsdk._core.flow.parsed import format_of, parsed_as
+
         asked = format_of(response_format)
         return parsed_as(response_format, await self.create(messages, response_format=asked, **options))
 

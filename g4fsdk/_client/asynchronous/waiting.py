@@ -16,7 +16,7 @@ import anyio
 from anyio.lowlevel import current_token
 
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.network import look_up
+from g4fsdk._client.network import known_addresses, look_up
 from g4fsdk._client.room import Room, checked_places
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ async def addresses_of(host: str, port: int, family: int = socket.AF_UNSPEC) -> 
         OSError: It has none.
         UnicodeError: It is no name.
     """
-    return await asyncio.wrap_future(look_up(host, port, family))
+    return known_addresses(host) or await asyncio.wrap_future(look_up(host, port, family))
 
 
 def is_in_trio() -> bool:

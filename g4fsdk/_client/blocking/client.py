@@ -8,7 +8,6 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
-from g4fsdk._client.blocking.batches import Crew, answers
 from g4fsdk._client.blocking.http import AdapterMaker, Connections
 from g4fsdk._client.blocking.streams import ChatStream, ChunkStream, OpenStream
 from g4fsdk._client.blocking.waiting import Rooms, exhaust
@@ -16,15 +15,12 @@ from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
 from g4fsdk._client.network import Network, Verify
-from g4fsdk._client.pace import Pace
 from g4fsdk._client.reading import Reading, View, as_chunks, as_events
 from g4fsdk._client.retries import Retries, Tries
 from g4fsdk._client.settings import CallOptions, ClientOptions, OfClient, ParseOptions, ProviderLike, Settings
 from g4fsdk._client.task import ModelsTask, Task, asks_next, failed
 from g4fsdk._client.transport import Transport, read_transport
-from g4fsdk._core.flow.parsed import ParsedCompletion, format_of, parsed_as
 from g4fsdk._core.flow.provider import Flow, Stream, advance
-from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
 from g4fsdk._core.framing.parser import MAX_BYTES
 from g4fsdk._core.model.chat import Ids, Messages
 from g4fsdk._core.model.completions import Completion, ImagesResponse, ModelList
@@ -34,7 +30,10 @@ from g4fsdk._core.model.http import Request
 if TYPE_CHECKING:
     import requests
 
-R = TypeVar("R", bound=Row)
+    from g4fsdk._core.flow.parsed import ParsedCompletion
+    from g4fsdk._core.flow.rows import Row
+
+R = TypeVar("R", bound="Row")
 T = TypeVar("T")
 _TIMEOUTS, _RETRIES = Timeouts(), Retries()
 
@@ -183,6 +182,10 @@ class Client:
             UsageError: A concurrency or rate that cannot be, or no rows. That
                 of a row comes as its result.
         """
+        from g4fsdk._client.blocking.batches import Crew, answers
+        from g4fsdk._client.pace import Pace
+        from g4fsdk._core.flow.rows import checked_concurrency, checked_rows
+
         apart = self.with_options()
         apart._calls = Calls()
         ask = apart.chat.completions.create
@@ -311,6 +314,8 @@ class Completions(OfClient):
             ProtocolError: The text does not fit; it stands in `error.partial`.
             G4FError: As for `create`.
         """
+        from g4fsdk._core.flow.parsed import format_of, parsed_as
+
         asked = format_of(response_format)
         return parsed_as(response_format, self.create(messages, response_format=asked, **options))
 

@@ -26,7 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family, create_connection
 
 from g4fsdk._client.clocks import Clocks
-from g4fsdk._client.network import look_up
+from g4fsdk._client.network import known_addresses, look_up
 from g4fsdk._client.sending import SEND_BYTES
 from g4fsdk._core.model.errors import G4FError
 
@@ -205,7 +205,7 @@ def _resolved(conn: Any, seconds: float | None) -> list[str]:
     """Return the addresses of *conn*'s host."""
     host = conn._dns_host.strip("[]")
     try:
-        return look_up(host, conn.port, allowed_gai_family()).result(seconds)
+        return known_addresses(host) or look_up(host, conn.port, allowed_gai_family()).result(seconds)
     except socket.gaierror as error:
         raise NameResolutionError(conn.host, conn, error) from error
     except TimeoutError as error:

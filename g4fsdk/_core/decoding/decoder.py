@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Notice:
         return len(text) < len(self.begins) and self.begins.startswith(text)
 
 
-class Kind(NamedTuple):
+class Kind(msgspec.Struct, frozen=True):
     """A kind of text: its *event*, the *keys* its string may have, what keeps it, and how to *read* a unit.
 
     *read* returns the text of a unit that says nothing else, "" for one that says nothing, None for others

@@ -8,7 +8,7 @@ id, its time and padding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -158,8 +158,10 @@ def _refuse(data: bytes) -> Any:
     raise msgspec.DecodeError("not read in short")
 
 
-_probe_text = msgspec.json.Decoder(_Probe[_Choice[_TextOnly]]).decode
-_probe_thought = msgspec.json.Decoder(_Probe[_Choice[_ReasoningOnly]]).decode
+@cache
+def _probe_of(delta: Any) -> _Read:
+    """Return what decodes a chunk with one such *delta*, whatever stands around its choices."""
+    return msgspec.json.Decoder(_Probe[_Choice[delta]]).decode
 
 
 def read_nothing(data: bytes) -> None:
@@ -232,13 +234,13 @@ class PlainChunks:
 
 def probe_text(data: bytes) -> str | None:
     """Return the text of a chunk, whatever stands around it."""
-    chunk = _read_among(_probe_text, data)
+    chunk = _read_among(_probe_of(_TextOnly), data)
     return chunk.choices[0].delta.content if chunk else None
 
 
 def probe_thought(data: bytes) -> str | None:
     """The same for what the model thinks."""
-    chunk = _read_among(_probe_thought, data)
+    chunk = _read_among(_probe_of(_ReasoningOnly), data)
     return _thought(chunk.choices[0].delta) if chunk else None
 
 

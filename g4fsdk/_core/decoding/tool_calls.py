@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from g4fsdk._core.decoding.answer import Answer
 from g4fsdk._core.decoding.call_numbers import CallNumbers, as_index
@@ -16,7 +18,7 @@ from g4fsdk._core.model.http import JSON
 from g4fsdk._core.model.shape import split
 
 
-class _Piece(NamedTuple):
+class _Piece(msgspec.Struct, frozen=True):
     """What one item says of a call."""
 
     index: JSON
@@ -92,7 +94,8 @@ class ToolCalls:
         if is_other or not (piece.arguments.startswith(before) or before.startswith(piece.arguments)):
             yield Extra({"tool_calls_parts": [call]}, self._choice)
         elif more or len(piece.arguments) > len(before):
-            rest = piece._replace(id=None, name=None, arguments=piece.arguments[len(before) :], extra=more)
+            arguments = piece.arguments[len(before) :]
+            rest = replace(piece, id=None, name=None, arguments=arguments, extra=more)
             yield rest.event(number, self._choice)
 
     def named(self, ids: Ids) -> Iterator[ToolCallDelta]:

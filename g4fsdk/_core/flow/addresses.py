@@ -11,7 +11,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.redact import MASK, redact_url
 
 # A colon with neither two slashes nor the digits of a port behind it, and all that follows.
-_NO_PORT = re.compile(r":(?!//|\d{1,5}(?:[/?#]|$)).*", re.DOTALL)
+_NO_PORT = r"(?s):(?!//|\d{1,5}(?:[/?#]|$)).*"
 
 
 def checked_url(url: str) -> str:
@@ -48,7 +48,7 @@ def shown_address(url: str) -> str:
     _, at, place = url.rpartition("@")
     if at:
         return f"{MASK}@{redact_url(place)}"
-    return _NO_PORT.sub(f":{MASK}", redact_url(url))
+    return re.sub(_NO_PORT, f":{MASK}", redact_url(url))
 
 
 def home_of(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from g4fsdk._core.model.errors import UsageError
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 _NEAREST = 8  # names in an error
 
 
@@ -17,7 +17,7 @@ def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     if not isinstance(headers, Mapping):
         raise UsageError(f"headers must be a mapping of names to text, not {type(headers).__name__}")
     for name, value in headers.items():
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+        if not (isinstance(name, str) and re.fullmatch(_HEADER_NAME, name)):
             raise UsageError(f"{name!r} is no header name: it may hold ASCII letters, digits and hyphens")
         check_value(f"the value of {name}", value)
     return {**headers}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import msgspec
 
 from g4fsdk._core.model.chat import Messages
 from g4fsdk._core.model.errors import UsageError
@@ -23,8 +24,7 @@ _STREAMED = frozenset({"stream", "stream_options"})  # the answers of a batch ar
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a row asks: its name, where it has one, and the arguments of `create`."""
 
     id: str | None

@@ -27,10 +27,10 @@ decode_string = msgspec.json.Decoder(str).decode
 NOT_A_STRING = (msgspec.DecodeError, UnicodeDecodeError)
 # Possessive: a string that doesn't fit must not be tried in another way, which takes memory for each byte.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TOKENS = re.compile(_STRING + rb'|[^"]+')
+_TOKENS = _STRING + rb'|[^"]+'
 # Two, since a unit may say one of them itself; and none, in place of which a unit may say something else.
 _PROBES = {"probe\0x": rb'"probe\u0000x"', "probe\0y": rb'"probe\u0000y"', "": b'""'}
-_KEY_BEFORE = re.compile(rb'"(\w+)"\s*:\s*$')
+_KEY_BEFORE = rb'"(\w+)"\s*:\s*$'
 # Between two events of one data line each.
 JOINT = b"\n\ndata: "
 
@@ -95,13 +95,13 @@ class Template:
         """Return this template with a hole where *other* differs from it, or None when that can't be."""
         if self.has_hole or other.start != self.start or other.event is not self.event:
             return None
-        ours, theirs = _TOKENS.findall(self.end), _TOKENS.findall(other.end)
+        ours, theirs = re.findall(_TOKENS, self.end), re.findall(_TOKENS, other.end)
         differ = [at for at, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]]
         if len(ours) != len(theirs) or len(differ) != 1:
             return None
         middle, tail = b"".join(ours[: differ[0]]), b"".join(ours[differ[0] + 1 :])
         # A value, never a key; and one that says nothing, whatever string it is.
-        key = _KEY_BEFORE.search(middle)
+        key = re.search(_KEY_BEFORE, middle)
         is_idle = key is not None and key[1] in kind.idle_keys
         is_value = is_idle and ours[differ[0]][:1] == theirs[differ[0]][:1] == b'"'
         if not is_value or not _says_probes(kind, self.start, middle + b'"x"' + tail):

@@ -103,7 +103,7 @@ def _read_message(message: Any) -> Message:
     raise UsageError(f"a message must be a mapping with role and content, not {type(message).__name__}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Conversation:
     """A handle to go on with: the messages so far, and what the service needs to find its own side.
 
@@ -182,11 +182,20 @@ class Ids(Protocol):
         return SeededIds(str(seed))
 
 
-@dataclass(frozen=True, slots=True)
 class SeededIds(Ids):
     """Ids drawn from a hash of *seed* and the name asked for."""
 
-    seed: str = "0"
+    def __init__(self, seed: str = "0") -> None:
+        self.seed = seed
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash(self.seed)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(seed={self.seed!r})"
 
     def uuid(self, name: str) -> str:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).hexdigest()
@@ -200,7 +209,7 @@ class SeededIds(Ids):
         return SeededIds(f"{self.seed}.{number}") if number else self
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Chat:
     """What a caller asks a provider for.
 

@@ -33,7 +33,7 @@ Clock: TypeAlias = Literal["connect", "first_event", "idle", "total"]
 MAX_EXCERPT = 200
 MAX_ERROR_BODY = 1 << 20
 _SENTENCE_ENDS = " .,;:"
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
 def clause(words: str) -> str:
@@ -117,7 +117,7 @@ class G4FError(Exception):
 
         The message becomes one line of printable text: a service writes no lines of its own into a log.
         """
-        self.reword(_CONTROLS.sub(" ", edit(self.message)))
+        self.reword(re.sub(_CONTROLS, " ", edit(self.message)))
         self.code = edit(self.code) if isinstance(self.code, str) else self.code
 
 

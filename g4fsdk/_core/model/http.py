@@ -13,7 +13,7 @@ JSON: TypeAlias = Any  # crosses one line, from the decoder into `match`
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """One HTTP request, ready to send. Its repr shows no key, cookie or password."""
 
@@ -30,7 +30,7 @@ class Request:
         return replace(self, url=redact_url(self.url), headers=redact_headers(self.headers))
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Response:
     """One whole HTTP response, its content coding removed.
 
@@ -69,7 +69,7 @@ class Response:
         return f"<Response {self.status}, {len(self.body)} bytes>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AnswerHead:
     """The HTTP side of an answer: its *status*, and *headers*, names in lower case and cookies left out."""
 

@@ -1,6 +1,7 @@
-"""The options of a chat, by their OpenAI names, for type checkers and editors."""
+"""The options of a chat, by their OpenAI names, for type checkers and editors.
 
-from __future__ import annotations
+Annotations are no strings here: a TypedDict compiles each string, which takes six times as long.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict

@@ -11,12 +11,12 @@ from urllib.parse import unquote, unquote_plus
 from g4fsdk._core.model.secret_names import is_secret_header, is_secret_query
 
 MASK = "***"
-_PARAMETER = re.compile(r"(?<=[?&#])([^=&#?]+)=([^&#]*)")
-_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+_PARAMETER = r"(?<=[?&#])([^=&#?]+)=([^&#]*)"
+_USERINFO = r"(?<=://)[^/?#]*@"
 # A shorter value would blank out ordinary words ("null", "EMPTY") wherever they stand.
 _MIN_SECRET = 6
 _SCHEMES = frozenset({"bearer", "digest", "apikey"})
-_ESCAPED = re.compile(r"\\+u00([2-7][0-9A-Fa-f])|%([2-7][0-9A-Fa-f])|\\+/")
+_ESCAPED = r"\\+u00([2-7][0-9A-Fa-f])|%([2-7][0-9A-Fa-f])|\\+/"
 # Of a secret that was cut, no more than this is left to read.
 _HEAD = 8
 
@@ -27,7 +27,7 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def redact_url(url: str) -> str:
     """Return *url* without its user name and password, and without the values of secret parameters."""
-    return _PARAMETER.sub(_masked, _USERINFO.sub(f"{MASK}@", url))
+    return re.sub(_PARAMETER, _masked, re.sub(_USERINFO, f"{MASK}@", url))
 
 
 def _masked(parameter: re.Match[str]) -> str:
@@ -39,9 +39,9 @@ def secrets_of(headers: Mapping[str, str], url: str = "") -> frozenset[str]:
     parts = {
         part for name, value in headers.items() if is_secret_header(name) for part in _parts(name, value)
     }
-    parts |= {unquote(part) for info in _USERINFO.findall(url) for part in info[:-1].partition(":")}
+    parts |= {unquote(part) for info in re.findall(_USERINFO, url) for part in info[:-1].partition(":")}
     parts |= {
-        unquote_plus(value) for name, value in _PARAMETER.findall(url) if is_secret_query(unquote(name))
+        unquote_plus(value) for name, value in re.findall(_PARAMETER, url) if is_secret_query(unquote(name))
     }
     return frozenset(part for part in parts if len(part) >= _MIN_SECRET and part.casefold() not in _SCHEMES)
 
@@ -91,7 +91,7 @@ def _unescaped(text: str) -> tuple[str, Callable[[int], int]]:
     """Return *text* with its escaped ASCII as letters, and what tells where in *text* a place in it is."""
     parts: list[str] = []
     places, origins = [0], [0]  # from each place on, letter by letter
-    for found in _ESCAPED.finditer(text):
+    for found in re.finditer(_ESCAPED, text):
         code = found[1] or found[2]
         parts += (text[origins[-1] : found.start()], chr(int(code, 16)) if code else "/")
         letter = places[-1] + found.start() - origins[-1]

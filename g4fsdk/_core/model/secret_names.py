@@ -58,8 +58,8 @@ _ABOUT = _words(
     "name policy provider remaining required reset scheme size status ttl type uri url usage used version"
 )
 
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z]+")
-_RUN_TOGETHER = re.compile(
+_BETWEEN_WORDS = r"(?<=[a-z])(?=[A-Z])|[^A-Za-z]+"
+_RUN_TOGETHER = (
     r"(.+)(authorization|auth|token|secret|password|passwd|cookies?|credentials?)"
     rf"|(.*(?:{'|'.join(_KEYS_OF)}))(keys?)"
 )
@@ -68,11 +68,11 @@ _RUN_TOGETHER = re.compile(
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
     """Return the words of *name* in lower case, those written as one (``authtoken``) taken apart."""
-    return tuple(part for word in _BETWEEN_WORDS.split(name) if word for part in _apart(word.lower()))
+    return tuple(part for word in re.split(_BETWEEN_WORDS, name) if word for part in _apart(word.lower()))
 
 
 def _apart(word: str) -> tuple[str, ...]:
-    if word in _ALONE or (found := _RUN_TOGETHER.fullmatch(word)) is None:
+    if word in _ALONE or (found := re.fullmatch(_RUN_TOGETHER, word)) is None:
         return (word,)
     before, last = (part for part in found.groups() if part is not None)
     return (*_apart(before), last)

@@ -6,7 +6,6 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,11 +32,11 @@ from g4fsdk.cli._terminal.waiting import Waiting
 if TYPE_CHECKING:
     from g4fsdk import Client
     from g4fsdk._core.model.completions import Completion
+    from g4fsdk._core.model.events import Image
     from g4fsdk.cli._terminal.markdown import MarkdownPrinter
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(msgspec.Struct, frozen=True):
     """How to show an answer: *whole* at its end or as it comes, as text or as JSON; on stdout or in *output*.
 
     *is_plain*: Markdown stays as it is. *has_schema*: the answer itself has to be JSON.
@@ -201,13 +200,11 @@ class TextPrinter:
         shown = "".join(self._shown)
         if completion.text.startswith(shown):
             self._answer(completion.text[len(shown) :])
-        from g4fsdk._core.decoding.images import address_of
-
         message = completion.choices[0].message
         for call in message.tool_calls or ():
             self._line(msgspec.json.encode(call.function).decode())
         for image in completion.images:
-            self._line(address_of(image))
+            self._line(_address_of(image))
         if message.refusal:
             say(f"g4fsdk: the model refused: {message.refusal}")
             raise typer.Exit(1)
@@ -250,3 +247,9 @@ def _new_markdown() -> MarkdownPrinter:
     from g4fsdk.cli._terminal.markdown import MarkdownPrinter
 
     return MarkdownPrinter()
+
+
+def _address_of(image: Image) -> str:
+    from g4fsdk._core.decoding.images import address_of
+
+    return address_of(image)

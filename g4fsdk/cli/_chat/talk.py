@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import typer
 
 from g4fsdk._core.decoding.answer import Answer
@@ -112,8 +112,7 @@ class Heard:
         return base.with_messages(begun.messages if begun else ()) if given or begun else None
 
 
-@dataclass(slots=True)
-class Talk:
+class Talk(msgspec.Struct):
     """A conversation with whom *target* names, turn by turn; kept in *log*, if there is one.
 
     *conversation* is the handle to go on with, *kept_as* the id of what is kept already, and *replay* the
@@ -125,7 +124,7 @@ class Talk:
     conversation: Conversation | None = None
     kept_as: str | None = None
     replay: str = ""
-    _heard: Heard = field(default_factory=Heard)
+    _heard: Heard = msgspec.field(default_factory=Heard)
 
     @classmethod
     def going_on(cls, kept: Kept, target: Target, log: Log | None) -> Talk:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import msgspec
 
 from g4fsdk._core.flow.addresses import checked_url
 from g4fsdk._core.model.errors import UsageError
@@ -16,13 +16,12 @@ from g4fsdk.cli._kept.folder import home, write_privately
 #: The tables and names that lead to a setting.
 Names: TypeAlias = tuple[str, ...]
 
-_ENDPOINT_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RANDOM = re.compile(r"(?=.*[a-z])(?=.*[0-9]).{20,}")  # no key is named so, but keys look so
+_ENDPOINT_NAME = r"[A-Za-z0-9_-]+"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_RANDOM = r"(?=.*[a-z])(?=.*[0-9]).{20,}"  # no key is named so, but keys look so
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """Somebody to ask, by a name of the user's. *api_key_env* is the variable that holds the key."""
 
     provider: str | None = None
@@ -31,8 +30,7 @@ class Endpoint:
     api_key_env: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """What is meant where neither a command, nor an endpoint, nor the environment says anything."""
 
     provider: str | None = None
@@ -41,12 +39,11 @@ class Defaults:
     log: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """The settings of a user."""
 
     defaults: Defaults = Defaults()
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = {}
 
     @classmethod
     def load(cls) -> Config:
@@ -99,6 +96,10 @@ def read_text(path: Path) -> str:
 
 
 def _document(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -115,6 +116,8 @@ def _line_of(names: Names, text: str) -> int:
 
 
 def _has(text: str, names: Names) -> bool:
+    import tomllib
+
     try:
         found: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError:  # in the middle of a value
@@ -183,7 +186,7 @@ def problem_of(names: Names, value: object) -> str:
         case ("defaults", str(name)) if name in _DEFAULTS:
             return _DEFAULTS[name](value)
         case ("endpoints", str(endpoint), str(name)) if name in _ENDPOINT:
-            if _ENDPOINT_NAME.fullmatch(endpoint) is None:
+            if re.fullmatch(_ENDPOINT_NAME, endpoint) is None:
                 return f"the endpoint {endpoint!r} may be named with letters, digits, - and _ only"
             return _ENDPOINT[name](value)
     if re.search(r"key|token|secret|password", names[-1], re.IGNORECASE):
@@ -243,7 +246,7 @@ def _base_url(value: object) -> str:
 def _variable(value: object) -> str:
     if not isinstance(value, str):
         return _text(value)
-    if _VARIABLE.fullmatch(value) is None or _RANDOM.fullmatch(value) or _text(value):
+    if re.fullmatch(_VARIABLE, value) is None or re.fullmatch(_RANDOM, value) or _text(value):
         return "it takes the name of the variable that holds the key, such as LOCAL_API_KEY, not the key"
     return ""
 

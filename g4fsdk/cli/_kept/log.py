@@ -7,10 +7,12 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import asdict
 
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.redact import redact_text
@@ -60,14 +62,13 @@ class LogError(G4FError):
     """The log can't be read or written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One question, and what came of it. *replay* is the recording that answered, "" for the network."""
 
     asked_at: str
     duration_ms: int
     messages: list[dict[str, Any]]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = {}
     provider: str = ""
     endpoint: str = ""
     model: str = ""
@@ -80,14 +81,15 @@ class Turn:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A conversation: its turns in order. *handle* is what `Conversation.to_dict` gave."""
 
     id: str
     title: str
     turns: Sequence[Turn]
-    handle: dict[str, Any] | None = field(repr=False)
+    handle: dict[str, Any] | None
+
+    __repr__ = object.__repr__
 
     @property
     def last(self) -> Turn:

@@ -6,9 +6,10 @@ import sys
 from base64 import b64encode
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
+
+import msgspec
 
 from g4fsdk._core.model.errors import UsageError
 
@@ -18,8 +19,7 @@ MAX_PICTURE = 20 << 20  # bytes; OpenAI's limit for one picture, and none of the
 MAX_TEXT = 1 << 20  # bytes: a quarter of a million tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Attachments:
+class Attachments(msgspec.Struct, frozen=True):
     """What was attached: *texts*, each with its name, and *pictures* as OpenAI's content parts."""
 
     texts: Sequence[str] = ()
@@ -54,10 +54,12 @@ class Attachments:
 
     def check(self, providers: Iterable[str]) -> None:
         """Raises UsageError for pictures that one of *providers* does not take."""
+        if not self.pictures:
+            return
         from g4fsdk.providers import PROVIDERS
 
         takers = [name for name, kind in PROVIDERS.items() if kind.takes_pictures]
-        odd = [name for name in providers if self.pictures and name in PROVIDERS and name not in takers]
+        odd = [name for name in providers if name in PROVIDERS and name not in takers]
         if odd:
             raise UsageError(f"{odd[0]} takes no pictures (-a), only text; these do: {', '.join(takers)}")
 

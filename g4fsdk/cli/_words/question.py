@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+import msgspec
 
 from g4fsdk._core.model.chat import Content
 from g4fsdk._core.model.errors import UsageError
@@ -16,14 +17,13 @@ from g4fsdk.cli._words.attachments import Attachments
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What the words of the command ask. *settings* are options of `create`, by name."""
 
     prompt: str | None
     system: str | None
     settings: dict[str, Any]
-    attachments: Attachments = field(default_factory=Attachments)
+    attachments: Attachments = Attachments()
 
     @classmethod
     def read(

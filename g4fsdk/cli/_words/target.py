@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.flow.addresses import shown_address
@@ -24,8 +26,7 @@ NOBODY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Somebody to ask: a *provider*, at an address, with a key, and the *model* where a call names none.
 
     *endpoint* is what the user calls it, "" for nothing.
@@ -33,9 +34,11 @@ class Place:
 
     provider: str
     base_url: str | None = None
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = None
     model: str | None = None
     endpoint: str = ""
+
+    __repr__ = object.__repr__
 
     @property
     def address(self) -> str:
@@ -51,8 +54,7 @@ class Place:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Whom to ask, in this order; with no *places* the model chooses. None leaves a setting to the client."""
 
     places: tuple[Place, ...] = ()
@@ -147,18 +149,19 @@ def _words(place: Place) -> str:
 # --- What is said, and where ---
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What the options of a command say of whom to ask, and how."""
 
     providers: tuple[str, ...] = ()
     model: str | None = None
     base_url: str | None = None
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = None
     timeout: float | None = None
     retries: int | None = None
     proxy: str | None = None
     endpoints: tuple[str, ...] = ()
+
+    __repr__ = object.__repr__
 
     @classmethod
     def read(
@@ -214,8 +217,7 @@ class Said:
         return Target(places, model, self.timeout, self.retries, self.proxy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     """What is known where the options say nothing: settings, and an environment above them."""
 
     config: Config

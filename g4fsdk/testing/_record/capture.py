@@ -11,7 +11,6 @@ import random
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,6 @@ class CaptureRecorder(Recorder):
             super().note_call(provider, call, ids)
 
 
-@dataclass(frozen=True, slots=True)
 class _ClientIds(SeededIds):
     """Ids for one client: each call gets a seed of its own, which alone makes its requests again."""
 
