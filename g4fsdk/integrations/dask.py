@@ -19,9 +19,8 @@ except ModuleNotFoundError as _error:
 
 from g4fsdk import Client, Completion, G4FError, TransportError, UsageError
 from g4fsdk._client.blocking.batches import Crew
-from g4fsdk._client.pace import Pace
 from g4fsdk._client.settings import ProviderLike
-from g4fsdk._core.flow.rows import Row, checked_concurrency, checked_rows
+from g4fsdk._core.flow.rows import Row
 
 __all__ = ["batch", "connected"]
 
@@ -72,7 +71,7 @@ def batch(
     asking = _Asking(*_as_shipped(provider, dict(settings or {})))
     waiting = set[Any]()
     ask = partial(_ask, cluster, asking.name, waiting)
-    crew = Crew(ask, checked_rows(rows), checked_concurrency(concurrency), Pace(rate), options)
+    crew = Crew(ask, rows, concurrency, rate, options)
     return _answers(cluster, asking, crew, waiting)
 
 

@@ -14,7 +14,7 @@ from anyio.lowlevel import current_token
 
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.pace import Pace
-from g4fsdk._core.flow.rows import Asked, read_row
+from g4fsdk._core.flow.rows import Asked, checked_concurrency, checked_rows, read_row
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 
@@ -65,13 +65,14 @@ class Crew(Generic[R]):
         begin: Callable[[], Clocks],
         rows: Iterable[R] | AsyncIterable[R],
         concurrency: int,
-        pace: Pace,
+        rate: str | None,
         options: Mapping[str, Any],
     ) -> None:
+        """Raises UsageError for rows that are none, or a concurrency or rate that cannot be."""
         self._ask, self._begin = ask, begin
-        self._next = _next_of(rows)
-        self._pace, self._options = pace, options
-        self._places = anyio.Semaphore(concurrency)
+        self._next = _next_of(checked_rows(rows))
+        self._places = anyio.Semaphore(checked_concurrency(concurrency))
+        self._pace, self._options = Pace(rate), options
         self._turn = anyio.Lock()
         self._concurrency, self._hired = concurrency, 0
         self._scopes: set[anyio.CancelScope] = set()

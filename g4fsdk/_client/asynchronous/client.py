@@ -8,12 +8,10 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
-import anyio
-
 from g4fsdk._client.asynchronous.http import AdapterMaker, Connections
 from g4fsdk._client.asynchronous.routes import HTTP
 from g4fsdk._client.asynchronous.streams import AsyncChatStream, AsyncChunkStream, OpenStream
-from g4fsdk._client.asynchronous.waiting import Rooms, exhaust
+from g4fsdk._client.asynchronous.waiting import Rooms, exhaust, sleep
 from g4fsdk._client.clocks import UNCHANGED, Calls, Clocks, Timeouts
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._client.hooks import EventHooks, Hooks, Terms
@@ -192,12 +190,9 @@ class AsyncClient:
                 of a row comes as its result.
         """
         from g4fsdk._client.asynchronous.batches import AsyncBatch, Crew
-        from g4fsdk._client.pace import Pace
-        from g4fsdk._core.flow.rows import checked_concurrency, checked_rows
 
-        ask, begin = self.chat.completions.create, partial(self._begin, is_streamed=True)
-        places = checked_concurrency(concurrency)
-        return AsyncBatch(Crew(ask, begin, checked_rows(rows), places, Pace(rate), options))
+        begin = partial(self._begin, is_streamed=True)
+        return AsyncBatch(Crew(self.chat.completions.create, begin, rows, concurrency, rate, options))
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
         return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)
@@ -229,7 +224,7 @@ class AsyncClient:
             except G4FError as error:
                 event = tries.after(error)
             await exhaust(self._settings.hooks.tell("retry", event))
-            await _sleep(clocks, event.wait_s)
+            await sleep(clocks, event.wait_s)
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
@@ -323,8 +318,8 @@ class Completions(OfClient):
         """
         from g4fsdk._core.flow.parsed import format_of, parsed_as
 
-        asked = format_of(response_format)
-        return parsed_as(response_format, await self.create(messages, response_format=asked, **options))
+        completion = await self.create(messages, response_format=format_of(response_format), **options)
+        return parsed_as(response_format, completion)
 
     def stream(self, messages: Messages, **options: Unpack[CallOptions]) -> AsyncChatStream:
         """Ask, and return the answer as typed events: ``async with ....stream(...) as stream``.
@@ -396,10 +391,3 @@ class Models(OfClient):
         except G4FError as error:
             task.blame(error, request)
             raise
-
-
-async def _sleep(clocks: Clocks, seconds: float) -> None:
-    """Wait before the next attempt, until the call is stopped."""
-    with anyio.CancelScope() as scope:
-        clocks.hold(scope.cancel)
-        await anyio.sleep(seconds)

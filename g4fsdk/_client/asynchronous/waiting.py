@@ -98,6 +98,13 @@ async def exhaust(said: Iterator[object]) -> None:
             await each
 
 
+async def sleep(clocks: Clocks, seconds: float) -> None:
+    """Wait before the next attempt, until the call is stopped."""
+    with anyio.CancelScope() as scope:
+        clocks.hold(scope.cancel)
+        await anyio.sleep(seconds)
+
+
 async def addresses_of(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[str]:
     """Return the addresses of *host*: without the loop's own threads, for which asyncio waits at its end.
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from g4fsdk._client.clocks import Calls, Clocks
 from g4fsdk._client.pace import Pace
-from g4fsdk._core.flow.rows import Asked, read_row
+from g4fsdk._core.flow.rows import Asked, checked_concurrency, checked_rows, read_row
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, UsageError
 
@@ -53,12 +53,13 @@ class Crew(Generic[R]):
     """
 
     def __init__(
-        self, ask: Ask, rows: Iterable[R], concurrency: int, pace: Pace, options: Mapping[str, Any]
+        self, ask: Ask, rows: Iterable[R], concurrency: int, rate: str | None, options: Mapping[str, Any]
     ) -> None:
+        """Raises UsageError for rows that are none, or a concurrency or rate that cannot be."""
         self._ask = ask
-        self._rows: Iterator[R] = iter(rows)
-        self._pace, self._options = pace, options
-        self._places = threading.Semaphore(concurrency)
+        self._rows: Iterator[R] = iter(checked_rows(rows))
+        self._places = threading.Semaphore(checked_concurrency(concurrency))
+        self._pace, self._options = Pace(rate), options
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._concurrency, self._hired, self._working = concurrency, 0, 0

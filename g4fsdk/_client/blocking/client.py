@@ -183,13 +183,11 @@ class Client:
                 of a row comes as its result.
         """
         from g4fsdk._client.blocking.batches import Crew, answers
-        from g4fsdk._client.pace import Pace
-        from g4fsdk._core.flow.rows import checked_concurrency, checked_rows
 
         apart = self.with_options()
         apart._calls = Calls()
         ask = apart.chat.completions.create
-        crew = Crew(ask, checked_rows(rows), checked_concurrency(concurrency), Pace(rate), options)
+        crew = Crew(ask, rows, concurrency, rate, options)
         return answers(crew, apart._calls, partial(self._begin, is_streamed=True))
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
