@@ -79,21 +79,26 @@ def test_the_conftest_of_the_example_records_and_plays(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [example] = [text for text in examples("testing") if "def g4f_settings" in text]
+    [own] = [block for block in blocks(page("testing")) if block.file == "test_own.py"]
+    project.write(own.file, own.text)
+    project.copy("yqcloud/normal")
     project.add_test("""
-        @pytest.mark.g4f_cassette("openai/hello")
-        def test_it(g4f_client):
-            assert g4f_client.chat.completions.create("Hello").text == "Hi"
+        @pytest.mark.g4f_cassette("yqcloud/normal")
+        def test_another(g4f_client):
+            with g4f_client.chat.completions.stream("Question.") as stream:
+                assert stream.get_final_completion().text
     """)
     monkeypatch.setenv("API_KEY", "sk-the-key-of-the-shop-0123456789")
 
     for mode in ("once", "all"):  # each time a server at another port
         with Server(lambda request: document("openai", "Hi")) as server:
             project.write("conftest.py", example.replace("http://localhost:11434", server.url))
-            project.run(f"--g4f-record={mode}").assert_outcomes(passed=1)
+            project.run(f"--g4f-record={mode}", own.file).assert_outcomes(passed=1)
             assert len(server.requests) == 1
+    assert (project.path / "cassettes/test_own/test_the_sky.yaml").exists()
     monkeypatch.delenv("API_KEY")
     project.write("conftest.py", example)
-    project.run().assert_outcomes(passed=1)
+    project.run().assert_outcomes(passed=2)
 
 
 #: What the services of the page answer, by the path they are asked at.
@@ -196,6 +201,7 @@ NOT_RUN = {
     "command-line": ["g4fsdk capture -o bug.yaml -- python script.py"],
     "errors": ["G4FError"],  # a picture of the tree of them
     "gateway": ["g4fsdk serve -p yqcloud -p autonomous"],
+    "testing": ["pytest --g4f-record=once test_own.py"],  # has a test of its own
     "adding-a-provider": ["python record.py"],  # its commands are run one by one
 }
 
