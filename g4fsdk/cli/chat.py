@@ -51,7 +51,7 @@ def chat(
     """
     said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
     question = Question.read(prompt, system, option, attach, schema)
-    style = Style(no_stream, as_json, show_reasoning, plain, schema is not None, usage, output)
+    style = Style(no_stream, as_json, show_reasoning, plain, question.schema, usage, output)
     log = the_log(wanted=not no_log)
     if replay is not None:
         if go_on or conversation is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def test_a_schema_is_asked_for_and_the_answer_is_json(tmp_path: Path) -> None:
 
     good, [sent] = ask(answer("openai", '{"town": "Köln"}'), *words)
     bad, _ = ask(answer("openai", "In Cologne"), *words)
+    other, _ = ask(answer("openai", '{"town": 50667}'), *words)
 
     assert (good.exit_code, good.stdout) == (0, '{"town": "Köln"}\n'), good.stderr
     assert sent["response_format"] == {
@@ -105,9 +107,30 @@ def test_a_schema_is_asked_for_and_the_answer_is_json(tmp_path: Path) -> None:
     }
     assert (bad.exit_code, bad.stdout) == (1, "In Cologne\n")
     assert bad.stderr.startswith("g4fsdk: the answer is not JSON: ")
+    assert (other.exit_code, other.stdout) == (1, '{"town": 50667}\n')
+    assert "place.json: $.town: 50667 is not of type 'string' (finish reason: " in other.stderr
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_what_tells_whether_it_fits_may_not_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "place.json").write_text('{"type": "object"}', encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+
+    result, _ = ask(answer("openai", "[]"), "--schema", tmp_path / "place.json", "Where?")
+
+    assert (result.exit_code, result.stdout) == (0, "[]\n")
+    assert "pip install 'g4fsdk[schema]'" in result.stderr
+
+
+def test_what_a_schema_refers_to_elsewhere_is_not_fetched(tmp_path: Path) -> None:
+    with Server([]) as server:
+        (tmp_path / "s.json").write_text(json.dumps({"$ref": f"{server.url}/x"}), encoding="utf-8")
+        result, _ = ask(answer("openai", "[]"), "--schema", tmp_path / "s.json", "Where?")
+
+    assert (result.exit_code, result.stdout, server.requests) == (2, "[]\n", [])
+    assert "refers to what is not in it: http://127.0.0.1" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"type": "objekt"}'])
 def test_a_schema_that_is_none_is_a_usage_error(text: str, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(text, encoding="utf-8")
 

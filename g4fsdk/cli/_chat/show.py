@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import typer
 
-from g4fsdk._core.model.errors import ProtocolError
 from g4fsdk._core.model.events import ConversationEvent, Event, ReasoningDelta, TextDelta, Title, Usage
 from g4fsdk.cli._terminal.output import (
     check_place,
@@ -34,19 +33,20 @@ if TYPE_CHECKING:
     from g4fsdk._core.model.completions import Completion
     from g4fsdk._core.model.events import Image
     from g4fsdk.cli._terminal.markdown import MarkdownPrinter
+    from g4fsdk.cli._words.schema import Schema
 
 
 class Style(msgspec.Struct, frozen=True):
     """How to show an answer: *whole* at its end or as it comes, as text or as JSON; on stdout or in *output*.
 
-    *is_plain*: Markdown stays as it is. *has_schema*: the answer itself has to be JSON.
+    *is_plain*: Markdown stays as it is. *schema*: what the answer itself has to fit.
     """
 
     whole: bool = False
     as_json: bool = False
     show_reasoning: bool = False
     is_plain: bool = False
-    has_schema: bool = False
+    schema: Schema | None = None
     show_usage: bool = False
     output: Path | None = None
 
@@ -73,8 +73,8 @@ def ask(client: Client, call: dict[str, Any], style: Style, waiting: Waiting, *,
         completion = _ask(client, call, style, waiting, stream=stream)
         if style.show_usage:
             say(_usage_line(completion.usage))
-        if style.has_schema:
-            _check_json(completion)
+        if style.schema is not None:
+            style.schema.check(completion)
     return completion
 
 
@@ -139,17 +139,6 @@ def _usage_line(usage: Usage | None) -> str:
     return "usage: {:,} prompt + {:,} completion = {:,} tokens".format(*counts)
 
 
-def _check_json(completion: Completion) -> None:
-    """Raises ProtocolError for an answer that is not JSON."""
-    try:
-        msgspec.json.decode(completion.text)
-    except msgspec.DecodeError as error:
-        reason = completion.choices[0].finish_reason
-        raise ProtocolError(
-            f"the answer is not JSON: {error} (finish reason: {reason})", excerpt=completion.text.encode()
-        ) from error
-
-
 def show_completion(completion: Completion, style: Style) -> None:
     """Show a whole answer."""
     if style.as_json:
@@ -168,7 +157,7 @@ class TextPrinter:
 
     def __init__(self, style: Style) -> None:
         self._shows_reasoning = style.show_reasoning
-        is_text = style.is_plain or style.has_schema
+        is_text = style.is_plain or style.schema is not None
         self._renders = not is_text and is_terminal(sys.stdout) and shows_all(sys.stdout)
         self._markdown: MarkdownPrinter | None = None
         self._shown: list[str] = []

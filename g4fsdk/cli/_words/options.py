@@ -119,7 +119,7 @@ Schema: TypeAlias = Annotated[
         exists=True,
         dir_okay=False,
         metavar="FILE",
-        help="Ask for JSON as this JSON Schema describes it; an answer that is no JSON is a failure.",
+        help="Ask for JSON as this JSON Schema describes it; an answer that does not fit is a failure.",
     ),
 ]
 Settings: TypeAlias = Annotated[

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from g4fsdk._core.model.chat import Content
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._words.attachments import Attachments
+
+if TYPE_CHECKING:
+    from g4fsdk.cli._words.schema import Schema
 
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 
@@ -24,6 +26,7 @@ class Question(msgspec.Struct, frozen=True):
     system: str | None
     settings: dict[str, Any]
     attachments: Attachments = Attachments()
+    schema: Schema | None = None
 
     @classmethod
     def read(
@@ -36,8 +39,13 @@ class Question(msgspec.Struct, frozen=True):
     ) -> Self:
         """Raises UsageError for a setting, a file or a schema that is none."""
         prompt, system = (text and as_typed(text) for text in (prompt, system))
-        asked = {} if schema is None else {"response_format": read_schema(schema)}
-        return cls(prompt, system, asked | read_settings(settings), Attachments.read(attached or ()))
+        attachments, asked = Attachments.read(attached or ()), read_settings(settings)
+        if schema is None:
+            return cls(prompt, system, asked, attachments)
+        from g4fsdk.cli._words.schema import Schema
+
+        wanted = Schema.read(schema)
+        return cls(prompt, system, wanted.option() | asked, attachments, wanted)
 
     def call(self) -> dict[str, Any]:
         """Return the arguments of `create`; what is piped in follows the prompt, and what is attached both.
@@ -61,22 +69,6 @@ def as_typed(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode()
     except UnicodeError as error:
         raise UsageError(f"this is not UTF-8 text: {text!r}") from error
-
-
-def read_schema(path: Path) -> dict[str, Any]:
-    """Return the `response_format` that asks for what the JSON Schema in a file describes.
-
-    Raises:
-        UsageError: It is no JSON, or no schema.
-    """
-    try:
-        schema = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from error
-    if not isinstance(schema, dict):
-        raise UsageError(f"{path} holds no JSON Schema, which is an object, but {type(schema).__name__}")
-    name = re.sub(r"[^a-zA-Z0-9_-]", "_", str(schema.get("title") or path.stem))[:64]  # all that OpenAI takes
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
 
 
 def read_settings(settings: list[str] | None) -> dict[str, Any]:
