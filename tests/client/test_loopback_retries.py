@@ -8,10 +8,8 @@ import socket
 import time
 from email.utils import formatdate
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import pytest
 
 from g4fsdk import (
@@ -57,12 +55,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits that both clients begin; none of them takes any time."""
     begun: list[float] = []
 
-    async def sleep(seconds: float) -> None:
+    async def sleep(clocks: object, seconds: float) -> None:
         begun.append(seconds)
 
     monkeypatch.setattr("g4fsdk._client.clocks.Clocks.sleep", lambda clocks, seconds: begun.append(seconds))
-    hands = SimpleNamespace(sleep=sleep, CancelScope=anyio.CancelScope)
-    monkeypatch.setattr("g4fsdk._client.asynchronous.client.anyio", hands)
+    monkeypatch.setattr("g4fsdk._client.asynchronous.client.sleep", sleep)
     return begun
 
 
