@@ -5,6 +5,7 @@ it is; and whose words are read without a library for it.
 from __future__ import annotations
 
 from functools import partial
+from shutil import get_terminal_size
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -26,6 +27,10 @@ class _Light:
             if kind is not None:
                 param.process_value = partial(_process_value, param, kind, param.process_value)
         return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]  # of typer's command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.width = min(formatter.width, get_terminal_size().columns)  # click's has 50 at least
+        super().format_help(ctx, formatter)  # type: ignore[misc]  # of typer's command
 
 
 def _process_value(param: Any, kind: object, convert: Any, context: Any, value: Any) -> Any:
@@ -83,4 +88,4 @@ def _named(argument: Any) -> str:
 def _write(title: str, records: list[tuple[str, str]], formatter: Any) -> None:
     if records:
         with formatter.section(title):
-            formatter.write_dl(records, col_max=_WIDEST)
+            formatter.write_dl(records, col_max=min(_WIDEST, formatter.width // 3))
