@@ -13,7 +13,7 @@ import typer
 
 from g4fsdk._core.flow.rows import read_row
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli._terminal.output import say
+from g4fsdk.cli._terminal.output import is_terminal, say
 from g4fsdk.cli._words import options
 from g4fsdk.cli._words.question import read_settings
 from g4fsdk.cli._words.target import Said, Target
@@ -106,6 +106,8 @@ def _asker(target: Target, dask: str | None) -> Iterator[Callable[..., Any]]:
     from g4fsdk.integrations.dask import batch, connected
 
     with connected(dask) as cluster:
+        if not cluster.nthreads():  # type: ignore[no-untyped-call]  # so it is
+            say(f"g4fsdk: there is no worker yet, and the rows wait for one: dask worker {dask}")
         yield partial(batch, cluster, provider=target.providers(), settings=target.settings())
 
 
@@ -119,7 +121,7 @@ def _conclude(rows: int, asked: int, failed: int, output: Path) -> None:
 @contextmanager
 def _progress(total: int, done: int) -> Iterator[Callable[[], None]]:
     """Show on a terminal how far it is, how fast, and how long yet; give what counts a row."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield lambda: None
         return
     from rich.console import Console

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -70,19 +71,31 @@ def _program(command: Sequence[str]) -> list[str]:
 
 
 def run_program(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run *command* to its end and return its exit code, as shells have it. Ctrl-C is for the program.
+    """Run *command* to its end and return its exit code, as shells have it.
+
+    Ctrl-C and SIGTERM are for the program: a terminal sends it the first, too, and the second is handed on.
 
     Raises:
         UsageError: There is no such program.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+    with _on(signal.SIGINT, lambda *_: None):
+        try:
+            process = subprocess.Popen(command, env=environment)
+        except (FileNotFoundError, PermissionError) as error:
+            raise UsageError(f"{command[0]!r} cannot be run: {error.strerror}") from error
+        with _on(signal.SIGTERM, lambda number, _: process.send_signal(number)):
+            code = process.wait()
+    return code if code >= 0 else 128 - code  # a signal ended it
+
+
+@contextmanager
+def _on(number: int, do: Callable[[int, object], object]) -> Iterator[None]:
+    """Have the signal *number* do this in the block."""
+    before = signal.signal(number, do)
     try:
-        code = subprocess.run(command, env=environment, check=False).returncode
-        return code if code >= 0 else 128 - code  # a signal ended it
-    except (FileNotFoundError, PermissionError) as error:
-        raise UsageError(f"{command[0]!r} cannot be run: {error.strerror}") from error
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def _say_what_to_do(cassette: Cassette, output: Path, code: int) -> None:

@@ -31,15 +31,7 @@ app: typer.Typer = typer.Typer(
     name="cassette",
     help="Look at recordings, check, compare, import, clean, update, prune and serve them.",
     cls=Group,
-    no_args_is_help=False,
 )
-
-
-@app.callback(invoke_without_command=True)
-def cassette(context: typer.Context) -> None:
-    """Look at recordings, check, compare, import, clean, update, prune and serve them."""
-    if context.invoked_subcommand is None:
-        write(context.get_help() + "\n")
 
 
 @app.command()

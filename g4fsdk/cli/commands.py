@@ -61,7 +61,6 @@ def _show_version(wanted: bool) -> None:
 
 
 def _g4fsdk(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -71,8 +70,6 @@ def _g4fsdk(
     Answers go to stdout, everything else to stderr. Exit codes: 0 fine, 1 it failed, 2 it was asked wrongly;
     of `capture` the program's own. With --json a failure is JSON, too: {"error": {"type", "message"}}.
     """
-    if context.invoked_subcommand is None:
-        write(context.get_help() + "\n")
 
 
 def make_app(words: Sequence[str] = ()) -> typer.Typer:
@@ -84,7 +81,7 @@ def make_app(words: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    made.callback(invoke_without_command=True)(_g4fsdk)
+    made.callback()(_g4fsdk)
     for name in COMMANDS.keys() & {*words[:1]} or COMMANDS:
         _add(made, name)
     return made

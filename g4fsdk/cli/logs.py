@@ -46,7 +46,7 @@ app: typer.Typer = typer.Typer(
 @app.command("list")
 def list_(limit: Limit = 20, as_json: options.AsJSON = False) -> None:
     """List the conversations, the newest first."""
-    found = [*Log().newest(limit)]
+    found = Log().newest(limit)
     if as_json:
         write_document([_overview(kept) for kept in found])
     else:
@@ -64,9 +64,10 @@ def show(
     as_json: options.AsJSON = False,
 ) -> None:
     """Print a conversation: who said what, and why an answer came no further."""
-    kept = Log().find(name) if name is not None else next(Log().newest(1), None)
-    if kept is None:
+    found = Log().newest(1) if name is None else [Log().find(name)]
+    if not found:
         raise UsageError(f"nothing is kept in {log_path()} yet")
+    [kept] = found
     if as_json:
         write_document(kept.to_dict())
     else:
@@ -83,7 +84,7 @@ def search(
 ) -> None:
     """Find turns in which every word of TEXT stands, in whatever case, the newest first."""
     wanted = as_typed(" ".join(words)).split()
-    found = [*Log().search(wanted, limit)]
+    found = Log().search(wanted, limit)
     if as_json:
         write_document([{"conversation": name, **asdict(turn)} for name, turn in found])
     else:
@@ -101,7 +102,7 @@ def export(
 ) -> None:
     """Print conversations as JSON, a line each, the oldest first."""
     log = Log()
-    found = [log.find(name) for name in names] if names else [*log.newest(0)][::-1]
+    found = [log.find(name) for name in names] if names else log.newest(0)[::-1]
     if as_json:
         write_document([_exported(kept) for kept in found])
         return

@@ -95,14 +95,15 @@ class G4FInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # its module is 
 @contextmanager
 def _capturing(wanted: bool | None) -> Iterator[None]:
     """Let the environment say what is *wanted*: a handler reads it when it is made."""
-    name, before = OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, dict(os.environ)
+    name = OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT
+    before = os.environ.get(name)
     if wanted is not None:
         os.environ[name] = "SPAN_ONLY" if wanted else "NO_CONTENT"
     try:
         yield
     finally:
         os.environ.pop(name, None)
-        os.environ.update({name: before[name]} if name in before else {})
+        os.environ |= {} if before is None else {name: before}
 
 
 class _Asked:

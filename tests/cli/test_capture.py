@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -17,7 +18,9 @@ from g4fsdk.providers import OpenAI, Yqcloud
 from g4fsdk.testing import Cassette, Recorder, ReplayServer
 from g4fsdk.testing._record import capture as _capture
 from g4fsdk.testing._record.capture import CAPTURE, CaptureRecorder, merged, transport_from_environment
-from tests.support.command_line import delta, openai_cassette, run
+from tests.support.command_line import delta, openai_cassette, run, start
+from tests.support.loopback import Server
+from tests.support.loopback_clients import unfinished
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz"
 PROGRAM = """
@@ -140,6 +143,20 @@ def test_each_call_has_ids_of_its_own_that_its_seed_makes_again(recorder: Captur
         seed = recorder.metadata["ids_seed"]
         assert Ids.seeded(seed).child(1).uuid("x") == call.child(1).uuid("x")
     assert len({call.uuid("x") for call in [*calls, recorder.new_ids().child(0)]}) == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to send")
+def test_a_program_that_is_told_to_end_is_recorded(tmp_path: Path) -> None:
+    with Server(unfinished("openai", "Hel", Event(), end="hold")) as server:
+        asking = ["chat", "--base-url", f"{server.url}/v1", "-m", "m", "Hi"]
+        process = start("capture", "-o", tmp_path / "bug.yaml", "--", *asking)
+        assert process.stdout is not None
+        assert process.stdout.read(3) == "Hel"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    assert process.returncode == 143
+    assert b"Hel" in Cassette.load(tmp_path / "bug.yaml").interactions[0].response.body
 
 
 def test_the_last_call_is_kept_as_plain_data(recorder: CaptureRecorder) -> None:

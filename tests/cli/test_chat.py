@@ -14,6 +14,7 @@ from g4fsdk._core.model.messages import AssistantMessage
 from g4fsdk.cli import chat as chat_command
 from g4fsdk.cli._chat.show import Style, TextPrinter, show_completion
 from g4fsdk.cli._terminal import output
+from g4fsdk.cli._words import question
 from g4fsdk.cli._words.question import read_prompt
 from g4fsdk.testing import Cassette, ReplayServer
 from tests.support.command_line import ANSWER, NORMAL, delta, openai_cassette, replay, run
@@ -262,6 +263,15 @@ def test_stdin_that_is_no_text_is_a_usage_error() -> None:
 
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "stdin is not UTF-8 text" in result.stderr
+
+
+def test_stdin_that_no_model_takes_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(question, "MAX_PIPED", 1 << 20)
+
+    result = run("chat", "-p", "yqcloud", stdin=b"a" * ((1 << 20) + 1))
+
+    assert result.exit_code == 2
+    assert result.stderr == "g4fsdk: stdin is too large: a text may have 1 MiB\n"
 
 
 def test_openai_is_asked_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from dask import config
 
 from g4fsdk import Completion, StatusError, TransportError, UsageError
 from g4fsdk.integrations import dask
-from tests.support.command_line import run
+from tests.support.command_line import run, start
 from tests.support.killed_dask import batch_on, cluster, worker_ids
 from tests.support.loopback import PATIENCE_S, Received, Reply, Server
 from tests.support.loopback_clients import document, unfinished
@@ -138,6 +139,20 @@ def test_a_row_whose_workers_are_all_lost_comes_with_that() -> None:
 
     assert isinstance(result, TransportError)
     assert "its workers were lost" in result.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to send")
+def test_a_cluster_without_a_worker_is_said(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("a\n")
+    with cluster(0) as address:
+        process = start("batch", tmp_path / "in", "-o", tmp_path / "out", "-p", "yqcloud", "--dask", address)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_S)
+
+    assert said == f"g4fsdk: there is no worker yet, and the rows wait for one: dask worker {address}\n"
+    assert process.returncode == 143
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

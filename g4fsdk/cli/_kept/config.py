@@ -211,9 +211,12 @@ def settings_in(value: Any, names: Names = ()) -> Iterator[tuple[Names, Any]]:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        return f"it takes a text, not {value!r}" if not isinstance(value, str) else "it is empty"
-    return "this looks like a key, and keys never stand in this file" if _looks_secret(value) else ""
+    match value:
+        case str() if not value.strip():
+            return "it is empty"
+        case str():
+            return "this looks like a key, and keys never stand in this file" if _looks_secret(value) else ""
+    return f"it takes a text, not {value!r}"
 
 
 def _looks_secret(text: str) -> bool:

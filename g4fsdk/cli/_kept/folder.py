@@ -31,17 +31,7 @@ def made_home() -> Path:
 
 def write_privately(path: Path, text: str) -> None:
     """Write *text* to *path*, whole or not at all, for the user alone. A link stays one."""
-    import tempfile
+    from g4fsdk.testing._cassette.cassette import write_atomically
 
-    path = path.resolve()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # with mode 0600
-    try:
-        with open(number, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    made_home()
+    write_atomically(path.resolve(), text.encode(), is_private=True)

@@ -150,21 +150,20 @@ class Log:
                 raise UsageError(f"several conversations begin with {name!r}: give more of the id")
             return self._kept(database, found[0])
 
-    def newest(self, limit: int) -> Iterator[Kept]:
-        """Give the conversations that were last gone on with, the newest first; *limit* 0 gives all."""
+    def newest(self, limit: int) -> list[Kept]:
+        """Return the conversations that were last gone on with, the newest first; *limit* 0 gives all."""
         query = "SELECT conversation FROM turns GROUP BY conversation ORDER BY max(id) DESC LIMIT ?"
         with self._reading() as database:
-            for (name,) in database.execute(query, (limit or -1,)).fetchall():
-                yield self._kept(database, name)
+            return [self._kept(database, name) for (name,) in database.execute(query, (limit or -1,))]
 
-    def search(self, words: Sequence[str], limit: int) -> Iterator[tuple[str, Turn]]:
-        """Give the turns in which all *words* stand, in whatever case, with their conversations."""
+    def search(self, words: Sequence[str], limit: int) -> list[tuple[str, Turn]]:
+        """Return the turns in which all *words* stand, in whatever case, with their conversations."""
         where = " AND ".join(["instr(folded(prompt || char(10) || answer), ?)"] * len(words))
         query = f"SELECT * FROM turns WHERE {where} ORDER BY id DESC LIMIT ?"
         with self._reading() as database:
             database.create_function("folded", 1, str.casefold, deterministic=True)
-            for row in database.execute(query, (*map(str.casefold, words), limit or -1)):
-                yield row["conversation"], _turn(row)
+            found = database.execute(query, (*map(str.casefold, words), limit or -1))
+            return [(row["conversation"], _turn(row)) for row in found]
 
     def _kept(self, database: sqlite3.Connection, name: str) -> Kept:
         row = database.execute("SELECT * FROM conversations WHERE id = ?", (name,)).fetchone()

@@ -65,7 +65,10 @@ class Command(_Light, TyperCommand):
 
 
 class Group(_Light, TyperGroup):
-    """Commands whose help says of each what it does, in a whole sentence."""
+    """Commands whose help says of each what it does, in a whole sentence; it is what no word asks for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         records = [param.get_help_record(ctx) for param in self.get_params(ctx)]

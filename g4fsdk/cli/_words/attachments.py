@@ -74,7 +74,7 @@ def _read(source: str) -> Part | str:
     if kind is None:
         return f"{_name(source)}:\n\n{_text(source, data)}"
     if len(data) > MAX_PICTURE:
-        raise UsageError(_too_large(source, "picture", MAX_PICTURE))
+        raise UsageError(too_large(source, "picture", MAX_PICTURE))
     return _picture(f"data:{kind};base64,{b64encode(data).decode()}")
 
 
@@ -99,13 +99,14 @@ def _text(source: str, data: bytes) -> str:
     if "\0" in text:
         raise UsageError(f"{source} is neither a picture (PNG, JPEG, WebP, GIF) nor text in UTF-8")
     if not is_whole:
-        raise UsageError(_too_large(source, "text", MAX_TEXT))
+        raise UsageError(too_large(source, "text", MAX_TEXT))
     if not text.strip():
         raise UsageError(f"{source} is empty")
     return text.rstrip("\r\n")
 
 
-def _too_large(source: str, kind: str, limit: int) -> str:
+def too_large(source: str, kind: str, limit: int) -> str:
+    """Return what is said of a *source* that holds more than *limit* bytes."""
     return f"{source} is too large: a {kind} may have {limit >> 20} MiB"
 
 

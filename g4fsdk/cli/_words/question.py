@@ -11,11 +11,12 @@ import msgspec
 
 from g4fsdk._core.model.chat import Content
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk.cli._words.attachments import Attachments
+from g4fsdk.cli._words.attachments import Attachments, too_large
 
 if TYPE_CHECKING:
     from g4fsdk.cli._words.schema import Schema
 
+MAX_PIPED = 16 << 20  # bytes: some four million tokens, which no model takes
 _HAVE_THEIR_OWN = {"messages": "PROMPT", "prompt": "PROMPT", "model": "--model", "stream": "--no-stream"}
 
 
@@ -92,7 +93,7 @@ def read_prompt(prompt: str | None) -> str:
     """Return *prompt*, a blank line and what is piped in; any may be missing.
 
     Raises:
-        UsageError: Stdin holds no text.
+        UsageError: Stdin holds no text, or too much.
     """
     return "\n\n".join(part for part in (prompt, _piped()) if part)
 
@@ -100,8 +101,11 @@ def read_prompt(prompt: str | None) -> str:
 def _piped() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         return ""
+    data = sys.stdin.buffer.read(MAX_PIPED + 1)
+    if len(data) > MAX_PIPED:
+        raise UsageError(too_large("stdin", "text", MAX_PIPED))
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
+        return data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"stdin is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
