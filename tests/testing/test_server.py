@@ -241,6 +241,14 @@ def test_a_head_request_and_204_have_no_body() -> None:
         assert session.post(server.url + "/api?a=1", data=b"{}", timeout=5).status_code == 204
 
 
+@pytest.mark.parametrize(
+    "framing", [[("Content-Length", "3")], [("content-length", "1"), ("Transfer-Encoding", "gzip, chunked")]]
+)
+def test_how_a_body_was_framed_says_nothing_of_how_it_is_now(framing: list[tuple[str, str]]) -> None:
+    with ReplayServer(cassette(interaction([b"hello"], headers=framing))) as server:
+        assert httpx.post(server.url + "/api?a=1", content=b"{}").text == "hello"
+
+
 def test_open_connections_are_counted() -> None:
     with ReplayServer(cassette()) as server:
         assert server.open_connections == 0

@@ -18,6 +18,7 @@ from g4fsdk._core.model.hosts import is_own
 from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._record.recorder import origin_of
 from g4fsdk.testing._traffic.sent import sent_by_requests
+from g4fsdk.testing._traffic.wire import has_body
 
 _OF_ONE_CONNECTION = frozenset(
     "connection keep-alive proxy-connection te trailer transfer-encoding upgrade host content-length".split()
@@ -134,7 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in raw.headers.items():
             if name.lower() not in _OF_ONE_CONNECTION - {"content-length"}:
                 self.send_header(name, value)
-        is_chunked = "content-length" not in raw.headers and self.request_version == "HTTP/1.1"
+        is_chunked = (
+            "content-length" not in raw.headers
+            and self.request_version == "HTTP/1.1"
+            and has_body(self.command, answer.status_code)
+        )
         if is_chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.send_header("Connection", "close")

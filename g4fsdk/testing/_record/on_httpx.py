@@ -13,7 +13,7 @@ from g4fsdk.testing._cassette.errors import MismatchError
 from g4fsdk.testing._record.exchange import UNASKED
 from g4fsdk.testing._traffic.libraries import library_of, stream_class
 from g4fsdk.testing._traffic.sent import sent_by_httpx
-from g4fsdk.testing._traffic.wire import WITHOUT_BODY
+from g4fsdk.testing._traffic.wire import has_body
 
 if TYPE_CHECKING:
     from g4fsdk.testing._cassette.values import End, RecordedRequest
@@ -150,7 +150,7 @@ def _recording(
 
 def _length(request: httpx.Request, response: httpx.Response) -> int | None:
     """Return the bytes that are still to come; None when only the end of the body tells."""
-    if request.method == "HEAD" or response.status_code in WITHOUT_BODY:
+    if not has_body(request.method, response.status_code):
         return 0
     announced = response.headers.get("content-length", "")
     return int(announced) if announced.isdecimal() else None

@@ -107,7 +107,7 @@ class _Body:
         self._end()
 
     def _beats(self) -> Iterator[tuple[float, bytes]]:
-        with_body = has_body(self._request.method, self._planned.response)
+        with_body = has_body(self._request.method, self._planned.response.status)
         return beats(self._planned.pieces if with_body else (), self._factor)
 
     def _delay(self, due: float) -> tuple[float, bool]:
@@ -124,7 +124,7 @@ class _Body:
 
     def _end(self) -> None:
         response = self._planned.response
-        if response.end != "complete" and has_body(self._request.method, response):
+        if response.end != "complete" and has_body(self._request.method, response.status):
             kind, _, message = _BREAKS[response.end]
             raise _error(kind, message, self._request)
 

@@ -193,7 +193,7 @@ def _frames(answer: PlannedAnswer, method: str, factor: float) -> Iterator[tuple
     if response.status == 0:
         return
     yield 0.0, encode_head(response, played_headers(method, response))
-    if not has_body(method, response):
+    if not has_body(method, response.status):
         return
     due = 0.0
     for due, data in beats(answer.pieces, factor):

@@ -134,7 +134,7 @@ class Connection:
         if not is_chunked:
             headers = [pair for pair in headers if pair[0] != "Transfer-Encoding"]
         self._writer.write(encode_head(answer.response, headers))
-        if not has_body(sent.method, answer.response):
+        if not has_body(sent.method, answer.response.status):
             return
         for due, data in beats(answer.pieces, self._server.factor):
             await self._wait_until(start + due)
@@ -152,7 +152,7 @@ class Connection:
         response = answer.response
         if not response.status:
             return False
-        if has_body(sent.method, response) and sent.version != "1.0":
+        if has_body(sent.method, response.status) and sent.version != "1.0":
             self._writer.write(LAST_CHUNK)
         await self._writer.drain()
         recorded = [value.lower() for name, value in response.headers if name.lower() == "connection"]

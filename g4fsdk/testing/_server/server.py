@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -165,7 +166,10 @@ class ReplayServer:
         """How many connections clients hold open at this moment."""
         if self._loop is None:
             return 0
-        return asyncio.run_coroutine_threadsafe(self._count_open(), self._loop).result()
+        try:
+            return asyncio.run_coroutine_threadsafe(self._count_open(), self._loop).result()
+        except CancelledError:  # it stops
+            return 0
 
     async def _count_open(self) -> int:
         for _ in range(3):  # each round lets the loop hear of connections that were closed before the call

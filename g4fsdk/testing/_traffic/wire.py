@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+from g4fsdk.testing._cassette.bodies import kept_headers
 from g4fsdk.testing._cassette.values import Headers, RecordedResponse
 
 _FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")  # RFC 9112, 5.2
 LAST_CHUNK = b"0\r\n\r\n"
-WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 6.4.1
 
 
-def has_body(method: str, response: RecordedResponse) -> bool:
-    """Say whether a response to *method* has a body at all, be it empty."""
-    return method.upper() != "HEAD" and response.status not in WITHOUT_BODY
+def has_body(method: str, status: int) -> bool:
+    """Say whether a response with *status* to *method* has a body at all, be it empty."""
+    return method.upper() != "HEAD" and status not in _WITHOUT_BODY
 
 
 def played_headers(method: str, response: RecordedResponse) -> Headers:
     """Return the headers a program sees: the recorded ones, and how the body is framed now."""
-    framing = [("Transfer-Encoding", "chunked")] if has_body(method, response) else []
-    return [*((name, on_one_line(value)) for name, value in response.headers), *framing]
+    headers = [(name, on_one_line(value)) for name, value in response.headers]
+    if not has_body(method, response.status):
+        return headers
+    return [*kept_headers(headers), ("Transfer-Encoding", "chunked")]
 
 
 def on_one_line(text: str) -> str:
