@@ -82,7 +82,7 @@ class Amigo(Provider):
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)
-        model = self.get_model(chat.model or (conversation.model if conversation else ""))
+        model = self._model_for(chat)
         options = self.read_options(chat)
         history = continued(conversation, chat.messages)
         if model in self.image_models:
@@ -130,8 +130,8 @@ class Amigo(Provider):
         return persona
 
     def _headers(self, ids: Ids) -> dict[str, str]:
-        key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        return merge_headers(_HEADERS, {"X-Device-UUID": ids.uuid("device")}, key, self.headers)
+        own = {"X-Device-UUID": ids.uuid("device"), **self._key_header()}
+        return merge_headers(_HEADERS, own, self.headers)
 
     def refused(self, response: Response) -> StatusError:
         error = super().refused(response)

@@ -55,7 +55,7 @@ class Autonomous(Provider):
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)
-        model = self.get_model(chat.model or (conversation.model if conversation else ""))
+        model = self._model_for(chat)
         self.read_options(chat)
         history = continued(conversation, chat.messages)
         body = {

@@ -92,7 +92,7 @@ class CohereC4AI(Provider):
     def chat(self, chat: Chat) -> Flow:
         old = self.own(chat.conversation)
         _check_handle(old)
-        model = self.get_model(chat.model or (old.model if old else ""))
+        model = self._model_for(chat)
         options = self.read_options(chat)
         if not isinstance(options.get("tools") or [], list | tuple):
             raise UsageError(f"tools must be a list of names, not {options['tools']!r}")
@@ -106,20 +106,16 @@ class CohereC4AI(Provider):
             conversation = yield from self._create(model, system, old)
         else:
             conversation = old
-        try:
-            page = self.check((yield self._page_request(conversation)))
-            parent, is_fresh = self._parent(page)
-        except G4FError as error:
-            error.asked(self.name, None, conversation)
-            raise
-        # A conversation without a question yet, new or left so by a failure, has to be told everything.
-        turn = {
+        parent, is_fresh = yield from self._open(conversation)
+        turn: dict[str, JSON] = {
+            # A conversation without a question yet, new or left so by a failure, has to be told everything.
             "inputs": whole if is_fresh else latest,
             "id": parent,
             "is_retry": False,
             "is_continue": False,
+            "web_search": bool(options.get("web_search")),
+            "tools": list(options.get("tools") or ()),
         }
-        turn |= {"web_search": bool(options.get("web_search")), "tools": list(options.get("tools") or ())}
         decoder = UpdateDecoder(
             conversation.with_messages(history), handle=conversation, announce=is_new or is_fresh
         )
@@ -140,9 +136,14 @@ class CohereC4AI(Provider):
                 said = f"expected the id of a new conversation, got {shown(other)}"
                 raise ProtocolError(said, excerpt=response.body)
 
-    def _page_request(self, conversation: Conversation) -> Request:
+    def _open(self, conversation: Conversation) -> Generator[Request, Response, tuple[str, bool]]:
+        """Return the id of the message to answer to, and whether no question has been asked yet."""
         url = self._url(conversation, "/__data.json?x-sveltekit-invalidated=11")
-        return get(url, self._headers(conversation))
+        try:
+            return self._parent(self.check((yield get(url, self._headers(conversation)))))
+        except G4FError as error:
+            error.asked(self.name, None, conversation)
+            raise
 
     def _send_request(self, conversation: Conversation, turn: dict[str, JSON], boundary: str) -> Request:
         url = self._url(conversation)
@@ -154,11 +155,10 @@ class CohereC4AI(Provider):
     def _headers(self, conversation: Conversation | None = None) -> dict[str, str]:
         parts = urlsplit(self.base_url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # checked against Host by the server
-        key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         pairs = "; ".join(f"{name}={value}" for name, value in _kept_cookies(conversation).items())
         cookie = {"Cookie": pairs} if pairs else {}
-        own = {"Origin": origin, "Referer": f"{origin}/"}
-        return merge_headers(_HEADERS, own, key, cookie, self.headers)
+        own = {"Origin": origin, "Referer": f"{origin}/", **self._key_header(), **cookie}
+        return merge_headers(_HEADERS, own, self.headers)
 
     def _parent(self, response: Response) -> tuple[str, bool]:
         """Return the id of the last message, and whether no question has been asked yet."""

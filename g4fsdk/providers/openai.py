@@ -92,7 +92,7 @@ class OpenAI(Provider):
 
     def chat(self, chat: Chat) -> Flow:
         conversation = self.own(chat.conversation)
-        model = self.get_model(chat.model or (conversation.model if conversation else ""))
+        model = self._model_for(chat)
         options = self.read_options(chat)
         history = continued(conversation, chat.messages)
         body = {"model": model, "messages": [message.to_dict() for message in history], "stream": chat.stream}
@@ -153,8 +153,7 @@ class OpenAI(Provider):
         return post_json(url, {**body, **options, **extra_body}, headers)
 
     def _headers(self) -> dict[str, str]:
-        key = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        return merge_headers({"Accept": "*/*"}, key, self.headers)
+        return merge_headers({"Accept": "*/*"}, self._key_header(), self.headers)
 
 
 def _answers(options: Mapping[str, Any]) -> int:

@@ -214,6 +214,14 @@ class Provider:
         """Return the address of *path* at the service."""
         return below(self.base_url, path)
 
+    def _key_header(self) -> dict[str, str]:
+        """Return the header that most services take a key in, where there is one."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+    def _model_for(self, chat: Chat) -> str:
+        """Return the model that is asked: the call's, that of its conversation, or the default."""
+        return self.get_model(chat.model or (chat.conversation.model if chat.conversation else ""))
+
     def chat(self, chat: Chat) -> Flow:
         """Return the flow of requests that answers *chat*.
 

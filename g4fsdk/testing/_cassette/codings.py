@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from g4fsdk._client.inflate import CodingError, Inflater
-from g4fsdk.testing._cassette.values import Headers
+from g4fsdk.testing._cassette.values import Headers, values_of
 
 __all__ = ["CodingError", "CutError", "NoDecoderError", "coding_of", "decode_pieces"]
 
@@ -113,7 +113,7 @@ _DECODERS: dict[str, Callable[[], Coding]] = {
 
 def coding_of(headers: Headers) -> str:
     """Return the content codings that *headers* name, as one value."""
-    return ",".join(value for name, value in headers if name.lower() == "content-encoding")
+    return ",".join(values_of(headers, "content-encoding"))
 
 
 def decode_pieces(coding: str, pieces: Iterable[bytes]) -> list[bytes]:
@@ -142,12 +142,8 @@ def _decode_one(name: str, pieces: list[bytes]) -> tuple[list[bytes], bool]:
     if not any(pieces):  # no body at all, as behind HEAD
         return pieces, False
     decode, refusal, close = _DECODERS[name]()
-    left = MOST_BYTES + _MOST_GROWTH * sum(map(len, pieces))
-    decoded = []
     try:
-        for piece in pieces:
-            decoded.append(_bounded(name, decode(piece), left))
-            left -= len(decoded[-1])
+        decoded = [*_all_bounded(name, decode, pieces)]
     except _GrownError:
         raise
     except refusal as error:
@@ -157,6 +153,14 @@ def _decode_one(name: str, pieces: list[bytes]) -> tuple[list[bytes], bool]:
     except CodingError:
         return decoded, True
     return decoded, False
+
+
+def _all_bounded(name: str, decode: Decoder, pieces: list[bytes]) -> Iterator[bytes]:
+    left = MOST_BYTES + _MOST_GROWTH * sum(map(len, pieces))
+    for piece in pieces:
+        plain = _bounded(name, decode(piece), left)
+        left -= len(plain)
+        yield plain
 
 
 def _bounded(name: str, pieces: Iterable[bytes], left: int) -> bytes:

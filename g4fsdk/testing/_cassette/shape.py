@@ -12,7 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 from g4fsdk.providers import PROVIDERS
 from g4fsdk.testing._cassette.match import unfolded
 from g4fsdk.testing._cassette.services import provider_of
-from g4fsdk.testing._cassette.values import Interaction, RecordedRequest, RecordedResponse, Session
+from g4fsdk.testing._cassette.values import (
+    Interaction,
+    RecordedRequest,
+    RecordedResponse,
+    Session,
+    values_of,
+)
 from g4fsdk.testing._cassette.wire_events import BOM, wire_format
 
 Fields: TypeAlias = frozenset[tuple[str, str]]
@@ -148,9 +154,8 @@ def path_template(url: str) -> str:
 
 
 def _media_types(response: RecordedResponse) -> Iterator[str]:
-    for name, value in response.headers:
-        if name.lower() == "content-type":
-            yield value.partition(";")[0].strip().lower()
+    for value in values_of(response.headers, "content-type"):
+        yield value.partition(";")[0].strip().lower()
 
 
 def _format(response: RecordedResponse) -> str:
@@ -229,7 +234,7 @@ def key_types(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _request_fields(request: RecordedRequest) -> Iterator[tuple[str, str]]:
-    kind = next((value for name, value in request.headers if name.lower() == "content-type"), "").lower()
+    kind = " ".join(values_of(request.headers, "content-type")).lower()
     if "multipart/" in kind:
         for found in PART.finditer(request.body):
             yield from _part_fields(found[1].decode("utf-8", "replace"), found[2])

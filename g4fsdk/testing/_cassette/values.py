@@ -35,6 +35,11 @@ def check_status(code: int) -> None:
         raise ValueError("expected a status from 100 to 999")
 
 
+def values_of(headers: Headers, name: str) -> list[str]:
+    """Return the values of the header *name*, which is given in small letters, in their order."""
+    return [value for key, value in headers if key.lower() == name]
+
+
 @dataclass(slots=True)
 class RecordedRequest:
     """One request as it was sent. *body* is ``b""`` when there was none. Its repr shows no key or cookie."""

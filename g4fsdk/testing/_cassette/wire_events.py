@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from g4fsdk.testing._cassette.values import RecordedResponse
+from g4fsdk.testing._cassette.values import RecordedResponse, values_of
 
 WireFormat: TypeAlias = Literal["sse", "json lines", "chunks"]
 
@@ -26,7 +26,7 @@ _JSON_LINES_TYPES = (
 def wire_format(response: RecordedResponse) -> WireFormat:
     """Return how the body of *response* is made of events; what it holds counts more than its label."""
     body = response.body.removeprefix(BOM)
-    labels = " ".join(value.lower() for name, value in response.headers if name.lower() == "content-type")
+    labels = " ".join(values_of(response.headers, "content-type")).lower()
     if _SSE_START.match(body):
         return "sse"
     if _looks_like_json_lines(body, labels):

@@ -11,6 +11,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.services import providers_of
+from g4fsdk.testing._cassette.values import values_of
 from g4fsdk.testing._record.update import updated
 
 OF_VCR = "recorded with vcrpy; chunk boundaries and times unknown"
@@ -36,11 +37,8 @@ def _provider(cassette: Cassette) -> str | None:
 
 def _answered_at(cassette: Cassette) -> str | None:
     """Return when the first answer says that it was made."""
-    for each in cassette.interactions:
-        for name, value in each.response.headers:
-            if name.lower() == "date":
-                return _moment(value)
-    return None
+    dates = (date for each in cassette.interactions for date in values_of(each.response.headers, "date"))
+    return next(map(_moment, dates), None)
 
 
 def _moment(date: str) -> str | None:

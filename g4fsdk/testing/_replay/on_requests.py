@@ -21,6 +21,7 @@ from requests.models import REDIRECT_STATI
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from g4fsdk._core.model.redact import redact_url
+from g4fsdk.testing._cassette.values import values_of
 from g4fsdk.testing._replay.planned import beats
 from g4fsdk.testing._traffic.sent import sent_by_requests
 from g4fsdk.testing._traffic.wire import (
@@ -95,7 +96,7 @@ class ReplayAdapter(HTTPAdapter):
 
 def _redirected(request: requests.PreparedRequest, response: RecordedResponse) -> str:
     """Return where a session may go on to after *response*, or ""."""
-    location = next((value for name, value in response.headers if name.lower() == "location"), "")
+    location = next(iter(values_of(response.headers, "location")), "")
     return urljoin(request.url or "", location) if response.status in REDIRECT_STATI and location else ""
 
 

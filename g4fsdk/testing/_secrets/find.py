@@ -122,9 +122,13 @@ def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
         name = unquote(found[1].decode())
         value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
         if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
-            text = unquote_to_bytes(value[0].replace(b"+", b" ")).decode("utf-8", "surrogateescape")
+            text = _unquoted(value[0].replace(b"+", b" "))
             slug = slug_of(name)
             yield from secret_edit(*value.span(), text, (slug, f"query {slug}"), known)
+
+
+def _unquoted(coded: bytes) -> str:
+    return unquote_to_bytes(coded).decode("utf-8", "surrogateescape")
 
 
 def _in_path(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
@@ -132,15 +136,14 @@ def _in_path(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
         slug = slug_of(found[1].decode())
         # `/tokens/17` and `/token/17` name things that have ids.
         if slug != "token" and not slug.endswith("s") and is_secret_member(slug):
-            text = unquote_to_bytes(found[2]).decode("utf-8", "surrogateescape")
-            yield from secret_edit(*found.span(2), text, (slug, f"{slug} in a path"), known)
+            yield from secret_edit(*found.span(2), _unquoted(found[2]), (slug, f"{slug} in a path"), known)
 
 
 def _in_userinfo(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in USERINFO.finditer(data) if b"@" in data else ():
         for group, slug in ((1, "user"), (2, "password")):
             if found[group]:
-                text = unquote_to_bytes(found[group]).decode("utf-8", "surrogateescape")
+                text = _unquoted(found[group])
                 yield from secret_edit(*found.span(group), text, (slug, f"{slug} in a URL"), known)
 
 

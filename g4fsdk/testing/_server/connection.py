@@ -18,7 +18,13 @@ from g4fsdk.testing._cassette.values import End, Headers, RecordedRequest, Recor
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.planned import PlannedAnswer, beats
 from g4fsdk.testing._server.access import Access
-from g4fsdk.testing._server.http1 import CONTINUE, BadRequestError, ReceivedRequest, RequestReader
+from g4fsdk.testing._server.http1 import (
+    CONTINUE,
+    BadRequestError,
+    ReceivedRequest,
+    RequestReader,
+    is_closing,
+)
 from g4fsdk.testing._traffic.wire import (
     LAST_CHUNK,
     encode_chunk,
@@ -155,8 +161,7 @@ class Connection:
         if has_body(sent.method, response.status) and sent.version != "1.0":
             self._writer.write(LAST_CHUNK)
         await self._writer.drain()
-        recorded = [value.lower() for name, value in response.headers if name.lower() == "connection"]
-        return not (sent.is_last or "close" in recorded)
+        return not (sent.is_last or is_closing(response.headers))
 
     async def _end_truncated(self, answer: PlannedAnswer, sent: ReceivedRequest) -> bool:
         return False  # closing now is the FIN without the end of the body

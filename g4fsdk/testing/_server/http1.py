@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from g4fsdk.testing._cassette.values import Headers, RecordedRequest
+from g4fsdk.testing._cassette.values import Headers, RecordedRequest, values_of
 
 MAX_HEAD_BYTES = 1 << 20  # a cookie jar fits many times; what is longer is no HTTP
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -18,6 +18,11 @@ READ_BYTES = 1 << 16
 
 class BadRequestError(ValueError):
     """What came is not an HTTP/1.1 request."""
+
+
+def is_closing(headers: Headers) -> bool:
+    """Tell whether who sent *headers* closes the connection behind the message."""
+    return any("close" in value.lower() for value in values_of(headers, "connection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,12 @@ class ReceivedRequest:
 
     def header(self, name: str) -> str:
         """Return the value of the header *name*, given in lower case; "" when there is none."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return next(iter(values_of(self.headers, name)), "")
 
     @property
     def is_last(self) -> bool:
         """Whether the client sends no other request on this connection."""
-        said = [value.lower() for name, value in self.headers if name.lower() == "connection"]
-        return self.version == "1.0" or any("close" in value for value in said)
+        return self.version == "1.0" or is_closing(self.headers)
 
     def recorded(self, origin: str) -> RecordedRequest:
         return RecordedRequest(self.method, origin + self.target, self.headers, self.body)
