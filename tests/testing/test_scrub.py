@@ -478,6 +478,37 @@ def test_a_secret_that_comes_letter_by_letter_in_plain_events_is_taken_out() -> 
     assert body.replace(b"data: ", b"").replace(b"\n\n", b"") == b"SCRUBBED-openai-key-1"
 
 
+def test_a_secret_in_plain_events_that_begin_with_blanks_is_taken_out() -> None:
+    events = [b"data: My\n\n", b"data:  key\n\n", b"data:  can\n\n", b"data: %s\n\n" % CANARY[3:].encode()]
+    sent = [("Authorization", f"Bearer {CANARY}")]
+
+    response = Scrubber().scrub_cassette(session(chunks=events, sent=sent)).interactions[0].response
+
+    assert response.body == b"data: My\n\ndata:  key\n\ndata:  SCRUBBED-authorization-1\n\ndata: \n\n"
+
+
+def test_a_secret_in_events_of_many_lines_is_taken_out() -> None:
+    lines = json.dumps({"choices": [{"delta": {"content": "{}"}}]}, indent=1).splitlines()
+    event = "".join(f"data: {line}\n" for line in lines) + "\n"
+    events = [event.replace("{}", letter).encode() for letter in KEY]
+
+    body = Scrubber().scrub_cassette(session(chunks=events)).interactions[0].response.body
+
+    assert "".join(re.findall(r'"content": "(.*)"', body.decode())) == "SCRUBBED-openai-key-1"
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_a_secret_in_log_probabilities_is_taken_out(is_stream: bool) -> None:
+    tokens = [{"token": KEY[at : at + 4], "logprob": -0.5} for at in range(0, len(KEY), 4)]
+    body = as_json({"choices": [{"logprobs": {"content": tokens}}], "echo": KEY})
+
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[b"data: %s\n\n" % body if is_stream else body]))
+
+    found = json.loads(scrubbed.interactions[0].response.body.removeprefix(b"data: "))
+    said = "".join(token["token"] for token in found["choices"][0]["logprobs"]["content"])
+    assert said == found["echo"] == "SCRUBBED-openai-key-1"
+
+
 def test_servers_that_count_the_index_up_send_one_answer() -> None:
     events = [
         b"data: %s\n\n" % as_json({"choices": [{"index": number, "delta": {"content": letter}}]})

@@ -22,7 +22,8 @@ Path: TypeAlias = tuple[str | int, ...]
 TOKEN = re.compile(
     # A string, also one that is cut off; where it is a key, the number that it has.
     rb'"([^"\\\r\n]*(?:\\.[^"\\\r\n]*)*)(?:"|(?=\\?(?:[\r\n]|\Z)))(\s*:(?:\s*(\d+))?)?'
-    rb'|([{\[])|([}\]])|,|^data: ?([^{\[" \r\n][^\r\n]*)',
+    # A line of SSE that is no JSON, nor a line of one.
+    rb'|([{\[])|([}\]])|,|^data: ?(?! *(?:[{\["]|[}\]][}\], ]*\r?$))([^\r\n]+)',
     re.MULTILINE,
 )
 UNIT = re.compile(
@@ -120,7 +121,7 @@ def is_one_document(body: bytes) -> bool:
 
     No text of it is then joined of several strings, and each reads as it is written.
     """
-    if body[:1] != b"{" or b"\\" in body:
+    if body[:1] != b"{" or b"\\" in body or b'"token"' in body:
         return False
     try:
         document = msgspec.json.decode(body)
@@ -146,10 +147,12 @@ def joined_texts(body: bytes) -> tuple[JoinedText, list[JoinedText]]:
     The others are to be searched for known values only. There all is joined that could be; in the first,
     values that are each complete are not, lest one of them be taken for the rest of the one before.
     """
-    by_path = _grouped(list(json_strings_in(body)), _path_in_document)
+    strings = list(json_strings_in(body))
+    by_path = _grouped(strings, _path_in_document)
     by_choice = [group for strings in by_path for group in _by_choice(strings)]
     careful = _joined(body, by_choice, looks_complete)
-    groupings = (by_choice, by_path) if len(by_choice) != len(by_path) else (by_choice,)
+    groupings = [by_choice, by_path] if len(by_choice) != len(by_path) else [by_choice]
+    groupings.append(_grouped([string for string in strings if _is_token(string)], _path_in_lists))
     others = [_joined(body, groups, lambda before, after: False) for groups in groupings]
     return careful, [each for each in others if each.text != careful.text]
 
@@ -163,6 +166,16 @@ def _by_choice(strings: list[JSONString]) -> list[list[JSONString]]:
 def looks_complete(before: bytes, after: bytes) -> bool:
     """Tell whether two values at the same place are each whole, as URLs and ids are that begin alike."""
     return len(before) >= 8 and len(after) >= 8 and before[:4] == after[:4]
+
+
+def _is_token(string: JSONString) -> bool:
+    """Tell whether *string* is one of the tokens that log probabilities take a text apart in."""
+    return string.path[-1:] == ("token",)
+
+
+def _path_in_lists(string: JSONString) -> tuple[object, ...]:
+    """Return the key path without places in lists."""
+    return tuple(key for key in string.path if isinstance(key, str))
 
 
 def _path_in_document(string: JSONString) -> tuple[object, ...]:
