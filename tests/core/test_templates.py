@@ -187,6 +187,11 @@ def thinking_then_text(draw: st.DrawFn) -> list[bytes]:
     return [sse(draw(texts), turn, gap) for turn in turns for _ in range(draw(st.integers(1, 6)))]
 
 
+def numbered(units: list[bytes]) -> list[bytes]:
+    """Return *units*, each with an id of its own, so that no template fits."""
+    return [unit.replace(b'"c1"', b'"c%d"' % number) for number, unit in enumerate(units)]
+
+
 crlf_units = st.builds(sse, texts, mostly_text | st.sampled_from(ODD_SSE), st.just("\r\n\r\n"))
 alive_units = st.builds(line, texts, st.sampled_from([*["text"] * 10, "keepAlive", "no token"]))
 line_units = st.builds(line, texts, mostly_text | st.sampled_from(ODD_LINES))
@@ -213,6 +218,8 @@ def chunked(draw: st.DrawFn, units: st.SearchStrategy[bytes]) -> list[bytes]:
 GIVEN_UP = [sse("a", "text", "\n\n").replace(b'"c1"', b'"c%d"' % number) for number in range(20)]
 FORGED = b'data: {"x":{"content":"%s"},"choices":[{"delta":{"content":"probe\\u0000x"}}]}\n\n'
 FORGED_LINE = b'{"type":"stream","token":"%s","token":"probe\\u0000x"}\n'
+# A thought where older services say text: nothing says yet under which name it goes back.
+THOUGHT_IN_TEXT = b'data: {"choices":[{"text":[{"type":"thinking","thinking":"so"}]}]}\n\n'
 LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
 
 
@@ -224,6 +231,8 @@ LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
     | chunked(thinking_units)
     | thinking_then_text()
     | thinking_then_text().map(lambda units: [b"".join(units)])
+    | thinking_then_text().map(numbered)
+    | chunked(thinking_units).map(numbered)
 )
 @example(chunks=[sse("a", "text", "\n\n")] * 3 + [sse("", "bare string", "\n\n")] * 6)
 @example(chunks=[*GIVEN_UP, sse("", "bare string", "\n\n") * 6])
@@ -233,8 +242,12 @@ LONG_NUMBER = sse("a", "text", "\n\n").replace(b'"c1"', b"1" * 5000)
 @example(chunks=[sse("a", "text", "\n\n"), sse("a", "line end", "\n\n")])
 @example(chunks=[sse("a", "text", "\n\n"), *[sse("a", odd, "\n\n") * 4 for odd in ("text", "line end")]])
 @example(chunks=[*GIVEN_UP, sse("hm", "reasoning", "\n\n") * 9 + LONG_NUMBER])
+@example(chunks=[*GIVEN_UP[:5], THOUGHT_IN_TEXT, sse("hm", "reasoning", "\n\n")])
 def test_sse_shortcuts_change_nothing(chunks: list[bytes]) -> None:
-    assert run(SSEParser(), chunks) == run(slowed(SSEParser()), chunks)
+    fast, slow = SSEParser(), slowed(SSEParser())
+
+    assert run(fast, chunks) == run(slow, chunks)
+    assert fast.answer.completion("", "").choices == slow.answer.completion("", "").choices
 
 
 def call_chunk(call: dict[str, Any], odd: str, text: str) -> bytes:

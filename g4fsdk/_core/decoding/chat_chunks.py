@@ -77,7 +77,7 @@ class ChatChunkDecoder(ChoiceDecoder):
             texts = thoughts = (nothing, nothing, nothing)
         else:
             texts = (probe_text, self._plain.text, self._plain.short_text)
-            thoughts = (probe_thought, self._plain_thought, self._plain_thought)
+            thoughts = (probe_thought, self._plain_thought, self._short_thought)
         keys = (b"reasoning_content", b"reasoning")
         return {
             TextDelta: Kind(TextDelta, (b"content",), self.texts, *texts, _IDLE_KEYS),
@@ -85,7 +85,13 @@ class ChatChunkDecoder(ChoiceDecoder):
         }
 
     def _plain_thought(self, data: bytes) -> str | None:
-        thought = self._plain.thought(data)
+        return self._noted(self._plain.thought(data), data)
+
+    def _short_thought(self, data: bytes) -> str | None:
+        return self._noted(self._plain.short_thought(data), data)
+
+    def _noted(self, thought: str | None, data: bytes) -> str | None:
+        """Return the *thought* that was read in *data*, and note where the first one stands."""
         if thought and not self.answer.reasoning_key:
             self._note_thought(self.load(data)["choices"][0]["delta"], [ReasoningDelta(thought)])
         return thought

@@ -100,9 +100,18 @@ class _Choice(msgspec.Struct, Generic[DeltaT], gc=False, kw_only=True, forbid_un
     message: None = None
 
 
-class _ShortChoice(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+class _ShortThought(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The same as `_ReasoningOnly`."""
+
+    role: Literal["assistant"] | None = None
+    content: Literal[""] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _ShortChoice(msgspec.Struct, Generic[DeltaT], gc=False, kw_only=True, forbid_unknown_fields=True):
     index: _Place | None = None
-    delta: _ShortText
+    delta: DeltaT
     logprobs: None = None
     finish_reason: None = None
 
@@ -120,6 +129,10 @@ class _Probe(msgspec.Struct, Generic[ChoiceT], gc=False):
     finish_reason: None = None
     x_groq: _GroqExtra | None = None
 
+
+# Named once: each takes as long to make as a chunk to read.
+_TEXT, _THOUGHT, _CALL = _Choice[_TextOnly], _Choice[_ReasoningOnly], _Choice[_CallOnly]
+_SHORT_TEXT, _SHORT_THOUGHT = _ShortChoice[_ShortText], _ShortChoice[_ShortThought]
 
 #: What a chunk says around its choices that stays the same in all of a stream.
 _AROUND = ("model", "system_fingerprint", "service_tier")
@@ -171,7 +184,10 @@ def read_nothing(data: bytes) -> None:
 class PlainChunks:
     """Reads the chunks of one stream that say nothing but a text; None stands for any other."""
 
-    __slots__ = ("_around", "_left", "_read_call", "_read_short_text", "_read_text", "_read_thought")
+    __slots__ = (
+        *("_around", "_left", "_read_call", "_read_short_text", "_read_short_thought"),
+        *("_read_text", "_read_thought"),
+    )
 
     def __init__(self) -> None:
         self._left = _READERS
@@ -181,6 +197,7 @@ class PlainChunks:
         self._around = around
         self._read_text: _Read | None = None
         self._read_short_text: _Read | None = None
+        self._read_short_thought: _Read | None = None
         self._read_thought: _Read | None = None
         self._read_call: _Read | None = None
 
@@ -201,7 +218,7 @@ class PlainChunks:
     def text(self, data: bytes) -> str | None:
         """Return the text of a chunk on one line that says nothing else, "" for nothing."""
         if (read := self._read_text) is None:
-            read = self._read_text = self._reader(_Choice[_TextOnly])
+            read = self._read_text = self._reader(_TEXT)
         chunk = _read(read, data)
         return chunk.choices[0].delta.content if chunk else None
 
@@ -210,7 +227,7 @@ class PlainChunks:
         if 10 in data or 13 in data:
             return None
         if (read := self._read_short_text) is None:
-            read = self._read_short_text = self._reader(_ShortChoice)
+            read = self._read_short_text = self._reader(_SHORT_TEXT)
         try:
             text: str = read(data).choices[0].delta.content
         except UNREADABLE:
@@ -220,14 +237,25 @@ class PlainChunks:
     def thought(self, data: bytes) -> str | None:
         """The same for what the model thinks."""
         if (read := self._read_thought) is None:
-            read = self._read_thought = self._reader(_Choice[_ReasoningOnly])
+            read = self._read_thought = self._reader(_THOUGHT)
         chunk = _read(read, data)
         return _thought(chunk.choices[0].delta) if chunk else None
+
+    def short_thought(self, data: bytes) -> str | None:
+        """The same, for chunks of few keys, as `short_text` does it."""
+        if 10 in data or 13 in data:
+            return None
+        if (read := self._read_short_thought) is None:
+            read = self._read_short_thought = self._reader(_SHORT_THOUGHT)
+        try:
+            return _thought(read(data).choices[0].delta)
+        except UNREADABLE:
+            return None
 
     def call(self, data: bytes) -> CallPiece | None:
         """The same for the next piece of a call."""
         if (read := self._read_call) is None:
-            read = self._read_call = self._reader(_Choice[_CallOnly])
+            read = self._read_call = self._reader(_CALL)
         chunk = _read(read, data)
         return chunk.choices[0].delta.tool_calls[0] if chunk else None
 
@@ -264,6 +292,6 @@ def _read_among(decode: Callable[[bytes], ChunkT], data: bytes) -> ChunkT | None
     return _read(decode, data)
 
 
-def _thought(delta: _ReasoningOnly) -> str | None:
-    thoughts = {delta.reasoning_content or "", delta.reasoning or ""} - {""}
-    return thoughts.pop() if len(thoughts) == 1 else None if thoughts else ""
+def _thought(delta: _ReasoningOnly | _ShortThought) -> str | None:
+    one, other = delta.reasoning_content, delta.reasoning
+    return None if one and other and one != other else one or other or ""

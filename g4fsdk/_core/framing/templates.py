@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache, partial
+from operator import itemgetter
 
 import msgspec
 
@@ -81,8 +82,8 @@ class Template:
         """
         if not (units and units[0].startswith(self.start) and units[-1].endswith(self.end)):
             return None
-        begin, end = len(self.start), -len(self.end)
-        strings = [unit[begin:end] for unit in units]
+        begin = len(self.start)
+        strings = [*map(itemgetter(slice(begin, -len(self.end))), units)]
         glued = (self.end + JOINT + self.start).join(strings)
         if not data.startswith(glued, at + begin) or 10 in b"".join(strings):
             return None
