@@ -1,7 +1,8 @@
-"""How fast the rows of a batch are asked."""
+"""How fast the rows of a batch are asked, and tried again."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ class Pace:
 
     def __init__(self, rate: str | None, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self._lock = threading.Lock()
         self._bucket = None if rate is None else _bucket(*read_rate(rate))
 
     def begin(self) -> float:
@@ -31,11 +33,12 @@ class Pace:
             return 0.0
         from pyrate_limiter import RateItem
 
-        item = RateItem("", int(self._now() * 1000))
-        self._bucket.leak(item.timestamp)
-        if self._bucket.put(item):
-            return 0.0
-        waiting = self._bucket.waiting(item)
+        with self._lock:
+            item = RateItem("", int(self._now() * 1000))
+            self._bucket.leak(item.timestamp)
+            if self._bucket.put(item):
+                return 0.0
+            waiting = self._bucket.waiting(item)
         assert isinstance(waiting, int)  # else the bucket is an async one
         return (waiting + 1) / 1000  # milliseconds, cut off
 

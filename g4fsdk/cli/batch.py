@@ -40,7 +40,7 @@ def batch(
     concurrency: Annotated[int, typer.Option(min=1, help="Ask so many at once.", metavar="N")] = 8,
     rate: Annotated[
         str | None,
-        typer.Option(help="Begin no more than so many: N/s, N/min or N/h.", metavar="RATE"),
+        typer.Option(help="Ask, and ask again, no more than so many: N/s, N/min or N/h.", metavar="RATE"),
     ] = None,
     dask: Annotated[
         str | None,

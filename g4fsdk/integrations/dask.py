@@ -54,10 +54,10 @@ def batch(
     """Do what `Client(provider, **settings).batch(rows, ...)` does, on the workers of *cluster*.
 
     *concurrency* and *rate* are those of the whole cluster: so many rows are with workers and not yet
-    answered, and so many are handed to them in any such time. A worker asks one row a thread: give it as
-    many threads as calls are to go on (`dask worker --nthreads 16`), else rows wait there, and begin when
-    one is free. What a worker had that is lost is asked by another; a row that has lost several comes with a
-    TransportError.
+    answered, and so many are handed to them in any such time; what a worker tries again is not counted.
+    It asks one row a thread: give it as many threads as calls are to go on (`dask worker --nthreads 16`),
+    else rows wait there, and begin when one is free. What a worker had that is lost is asked by another;
+    a row that has lost several comes with a TransportError.
 
     What the environment says of `openai` is read here and goes to the workers with *settings*, a key
     included; proxies and certificates are those of the workers.

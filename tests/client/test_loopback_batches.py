@@ -197,6 +197,28 @@ def test_no_more_rows_begin_than_the_rate_allows(colour: Colour) -> None:
 
 
 @both
+def test_what_is_tried_again_counts(colour: Colour) -> None:
+    replies = [Reply(status=503, framing="length", headers={"Retry-After": "0"})] * 4
+    with Server([*replies, document("openai", "A")]) as server:
+        kind: Any = Client if colour == "sync" else AsyncClient
+        client = kind("openai", base_url=f"{server.url}/v1", model="m", retries=5)
+        began = time.monotonic()
+
+        async def main() -> list[Any]:
+            async with client:
+                return [result async for _, result in client.batch(["a"], rate="2/s")]
+
+        if colour == "sync":
+            with client:
+                [result] = [result for _, result in client.batch(["a"], rate="2/s")]
+        else:
+            [result] = asyncio.run(main())
+
+    assert (result.text, len(server.requests)) == ("A", 5)
+    assert time.monotonic() - began >= 2.0
+
+
+@both
 def test_a_client_that_is_closed_ends_its_batch(colour: Colour) -> None:
     with Server(lambda request: echo(request) if said(request) == "a" else Reply(end="hold")) as server:
         client = client_of(colour, server)

@@ -72,7 +72,7 @@ class Crew(Generic[R]):
         self._ask, self._begin = ask, begin
         self._next = _next_of(checked_rows(rows))
         self._places = anyio.Semaphore(checked_concurrency(concurrency))
-        self._pace, self._options = Pace(rate), options
+        self.pace, self._options = Pace(rate), options
         self._turn = anyio.Lock()
         self._concurrency, self._hired = concurrency, 0
         self._scopes: set[anyio.CancelScope] = set()
@@ -186,7 +186,7 @@ class Crew(Generic[R]):
             asked = read_row(row, self._options)
         except G4FError as error:
             return error
-        while seconds := self._pace.begin():  # noqa: ASYNC110  # it waits for the time
+        while seconds := self.pace.begin():  # noqa: ASYNC110  # it waits for the time
             await anyio.sleep(seconds)
         return asked
 

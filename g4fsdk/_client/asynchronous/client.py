@@ -30,6 +30,7 @@ from g4fsdk._core.model.http import Request
 
 if TYPE_CHECKING:
     from g4fsdk._client.asynchronous.batches import AsyncBatch
+    from g4fsdk._client.pace import Pace
     from g4fsdk._core.flow.parsed import ParsedCompletion
     from g4fsdk._core.flow.rows import Row
 
@@ -119,6 +120,7 @@ class AsyncClient:
         self._connections = Connections(http_client, found, network, http)
         self._calls = Calls()
         self._rooms = Rooms(max_concurrency)
+        self._pace: Pace | None = None  # of a batch: for tries after the first
         self._transport = found
         self._give_names()
 
@@ -181,9 +183,9 @@ class AsyncClient:
         *options*, those of `create`, are for what it does not say itself. They
         may be an async iterable; *concurrency* are asked at once, and they are
         taken as there is room for their answers. *rate*, `60/min` for instance,
-        or `N/s`, `N/h`, limits how many begin in any such time (extra `batch`).
-        Leaving the iteration ends what is under way; `aclose()`, or the end of
-        an `async with` block, waits until it has ended.
+        or `N/s`, `N/h`, limits how many begin, or are tried again, in any such
+        time (extra `batch`). Leaving the iteration ends what is under way;
+        `aclose()`, or the end of an `async with` block, waits until it has ended.
 
         Raises:
             UsageError: A concurrency or rate that cannot be, or no rows. That
@@ -191,8 +193,10 @@ class AsyncClient:
         """
         from g4fsdk._client.asynchronous.batches import AsyncBatch, Crew
 
-        begin = partial(self._begin, is_streamed=True)
-        return AsyncBatch(Crew(self.chat.completions.create, begin, rows, concurrency, rate, options))
+        apart, begin = self.with_options(), partial(self._begin, is_streamed=True)
+        crew = Crew(apart.chat.completions.create, begin, rows, concurrency, rate, options)
+        apart._pace = crew.pace
+        return AsyncBatch(crew)
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
         return self._calls.begin(self._settings.timeouts, is_streamed=is_streamed)
@@ -225,6 +229,8 @@ class AsyncClient:
                 event = tries.after(error)
             await exhaust(self._settings.hooks.tell("retry", event))
             await sleep(clocks, event.wait_s)
+            while self._pace and not clocks.is_stopped and (seconds := self._pace.begin()):
+                await sleep(clocks, seconds)
 
     async def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None

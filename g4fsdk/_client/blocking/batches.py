@@ -59,7 +59,7 @@ class Crew(Generic[R]):
         self._ask = ask
         self._rows: Iterator[R] = iter(checked_rows(rows))
         self._places = threading.Semaphore(checked_concurrency(concurrency))
-        self._pace, self._options = Pace(rate), options
+        self.pace, self._options = Pace(rate), options
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._concurrency, self._hired, self._working = concurrency, 0, 0
@@ -135,7 +135,7 @@ class Crew(Generic[R]):
             asked = read_row(row, self._options)
         except G4FError as error:
             return error
-        while (seconds := self._pace.begin()) and not self._stopped.wait(seconds):
+        while (seconds := self.pace.begin()) and not self._stopped.wait(seconds):
             pass
         return asked
 

@@ -30,6 +30,7 @@ from g4fsdk._core.model.http import Request
 if TYPE_CHECKING:
     import requests
 
+    from g4fsdk._client.pace import Pace
     from g4fsdk._core.flow.parsed import ParsedCompletion
     from g4fsdk._core.flow.rows import Row
 
@@ -115,6 +116,7 @@ class Client:
         self._connections = Connections(session, found, network)
         self._calls = Calls()
         self._rooms = Rooms(max_concurrency)
+        self._pace: Pace | None = None  # of a batch: for tries after the first
         self._transport = found
         self._give_names()
 
@@ -174,9 +176,9 @@ class Client:
         as OpenAI's batch files have it, ``{"custom_id": ..., "body": {...}}``;
         *options*, those of `create`, are for what it does not say itself.
         *concurrency* threads take them as there is room for their answers.
-        *rate*, `60/min` for instance, or `N/s`, `N/h`, limits how many begin in
-        any such time (extra `batch`). Leaving the iteration, or its `close()`,
-        ends what is under way.
+        *rate*, `60/min` for instance, or `N/s`, `N/h`, limits how many begin, or
+        are tried again, in any such time (extra `batch`). Leaving the iteration,
+        or its `close()`, ends what is under way.
 
         Raises:
             UsageError: A concurrency or rate that cannot be, or no rows. That
@@ -186,8 +188,8 @@ class Client:
 
         apart = self.with_options()
         apart._calls = Calls()
-        ask = apart.chat.completions.create
-        crew = Crew(ask, rows, concurrency, rate, options)
+        crew = Crew(apart.chat.completions.create, rows, concurrency, rate, options)
+        apart._pace = crew.pace
         return answers(crew, apart._calls, partial(self._begin, is_streamed=True))
 
     def _begin(self, *, is_streamed: bool) -> Clocks:
@@ -221,6 +223,8 @@ class Client:
                 event = tries.after(error)
             exhaust(self._settings.hooks.tell("retry", event))
             clocks.sleep(event.wait_s)
+            while self._pace and not clocks.is_stopped and (seconds := self._pace.begin()):
+                clocks.sleep(seconds)
 
     def _attempt(self, task: Task, clocks: Clocks, view: View[T]) -> OpenStream[T]:
         step: Request | Stream | None = None
