@@ -21,7 +21,7 @@ from g4fsdk.bench.contenders import Contender, text_of
 from g4fsdk.parsers import SSEParser
 
 CLIENT, ASYNC_CLIENT = "g4fsdk Client.stream", "g4fsdk AsyncClient.stream"
-OVER_AIOHTTP = "g4fsdk AsyncClient over httpx-aiohttp"
+OVER_AIOHTTP = "g4fsdk AsyncClient(http='aiohttp')"
 REQUESTS, HTTPX = "requests raw.stream", "httpx aiter_raw"
 OPENAI, ASYNC_OPENAI = "openai OpenAI", "openai AsyncOpenAI"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
@@ -69,7 +69,8 @@ def _contenders(
     if why:
         yield OVER_AIOHTTP, why
     else:
-        yield _async_client(OVER_AIOHTTP, OverAiohttp(base_url), runner, stack)
+        over = AsyncClient("openai", base_url=base_url, model="m", http="aiohttp")
+        yield _async_client(OVER_AIOHTTP, over, runner, stack)
     why = bench.missing("openai")
     if why:
         yield from ((name, why) for name in (OPENAI, ASYNC_OPENAI))
@@ -85,20 +86,6 @@ def _contenders(
         ASYNC_OPENAI,
         lambda keep: runner.run(_clients.text_awaited(awaited) if keep else _clients.read_awaited(awaited)),
     )
-
-
-class OverAiohttp(AsyncClient):
-    """Our async client, which sends through a client of httpx over aiohttp."""
-
-    def __init__(self, base_url: str, limit: int = 100) -> None:
-        limits = httpx.Limits(max_connections=limit, max_keepalive_connections=20)
-        transport = import_module("httpx_aiohttp").AiohttpTransport(limits=limits)
-        self._own = httpx.AsyncClient(transport=transport)
-        super().__init__("openai", base_url=base_url, model="m", http_client=self._own)
-
-    async def close(self) -> None:
-        await super().close()
-        await self._own.aclose()
 
 
 def _async_client(name: str, client: AsyncClient, runner: asyncio.Runner, stack: ExitStack) -> Contender:
