@@ -125,7 +125,8 @@ class Clocks:
 
     def cut(self) -> object:
         """End what the call waits for, and return what ending it gives."""
-        return self._cut() if self._cut is not None else None
+        cut = self._cut  # another thread may let go of it meanwhile
+        return cut() if cut is not None else None
 
     @property
     def has_place(self) -> bool:
@@ -266,10 +267,11 @@ class Calls:
 
     def begin(self, timeouts: Timeouts, *, is_streamed: bool) -> Clocks:
         """Return the clocks of a new call. Raises UsageError when the client is closed."""
-        if self._is_closed:
-            raise UsageError("this client is closed; make a new one")
         clocks = Clocks(timeouts, is_streamed=is_streamed, calls=self)
         self._own().add(clocks)
+        if self._is_closed:  # asked last: whoever closes after that sees this call
+            self.end(clocks)
+            raise UsageError("this client is closed; make a new one")
         return clocks
 
     def end(self, clocks: Clocks) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from g4fsdk import DeadlineError, Timeouts
-from g4fsdk._client.clocks import Clocks
+from g4fsdk import DeadlineError, Timeouts, UsageError
+from g4fsdk._client.clocks import Calls, Clocks
 
 
 class Hands:
@@ -139,3 +139,15 @@ def test_a_complete_answer_is_lingered_over_for_a_short_time(hands: Hands) -> No
     hands.now += 2
     with pytest.raises(DeadlineError):
         clocks.left()
+
+
+def test_no_call_begins_while_its_client_is_closed() -> None:
+    class Closing(Timeouts):
+        def for_whole(self) -> Timeouts:  # another thread, in the middle of it
+            assert calls.close() == []
+            return Timeouts()
+
+    calls = Calls()
+    with pytest.raises(UsageError, match="closed"):
+        calls.begin(Closing(), is_streamed=False)
+    assert calls.close() == []

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpcore
+import httpx
 import pytest
 import requests
 import urllib3.connection
+from httpcore._backends.auto import AutoBackend
 from requests.adapters import HTTPAdapter
 
 from g4fsdk import (
@@ -249,6 +252,28 @@ def test_head_that_drips_into_a_connection_of_others_is_under_the_clocks() -> No
     assert isinstance(outcome.error, DeadlineError)
     assert outcome.error.clock == "first_event"
     assert took < 2.5
+
+
+def test_a_library_that_connects_twice_still_knows_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    reach, failures = AutoBackend.connect_tcp, [httpcore.ConnectError("not yet")]
+
+    async def connect_tcp(*args: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await reach(*args, **options)
+
+    async def main(base_url: str) -> None:
+        own = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=1))
+        limits = Timeouts(connect=LONG, first_event=None, idle=PATIENT)
+        async with own, AsyncClient("openai", base_url=base_url, timeout=limits, http_client=own) as client:
+            with pytest.raises(DeadlineError) as caught:
+                await client.chat.completions.create("Hello", model="m", retries=1, stream=True)
+        assert caught.value.clock == "idle"
+
+    monkeypatch.setattr(AutoBackend, "connect_tcp", connect_tcp)
+    with Server(Reply(has_head=False, end="hold")) as server:
+        asyncio.run(asyncio.wait_for(main(f"{server.url}/v1"), LONG))
+    assert not failures
 
 
 @pytest.fixture

@@ -19,8 +19,11 @@ from g4fsdk import (
     Finish,
     Response,
     TextDelta,
+    Timeouts,
     UsageError,
 )
+from g4fsdk._client.blocking.streams import ChatStream, OpenStream
+from g4fsdk._client.clocks import Clocks
 from g4fsdk._core.model.http import AnswerHead
 from g4fsdk.testing import Replay
 from tests.support.wire import chunk, sse
@@ -156,3 +159,17 @@ async def test_what_watches_requests_and_httpx_sees_our_calls(
 
     assert [name for name, _ in seen] == ["requests", "httpx"]
     assert len({url for _, url in seen}) == 1
+
+
+def test_a_stream_that_is_closed_while_it_begins_sends_nothing() -> None:
+    def begin() -> Clocks:
+        stream.close()  # another thread, in the middle of it
+        return Clocks(Timeouts())
+
+    stream = ChatStream(begin, never)
+    with pytest.raises(UsageError, match="this stream is closed"):
+        next(stream)
+
+
+def never(clocks: Clocks) -> OpenStream[Event]:
+    raise AssertionError("something was sent")

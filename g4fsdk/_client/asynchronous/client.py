@@ -73,7 +73,7 @@ class AsyncClient:
             you close yourself.
         transport: A Recorder or Replay of g4fsdk.testing.
         ids: Where ids come from; `Ids.seeded(n)` makes requests repeatable.
-        http: What sends: `httpx`, or `aiohttp`, which takes a third less CPU
+        http: What sends: `httpx`, or `aiohttp`, which takes half the CPU
             time for many streams at once and needs the extra of that name.
 
     Raises:

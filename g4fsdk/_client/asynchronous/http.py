@@ -1,4 +1,4 @@
-"""HTTP with httpx: sends what the core decides, gives back bytes as they come. The only importer of it."""
+"""HTTP with httpx: sends what the core decides, gives back bytes as they come."""
 
 from __future__ import annotations
 

@@ -194,8 +194,9 @@ class ChatStream(OfAnswer):
 
     def _open(self) -> OpenStream[Event]:
         if self._opened is None:
-            if self._is_closed:
-                raise UsageError("this stream is closed; ask for another one")
             self._clocks = self._begin()
+            if self._is_closed:  # asked last: whoever closes after that ends the call
+                self._clocks.over()
+                raise UsageError("this stream is closed; ask for another one")
             self._opened = self._open_stream(self._clocks)
         return self._opened
