@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -33,6 +34,21 @@ for chunk in client.chat.completions.create([{"role": "user", "content": "Hi"}],
 raise SystemExit("it did not work")
 """
 
+WORKERS = """
+import multiprocessing, sys
+from g4fsdk import Client
+
+def ask():
+    client = Client("openai", base_url=sys.argv[1], api_key=sys.argv[2])
+    for chunk in client.chat.completions.create([{"role": "user", "content": "Hi"}], model="m", stream=True):
+        pass
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context(sys.argv[3]).Process(target=ask)
+    worker.start()
+    worker.join()
+"""
+
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
@@ -55,6 +71,17 @@ def test_a_failing_program_leaves_a_recording_that_plays_again(program: list[str
     assert f"g4fsdk chat --replay {output}" in result.stderr
     assert KEY not in output.read_text()
     assert run("chat", "--replay", output).stdout == "x\n"
+
+
+@pytest.mark.parametrize("how", multiprocessing.get_all_start_methods())
+def test_what_workers_ask_is_recorded_however_they_are_started(
+    program: list[str], tmp_path: Path, how: str
+) -> None:
+    Path(program[1]).write_text(WORKERS)
+
+    result = run("capture", "-o", tmp_path / "bug.yaml", "--", *program, how)
+
+    assert "requests recorded: 1; the program's exit code: 0" in result.stderr
 
 
 @pytest.mark.parametrize(("deltas", "code"), [([delta(content="y")], 0), ([delta(text="x")], 1)])

@@ -336,6 +336,7 @@ def test_a_piece_that_spans_chunks_comes_when_its_last_byte_came() -> None:
         {"pace": "slow"},
         {"pace": -1},
         {"pace": float("nan")},
+        {"pace": float("inf")},
         {"cuts": 0},
         {"cuts": "half"},
         {"cuts": ("seed", "x")},

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,18 @@ def transport_from_environment() -> CaptureRecorder | None:
     with _lock:
         if process not in _recorders:
             recorder = _recorders[process] = CaptureRecorder(Path(folder, f"{process}.yaml"))
-            atexit.register(_write, process, recorder)
+            _at_the_end(_write, process, recorder)
         return _recorders[process]
+
+
+def _at_the_end(write: Callable[..., None], *args: object) -> None:
+    """Have *write* called when this process ends; what multiprocessing forked ends without atexit."""
+    atexit.register(write, *args)
+    if "multiprocessing" in sys.modules:
+        from multiprocessing import parent_process, util
+
+        if parent_process() is not None:
+            util.Finalize(None, write, args, exitpriority=0)
 
 
 def _write(process: int, recorder: Recorder) -> None:

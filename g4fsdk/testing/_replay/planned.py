@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal, TypeAlias
 
 from g4fsdk.testing._cassette.cassette import Cassette
@@ -84,7 +85,7 @@ def pace_factor(pace: Pace) -> float:
         ValueError: *pace* is neither "instant", "recorded" nor a number from 0.
     """
     factor = {"instant": 0.0, "recorded": 1.0}.get(pace) if isinstance(pace, str) else float(pace)
-    if factor is None or not factor >= 0:
+    if factor is None or not 0 <= factor < inf:
         raise ValueError(f"pace {pace!r}: expected 'instant', 'recorded' or a factor from 0")
     return factor
 
