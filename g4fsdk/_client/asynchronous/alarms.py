@@ -73,6 +73,7 @@ class _Timer(Alarm):
             self._start()
 
     def close(self) -> None:
+        self._next = inf
         if self._timer is not None:
             self._timer.cancel()
 

@@ -14,10 +14,11 @@ from requests.adapters import BaseAdapter
 from urllib3 import exceptions as low
 
 from g4fsdk._client.blocking.bodies import pieces_of
-from g4fsdk._client.blocking.connections import shut, under, watched, wire_of
+from g4fsdk._client.blocking.connections import shut, under, watched
 from g4fsdk._client.blocking.failures import unanswered_by, words_of
 from g4fsdk._client.blocking.sessions import keep_time, prepared, session_of
 from g4fsdk._client.blocking.waiting import OfProcess, exhaust
+from g4fsdk._client.blocking.wires import wire_of
 from g4fsdk._client.clocks import DRAIN_BYTES, DRAIN_S, Clocks
 from g4fsdk._client.hooks import Terms
 from g4fsdk._client.inflate import CodingError, Codings
