@@ -35,32 +35,32 @@ class _Item:
         return (object.__new__, (type(self),), *super().__reduce_ex__(protocol)[2:])
 
 
+class _Unseen(_Item):
+    """An item that is no text: printed it is nothing."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ""
+
+    def __bool__(self) -> bool:
+        return False  # g4f's own client skips what is nothing, and takes the rest for text
+
+
 @dataclass(frozen=True, slots=True)
-class FinishReason(_Item):
+class FinishReason(_Unseen):
     """Why the answer ended, in the service's own word."""
 
     _name = "FinishReason"
     reason: str
 
-    def __str__(self) -> str:
-        return ""
-
-    def __bool__(self) -> bool:
-        return False  # g4f's own client skips what is nothing, and takes the rest for text
-
 
 @dataclass(frozen=True, slots=True)
-class TitleGeneration(_Item):
+class TitleGeneration(_Unseen):
     """The name that the service gives the conversation."""
 
     _name = "TitleGeneration"
     title: str
-
-    def __str__(self) -> str:
-        return ""
-
-    def __bool__(self) -> bool:
-        return False  # g4f's own client skips what is nothing, and takes the rest for text
 
 
 class ImageResponse(_Item):

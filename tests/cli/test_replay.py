@@ -90,6 +90,19 @@ def test_a_recording_that_says_too_little_fails(saved: Any, metadata: dict[str, 
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("messages", [5, {"role": "user"}, [1]], ids=str)
+def test_a_recording_of_what_are_no_messages_fails_in_a_line(saved: Any, messages: object) -> None:
+    cassette = openai_cassette(delta(content="x"))
+    cassette.metadata["call"]["messages"] = messages
+    path = saved(cassette)
+
+    asked = run("chat", "--replay", path, "-s", "Be kind.", "Hi")
+    shown = run("cassette", "show", path)
+
+    assert (asked.exit_code, asked.stderr.count("\n")) == (2, 1)
+    assert shown.exit_code == 0
+
+
 def test_a_recording_without_metadata_plays_when_asked_the_same(saved: Any) -> None:
     cassette = openai_cassette(delta(content="x"))
     cassette.metadata = {}

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from g4fsdk._core.model.chat import Ids
+from g4fsdk._core.model.chat import Ids, read_messages
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._terminal.output import say
 from g4fsdk.cli._words.question import Question, as_messages
@@ -68,7 +68,7 @@ class ReplayedCall:
         """Return the arguments of the recorded `create` or `generate`, with what is asked in their place.
 
         Raises:
-            UsageError: Nothing says what was asked.
+            UsageError: Nothing says what was asked, or not as messages.
         """
         recorded = self.cassette.metadata.get("call") or {}
         if not isinstance(recorded, Mapping):
@@ -85,11 +85,11 @@ def _asked(recorded: Mapping[str, Any], question: Question) -> dict[str, Any]:
     prompt, system = question.prompt, question.system
     if "prompt" in recorded:
         return {} if prompt is None else {"prompt": prompt}
-    messages = recorded.get("messages") or []
-    if isinstance(messages, str):
-        messages = as_messages(messages, None)
+    given = recorded.get("messages")
+    messages: list[Any] = [*read_messages(given)] if given else []
     if prompt is not None or question.attachments:
         messages = [*messages[:-1], *as_messages(question.attachments.beside(prompt or ""), None)]
     if system is not None:
-        messages = [*as_messages("", system)[:1], *(one for one in messages if one.get("role") != "system")]
+        rest = [one for one in read_messages(messages) if one.role != "system"]
+        messages = [*as_messages("", system)[:1], *rest]
     return {"messages": messages}

@@ -113,8 +113,10 @@ def told(recording: Cassette) -> Told | None:
 def _asked(call: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "prompt" in call:
         yield "prompt", str(call["prompt"])
-    messages = call.get("messages") or []
-    for message in [{"role": "user", "content": messages}] if isinstance(messages, str) else messages:
+    messages = call.get("messages")
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    for message in messages if isinstance(messages, list) else ():
         if isinstance(message, Mapping):
             yield str(message.get("role", "?")), _text(message.get("content"))
 
