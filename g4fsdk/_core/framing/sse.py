@@ -13,7 +13,7 @@ from g4fsdk._core.framing.templates import JOINT
 from g4fsdk._core.model.events import Event
 
 _WHAT = "a JSON event"
-_FIELD = rb"[A-Za-z][\w.-]*"
+_FIELD = re.compile(rb"[A-Za-z][\w.-]*")
 
 
 class SSEParser(FastEvents):
@@ -173,7 +173,7 @@ class SSEParser(FastEvents):
         elif colon and field.lower() == b"error":
             self._name = b"error"
             self._add_data(value)
-        elif field and (not colon or not re.fullmatch(_FIELD, field)):
+        elif field and (not colon or not _FIELD.fullmatch(field)):
             self._take_stray(line, at, out)
 
     def _take_stray(self, line: bytes, at: int, out: list[Event]) -> None:
@@ -183,7 +183,7 @@ class SSEParser(FastEvents):
             if not self.decoder.done:
                 self._has_event = True
                 self._decode(line, b"", _WHAT, at, out)
-        elif re.fullmatch(_FIELD, line):
+        elif _FIELD.fullmatch(line):
             self._stray = self._stray or line[:200]
             self._stray_at = at
         elif line.strip():
