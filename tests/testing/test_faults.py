@@ -25,26 +25,11 @@ from g4fsdk.testing import (
 from g4fsdk.testing._cassette.values import End
 from g4fsdk.testing._cassette.wire_events import event_ends, wire_format
 from g4fsdk.testing._replay.arranged import damage
-from g4fsdk.testing._traffic.clock import MonotonicClock
+from tests.support.clock import FakeClock
 
 URL = "http://chat.test/api"
 SSE = [b"data: one\n", b"\ndata: two\n\n: ping\n\nda", b"ta: [DONE]\n\n"]
 LINES = [b'{"type":"status"}\n{"type":', b'"stream"}\n', b'{"type":"finalAnswer"}\n']
-
-
-class FakeClock(MonotonicClock):
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
 
 
 def recorded(chunks: list[bytes], kind: str = "", *, end: End = "complete", body: bytes = b"") -> Interaction:

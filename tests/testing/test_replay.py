@@ -31,29 +31,11 @@ from g4fsdk.testing import (
     UnplayedError,
 )
 from g4fsdk.testing._cassette.values import End
-from g4fsdk.testing._traffic.clock import MonotonicClock
+from tests.support.clock import FakeClock
 from tests.support.loopback import Reply, Server
 
 URL = "http://chat.test/api"
 CHUNKS = [b"data: \xe4\xbd", b"\xa0\n\n", b"data: [DONE]\n\n"]
-
-
-class FakeClock(MonotonicClock):
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-    async def sleep_async(self, seconds: float) -> None:
-        self.sleep(seconds)
 
 
 def interaction(
