@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,17 @@ def test_a_stream_that_is_closed_while_it_begins_sends_nothing() -> None:
 
     stream = ChatStream(begin, never)
     with pytest.raises(UsageError, match="this stream is closed"):
+        next(stream)
+
+
+def test_two_threads_that_open_a_stream_send_one_request() -> None:
+    def begin() -> Clocks:
+        with ThreadPoolExecutor(1) as other, pytest.raises(UsageError, match="another thread is opening"):
+            other.submit(next, stream).result()
+        raise UsageError("that was the one request")
+
+    stream = ChatStream(begin, never)
+    with pytest.raises(UsageError, match="the one request"):
         next(stream)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, Generic, Self, TypeVar
@@ -150,6 +151,7 @@ class ChatStream(OfAnswer):
         self._open_stream = open_stream
         self._clocks: Clocks | None = None
         self._opened: OpenStream[Event] | None = None
+        self._turn = threading.Lock()
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -193,6 +195,16 @@ class ChatStream(OfAnswer):
             self._clocks.stop()
 
     def _open(self) -> OpenStream[Event]:
+        if self._opened is not None:
+            return self._opened
+        if not self._turn.acquire(blocking=False):
+            raise UsageError("another thread is opening this stream; give each thread a stream of its own")
+        try:
+            return self._once()
+        finally:
+            self._turn.release()
+
+    def _once(self) -> OpenStream[Event]:
         if self._opened is None:
             self._clocks = self._begin()
             if self._is_closed:  # asked last: whoever closes after that ends the call
