@@ -153,6 +153,14 @@ def test_an_answer_is_saved_when_it_is_complete_and_else_not_lost(tmp_path: Path
     assert [*path.parent.iterdir()] == [path]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+def test_an_answer_that_cannot_be_saved_is_not_lost() -> None:
+    result, _ = ask(answer("openai", "first"), "Hi", "-o", "/dev/full")
+
+    assert (result.exit_code, result.stdout) == (1, "first\n")
+    assert "No space left" in result.stderr
+
+
 def test_a_place_that_cannot_be_written_is_said_before_anybody_is_asked(tmp_path: Path) -> None:
     result, sent = ask(answer("openai", "x"), "Hi", "-o", tmp_path)
 

@@ -86,10 +86,10 @@ def _saved(path: Path) -> Iterator[None]:
     try:
         with redirect_stdout(text):
             yield
+        save(path, text.getvalue().encode(errors="backslashreplace"))
     except BaseException:
         write(text.getvalue())
         raise
-    save(path, text.getvalue().encode(errors="backslashreplace"))
     say(f"the answer is in {path}")
 
 
