@@ -178,12 +178,12 @@ class FastEvents(FastParser):
                     self._seen = seen
                     self._texts.append(text)
                     return [event(text)]
-        elif data and self._line and 13 not in data:
+        elif (line := self._line) and 13 not in data:
             if 10 in data:
                 if len(data) < self._block_size and (events := self._end_line(data)) is not None:
                     return events
-            elif len(self._line) + len(data) <= self.max_bytes:
-                self._line += data
+            elif len(line) + len(data) <= self.max_bytes:
+                line += data
                 return []
         return super().feed(data)
 
