@@ -28,7 +28,7 @@ from g4fsdk._core.framing.document import DocumentParser
 from g4fsdk._core.framing.sse import SSEParser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
-from g4fsdk._core.model.errors import ProtocolError, UsageError
+from g4fsdk._core.model.errors import NotFoundError, ProtocolError, StatusError, UsageError
 from g4fsdk._core.model.http import JSON, Request, Response
 
 _IMAGE_OPTIONS = frozenset(
@@ -143,6 +143,19 @@ class OpenAI(Provider):
             case other:
                 said = f"expected a list of models, got {shown(other)}"
                 raise ProtocolError(said, excerpt=response.body)
+
+    def refused(self, response: Response) -> StatusError:
+        error = super().refused(response)
+        if isinstance(error, NotFoundError):
+            error.reword(f"{error.message}{self._advice_on_address()}")
+        return error
+
+    def _advice_on_address(self) -> str:
+        path = urlsplit(self.base_url).path.rstrip("/")
+        end = next(filter(path.endswith, _ENDPOINTS), "")
+        if end:
+            return f"; leave {end} out of the address, it is added"
+        return "" if path else "; most servers want /v1 behind the address"
 
     def _post(self, path: str, body: dict[str, Any], options: dict[str, Any]) -> Request:
         extra_body = options.pop("extra_body", None) or {}

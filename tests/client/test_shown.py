@@ -97,6 +97,7 @@ def test_the_help_of_a_client_says_what_it_takes() -> None:
 @pytest.mark.parametrize(("base_url", "said"), [
     ("http://h:1", "; most servers want /v1 behind the address"),
     ("http://h:1/v1", ""),
+    ("http://h:1/v1/chat/completions", "; leave /chat/completions out of the address, it is added"),
 ])  # fmt: skip
 def test_what_is_not_found_says_where_it_was_asked(base_url: str, said: str) -> None:
     body = json.dumps({"error": {"message": "No such page."}}).encode()

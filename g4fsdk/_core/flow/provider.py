@@ -15,7 +15,7 @@ from g4fsdk._core.flow.checks import check_value, checked_headers, nearest
 from g4fsdk._core.framing.parser import MAX_BYTES, Parser
 from g4fsdk._core.model.chat import Chat, Conversation, Ids
 from g4fsdk._core.model.completions import Model
-from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, NotFoundError, StatusError, UsageError
+from g4fsdk._core.model.errors import MAX_ERROR_BODY, G4FError, StatusError, UsageError
 from g4fsdk._core.model.http import JSON, Request, Response
 from g4fsdk._core.model.options import ChatOptions
 from g4fsdk._core.model.redact import redact_url
@@ -246,12 +246,7 @@ class Provider:
 
     def refused(self, response: Response) -> StatusError:
         """Return what an answer whose status is no success means here."""
-        error = status_error(response, redact_url(self.base_url))
-        if isinstance(error, NotFoundError) and not (
-            self.has_home or urlsplit(self.base_url).path.strip("/")
-        ):
-            error.reword(f"{error.message}; most servers want /v1 behind the address")
-        return error
+        return status_error(response, redact_url(self.base_url))
 
     def check(self, response: Response) -> Response:
         """Return *response*, the answer to a set-up request. Raises StatusError when it is no success."""
