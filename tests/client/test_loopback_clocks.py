@@ -540,7 +540,7 @@ def test_a_caller_who_is_cancelled_under_a_clock_is_cancelled() -> None:
 
 
 @both
-@pytest.mark.parametrize("limits", [{"idle": TICK}, {"first_event": TICK}, {"total": TICK}], ids=str)
+@pytest.mark.parametrize("limits", [{"idle": TICK}, {"first_event": 1.0}, {"total": 1.0}], ids=str)
 def test_a_refusal_whose_body_stalls_is_the_refusal(colour: Colour, limits: dict[str, float]) -> None:
     reply = Reply([b'{"error": "no'], status=401, end="hold")
 

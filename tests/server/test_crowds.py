@@ -33,7 +33,7 @@ async def text_of(client: AsyncOpenAI, number: int) -> str:
 
 async def test_two_hundred_streams_at_once_say_each_its_own() -> None:
     with Server(echo) as server, serving(upstream_of(server.url)) as address:
-        async with AsyncOpenAI(base_url=address, api_key="any", max_retries=0) as client:
+        async with AsyncOpenAI(base_url=address, api_key="any", max_retries=0, timeout=60) as client:
             texts = await asyncio.gather(*(text_of(client, number) for number in range(COUNT)))
 
     assert texts == ["".join(f"{number}.{word} ✓ " for word in range(WORDS)) for number in range(COUNT)]
