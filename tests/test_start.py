@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -48,9 +49,10 @@ def url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("way", _WAYS)
-def test_a_first_answer_loads_nothing_that_it_does_not_need(way: str, url: str) -> None:
+def test_a_first_answer_loads_nothing_that_it_does_not_need(way: str, url: str, tmp_path: Path) -> None:
     ask, others = _WAYS[way]
-    code = f"import json, sys\nURL = {url!r}\nbefore = {{*sys.modules}}\n{ask}\n"
+    home = f"os.environ['G4FSDK_HOME'] = {str(tmp_path)!r}"  # where no test before has left settings
+    code = f"import json, os, sys\n{home}\nURL = {url!r}\nbefore = {{*sys.modules}}\n{ask}\n"
 
     result = python(f"{code}print(json.dumps([*sys.modules.keys() - before]))")
 
