@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from g4fsdk._core.model.redact import Discreet
 
 
-class OpenAIDefaults(msgspec.Struct, frozen=True):
+class OpenAIDefaults(Discreet, frozen=True):
     """Where `openai` is asked, with which key, for which model, where the caller says nothing.
 
     *keys* are by the addresses that they are for: a key goes nowhere else.
@@ -17,8 +17,6 @@ class OpenAIDefaults(msgspec.Struct, frozen=True):
     base_url: str | None = None
     model: str = ""
     keys: Mapping[str, str] = {}
-
-    __repr__ = object.__repr__
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> OpenAIDefaults:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeAlias, TypedDict
 
-import msgspec
 from msgspec.structs import replace
 
 from g4fsdk import providers
@@ -24,6 +23,7 @@ from g4fsdk._core.model.chat import Conversation, Ids, Messages, read_messages
 from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import UsageError
 from g4fsdk._core.model.options import ChatOptions, PlainOptions
+from g4fsdk._core.model.redact import Discreet
 
 NO_DEFAULTS = OpenAIDefaults()
 ProviderLike: TypeAlias = str | Provider
@@ -85,7 +85,7 @@ def read_conversation(conversation: object) -> Conversation | None:
     raise UsageError(f"conversation must be one, or what its to_dict() gave, not {kind}{hint}")
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(Discreet, frozen=True):
     """What a client was made with, checked."""
 
     providers: tuple[Provider, ...]  # () when the model chooses
@@ -100,8 +100,6 @@ class Settings(msgspec.Struct, frozen=True):
     secrets: frozenset[str]
     note: Note | None
     calls: count[int]
-
-    __repr__ = object.__repr__
 
     @classmethod
     def read(

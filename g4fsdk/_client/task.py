@@ -10,8 +10,6 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
-import msgspec
-
 from g4fsdk._client.hooks import Watch
 from g4fsdk._client.sending import addressed
 from g4fsdk._core.flow.addresses import checked_query, with_query
@@ -22,7 +20,7 @@ from g4fsdk._core.model.chat import Chat, Conversation, Ids, Message
 from g4fsdk._core.model.completions import Model, ModelList
 from g4fsdk._core.model.errors import DeadlineError, G4FError, UsageError
 from g4fsdk._core.model.http import Request, Response
-from g4fsdk._core.model.redact import redact_text, secrets_of
+from g4fsdk._core.model.redact import Discreet, redact_text, secrets_of
 
 logger = logging.getLogger("g4fsdk")
 
@@ -43,13 +41,11 @@ def edited(flow: Flow, edit: Callable[[Request], Request]) -> Flow:
     return replace(step, request=edit(step.request))
 
 
-class Additions(msgspec.Struct, frozen=True):
+class Additions(Discreet, frozen=True):
     """What one call adds to each of its requests, on top of everything else."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str | list[str]]
-
-    __repr__ = object.__repr__  # they may hold keys
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Additions:
@@ -99,7 +95,7 @@ class Task:
         error.edit(partial(redact_text, secrets=self.secrets | sent))
 
 
-class ChatCall(msgspec.Struct, frozen=True):
+class ChatCall(Discreet, frozen=True):
     """What one call of `create` or `stream` asks, of whatever provider."""
 
     messages: tuple[Message, ...]
@@ -109,8 +105,6 @@ class ChatCall(msgspec.Struct, frozen=True):
     ids: Ids
     ignore_unsupported: bool
     note: Note | None
-
-    __repr__ = object.__repr__  # headers may be in the options
 
     def tell(self, provider: Provider, conversation: Conversation | None) -> None:
         """Tell what *provider* is about to be asked, where somebody wants to know."""
@@ -159,7 +153,7 @@ class ChatTask(Task):
         return self._additions.to(self.provider.chat(chat))
 
 
-class ImageCall(msgspec.Struct, frozen=True):
+class ImageCall(Discreet, frozen=True):
     """What one call of `generate` asks, of whatever provider."""
 
     prompt: str
@@ -167,8 +161,6 @@ class ImageCall(msgspec.Struct, frozen=True):
     options: Mapping[str, Any]
     ids: Ids
     note: Note | None
-
-    __repr__ = object.__repr__
 
     def tell(self, provider: Provider, ids: Ids) -> None:
         """Tell what *provider* is about to be asked, where somebody wants to know."""

@@ -15,6 +15,7 @@ import respx
 
 from g4fsdk import (
     AsyncClient,
+    ChatStream,
     Client,
     Event,
     Finish,
@@ -23,7 +24,7 @@ from g4fsdk import (
     Timeouts,
     UsageError,
 )
-from g4fsdk._client.blocking.streams import ChatStream, OpenStream
+from g4fsdk._client.blocking.streams import OpenStream
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._core.model.http import AnswerHead
 from g4fsdk.testing import Replay

@@ -38,6 +38,12 @@ class Alarm:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
+        if self._is_rung:
+            raise TimeoutError
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
         raise NotImplementedError
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
@@ -82,13 +88,10 @@ class _Timer(Alarm):
             self._has_ended = True
             self._task.cancel()
 
-    def __enter__(self) -> Self:
+    def _begin(self) -> None:
         self._task = asyncio.current_task()
         assert self._task is not None  # a coroutine runs in one
         self._cancelling = self._task.cancelling()
-        if self._is_rung:
-            self._end()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         task, self._task = self._task, None
@@ -115,11 +118,8 @@ class _Scopes(Alarm):
         if self._scope is not None:
             self._scope.cancel()
 
-    def __enter__(self) -> Self:
+    def _begin(self) -> None:
         self._scope = anyio.CancelScope(deadline=self._due).__enter__()
-        if self._is_rung:
-            self._end()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         scope, self._scope = self._scope, None

@@ -37,6 +37,8 @@ from g4fsdk._core.model.shape import as_json, split
 
 # What an event or a field of its own says; and the name of what a document is, which ours says again.
 _TOLD = frozenset({"choices", "usage", "finish_reason"})
+# Some services name and date each chunk anew: the answer is the one that began.
+_OF_THE_FIRST = frozenset({"id", "created"})
 _KINDS = ("chat.completion", "chat.completion.chunk")
 _MANY_KEYS = 256  # that no service says beside its choices: to copy more with each chunk would never end
 
@@ -116,12 +118,17 @@ class Answer:
     def note(self, value: Mapping[str, JSON]) -> None:
         """Take from *value*, a whole chunk or document, what it says beside its choices, nulls left out.
 
-        Of what is said again, the last counts that says something.
+        Of what is said again, the last counts that says something; of names and times, the first.
         """
         named, rest = split(value, FACTS)
         if rest.get("object") in _KINDS:
             del rest["object"]
-        said = {key: item for key, item in named.items() if item not in ("", getattr(self.facts, key))}
+        known = {key for key in _OF_THE_FIRST if getattr(self.facts, key)}
+        said = {
+            key: item
+            for key, item in named.items()
+            if key not in known and item not in ("", getattr(self.facts, key))
+        }
         before = self.facts.extra
         new = ((key, item) for key, item in rest.items() if item not in NOTHING or key not in before)
         extra = {key: item for key, item in new if key not in _TOLD}

@@ -38,7 +38,9 @@ from g4fsdk._core.model.shape import as_json
 _ERROR = b"error"
 _OF_ANSWER = frozenset({b"", b"message", _ERROR})
 
-# Padding that hides how long a text is, and ids of single chunks, of which the first counts.
+# Strings that hide how long a text is, and say nothing.
+_PADDING = frozenset({"obfuscation", "p"})
+# What may be another in each chunk: padding, and ids, of which the first counts.
 _IDLE_KEYS = frozenset({b"obfuscation", b"p", b"id"})
 
 
@@ -195,12 +197,16 @@ class ChatChunkDecoder(ChoiceDecoder):
 
     def _note(self, value: dict[str, JSON]) -> None:
         """Take what *value* says beside its choices, unless the one before said the same."""
-        around = {key: item for key, item in value.items() if key != "choices"}
+        around = {key: item for key, item in value.items() if key != "choices" and not _is_padding(key, item)}
         said = as_json(around)
         if said != self._around:
             self._around = said
             self._plain.note(around)
             self.answer.note(around | odd_usage(around))
+
+
+def _is_padding(key: str, item: JSON) -> bool:
+    return key in _PADDING and isinstance(item, str)
 
 
 def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:

@@ -136,6 +136,8 @@ _SHORT_TEXT, _SHORT_THOUGHT = _ShortChoice[_ShortText], _ShortChoice[_ShortThoug
 
 #: What a chunk says around its choices that stays the same in all of a stream.
 _AROUND = ("model", "system_fingerprint", "service_tier")
+#: What may be another in each chunk, once it was said: the first counts.
+_FIRST: dict[str, Any] = {"id": str | None, "created": int | None}
 _Around: TypeAlias = tuple[JSON, ...]
 # As many readers may one stream have: each takes as long to make as some 300 chunks to read.
 _READERS = 8
@@ -149,14 +151,13 @@ def _reader_of(choice: Any, around: _Around) -> _Read:
 
     The fields stand as services send them, since they are looked for in this order.
     """
-    said = {
-        name: None if value is None else _only[value] | None
-        for name, value in zip(_AROUND, around, strict=True)
-    }
+    known = dict(zip((*_AROUND, *_FIRST), around, strict=True))
+    said = {name: None if known[name] is None else _only[known[name]] | None for name in _AROUND}
+    first = {name: None if known[name] is None else kind for name, kind in _FIRST.items()}
     before = {
-        "id": str | None,
+        "id": first["id"],
         "object": Literal["chat.completion.chunk"] | None,
-        "created": int | None,
+        "created": first["created"],
         **said,
     }
     behind = {"usage": None, "obfuscation": str | None, "p": str | None}
@@ -191,7 +192,7 @@ class PlainChunks:
 
     def __init__(self) -> None:
         self._left = _READERS
-        self._expect((None,) * len(_AROUND))
+        self._expect((None,) * len((*_AROUND, *_FIRST)))
 
     def _expect(self, around: _Around) -> None:
         self._around = around
@@ -203,7 +204,7 @@ class PlainChunks:
 
     def note(self, chunk: Mapping[str, JSON]) -> None:
         """Take what *chunk*, which is read in full, says around its choices."""
-        said = tuple(map(chunk.get, _AROUND))
+        said = (*map(chunk.get, _AROUND), *(bool(chunk.get(name)) or None for name in _FIRST))
         if said != self._around:
             around = tuple(old if new is None else new for new, old in zip(said, self._around, strict=True))
             if around != self._around:
@@ -212,7 +213,8 @@ class PlainChunks:
     def _reader(self, choice: Any) -> _Read:
         """Return what reads a chunk of one such *choice* from now on."""
         self._left -= 1
-        is_usual = self._left >= 0 and all(said is None or isinstance(said, str) for said in self._around)
+        said = self._around[: len(_AROUND)]
+        is_usual = self._left >= 0 and all(one is None or isinstance(one, str) for one in said)
         return _reader_of(choice, self._around) if is_usual else _refuse
 
     def text(self, data: bytes) -> str | None:

@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote, unquote_plus
 
+import msgspec
+
 from g4fsdk._core.model.secret_names import is_secret_header, is_secret_query
 
 MASK = "***"
@@ -19,6 +21,13 @@ _SCHEMES = frozenset({"bearer", "digest", "apikey"})
 _ESCAPED = r"\\+u00([2-7][0-9A-Fa-f])|%([2-7][0-9A-Fa-f])|\\+/"
 # Of a secret that was cut, no more than this is left to read.
 _HEAD = 8
+
+
+class Discreet(msgspec.Struct, frozen=True):
+    """A value that may hold keys: it tells nothing but what it is."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from g4fsdk._core.model.errors import G4FError, UsageError
-from g4fsdk._core.model.redact import redact_text
+from g4fsdk._core.model.redact import Discreet, redact_text
 from g4fsdk.cli._kept.folder import home, made_home
 
 if TYPE_CHECKING:
@@ -81,15 +81,13 @@ class Turn(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(Discreet, frozen=True):
     """A conversation: its turns in order. *handle* is what `Conversation.to_dict` gave."""
 
     id: str
     title: str
     turns: Sequence[Turn]
     handle: dict[str, Any] | None
-
-    __repr__ = object.__repr__
 
     @property
     def last(self) -> Turn:

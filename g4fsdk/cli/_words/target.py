@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from g4fsdk._client.environment import OpenAIDefaults
 from g4fsdk._core.flow.addresses import shown_address
 from g4fsdk._core.model.errors import UsageError
-from g4fsdk._core.model.redact import MASK, redact_url, secrets_of
+from g4fsdk._core.model.redact import MASK, Discreet, redact_url, secrets_of
 from g4fsdk.cli._kept.config import Config, Defaults, Endpoint
 from g4fsdk.cli._kept.log import Turn
 
@@ -26,7 +26,7 @@ NOBODY = (
 )
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(Discreet, frozen=True):
     """Somebody to ask: a *provider*, at an address, with a key, and the *model* where a call names none.
 
     *endpoint* is what the user calls it, "" for nothing.
@@ -37,8 +37,6 @@ class Place(msgspec.Struct, frozen=True):
     api_key: str | None = None
     model: str | None = None
     endpoint: str = ""
-
-    __repr__ = object.__repr__
 
     @property
     def address(self) -> str:
@@ -149,7 +147,7 @@ def _words(place: Place) -> str:
 # --- What is said, and where ---
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(Discreet, frozen=True):
     """What the options of a command say of whom to ask, and how."""
 
     providers: tuple[str, ...] = ()
@@ -160,8 +158,6 @@ class Said(msgspec.Struct, frozen=True):
     retries: int | None = None
     proxy: str | None = None
     endpoints: tuple[str, ...] = ()
-
-    __repr__ = object.__repr__
 
     @classmethod
     def read(
