@@ -136,10 +136,10 @@ def too_many_redirects() -> ProtocolError:
 
 
 class WholeAnswer:
-    """Collects the body that follows *head*: the answer to a request that is not streamed."""
+    """Collects the body that follows *head*: the answer to a request to *url* that is not streamed."""
 
-    def __init__(self, head: Response, max_bytes: int = MAX_BYTES) -> None:
-        self._head = head
+    def __init__(self, head: Response, url: str, max_bytes: int = MAX_BYTES) -> None:
+        self._head, self._url = head, url
         self._max_bytes = max_bytes
         self._body = bytearray()
 
@@ -153,8 +153,7 @@ class WholeAnswer:
             )
 
     def response(self) -> Response:
-        head = self._head
-        return Response(head.status, head.headers, bytes(self._body), head.received_at)
+        return self._head.whole(bytes(self._body), self._url)
 
     def cut(self, error: G4FError) -> G4FError | None:
         """Say that the body broke off with *error*; return what that means, None if the status said all."""

@@ -29,6 +29,8 @@ from g4fsdk import (
 from g4fsdk._client.sending import unanswered
 from g4fsdk.parsers import SSEParser
 from g4fsdk.testing import Player, Recorder, Replay, ReplayServer
+from tests.support.loopback import Reply, Server
+from tests.support.loopback_clients import COLOURS, Colour, ask, complete, models
 from tests.support.players import FOLDER
 
 NORMAL = FOLDER / "yqcloud" / "normal.yaml"
@@ -111,6 +113,23 @@ def test_what_is_not_found_says_where_it_was_asked(base_url: str, said: str) -> 
     assert str(error) == (
         f"404 Not Found at {base_url}: No such page; check base_url and the model's name{said}"
     )
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_address_that_was_asked_is_in_what_was_not_found_there(colour: Colour) -> None:
+    nothing = Reply([b"404 page not found"], status=404, framing="length")
+    with Server([nothing] * 3) as server:
+        whole = complete(colour, "openai", "", base_url=f"{server.url}?api-key=s-e-c-r-e-t")
+        streamed = ask(colour, "openai", "", base_url=server.url).error
+        listed = models(colour, "openai", "", base_url=server.url)
+
+    wants = "check base_url and the model's name; most servers want /v1 behind the address"
+    for error, place in (
+        (whole, "/chat/completions?api-key=***"),
+        (streamed, "/chat/completions"),
+        (listed, "/models"),
+    ):
+        assert str(error).endswith(f"404 Not Found at {server.url}{place}: 404 page not found; {wants}")
 
 
 def refused(words: str, status: int, base_url: str) -> G4FError:

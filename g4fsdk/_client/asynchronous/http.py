@@ -66,7 +66,7 @@ class Connections:
     async def fetch(self, request: Request, terms: Terms) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
         answer = await self.send(request, terms, repeatable=True)
-        whole = WholeAnswer(answer.head, terms.max_bytes)
+        whole = WholeAnswer(answer.head, request.url, terms.max_bytes)
         failures: tuple[type[Exception], ...] = (G4FError, *self.failures)
         try:
             await answer.read(whole.add)

@@ -79,7 +79,7 @@ class Connections:
     def fetch(self, request: Request, terms: Terms) -> Response:
         """Return the whole answer to a set-up request, which may be sent again."""
         answer = self.send(request, terms, repeatable=True)
-        whole = WholeAnswer(answer.head, terms.max_bytes)
+        whole = WholeAnswer(answer.head, request.url, terms.max_bytes)
         failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
         try:
             while (data := answer.piece()) is not None:

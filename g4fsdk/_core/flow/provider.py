@@ -27,7 +27,7 @@ class Refusal(Parser):
     def __init__(self, provider: Provider, stream: Stream, response: Response) -> None:
         super().__init__(stream.parser.decoder)
         self._provider = provider
-        self._response = response
+        self._response, self._url = response, stream.request.url
         self._body = bytearray()
 
     def _take(self, data: bytes, out: list[Any]) -> None:
@@ -45,10 +45,7 @@ class Refusal(Parser):
         return super().cut(cause)
 
     def _meaning(self) -> StatusError:
-        head = self._response
-        return self._provider.refused(
-            Response(head.status, head.headers, bytes(self._body), head.received_at)
-        )
+        return self._provider.refused(self._response.whole(bytes(self._body), self._url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +243,7 @@ class Provider:
 
     def refused(self, response: Response) -> StatusError:
         """Return what an answer whose status is no success means here."""
-        return status_error(response, redact_url(self.base_url))
+        return status_error(response, redact_url(response.url or self.base_url))
 
     def check(self, response: Response) -> Response:
         """Return *response*, the answer to a set-up request. Raises StatusError when it is no success."""

@@ -35,13 +35,14 @@ class Response:
     """One whole HTTP response, its content coding removed.
 
     *headers* may be given as a mapping or as pairs, and is kept as pairs with lower-case names.
-    *received_at* is the wall clock in Unix seconds, where the transport knows it.
+    *received_at* is the wall clock in Unix seconds, where the transport knows it; *url* what was asked.
     """
 
     status: int
     headers: Headers
     body: bytes
     received_at: float | None
+    url: str
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Response:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         body: bytes = b"",
         received_at: float | None = None,
+        url: str = "",
     ) -> None:
         pairs: Iterable[Any] = headers.items() if isinstance(headers, Mapping) else headers
         object.__setattr__(self, "status", status)
@@ -56,6 +58,11 @@ class Response:
         object.__setattr__(self, "headers", kept)
         object.__setattr__(self, "body", body)
         object.__setattr__(self, "received_at", received_at)
+        object.__setattr__(self, "url", url)
+
+    def whole(self, body: bytes, url: str) -> Response:
+        """Return this head with its *body*, and the *url* that it answers."""
+        return Response(self.status, self.headers, body, self.received_at, url)
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header, or None."""

@@ -145,7 +145,7 @@ class Player:
     def _fetch(self, request: Request) -> Response:
         """Return the whole answer to a set-up request."""
         answer = self._send(request, repeatable=True)
-        whole = WholeAnswer(head_of(answer))
+        whole = WholeAnswer(head_of(answer), request.url)
         for chunk in answer.chunks:
             whole.add(chunk)
         if answer.end != "complete" and (error := whole.cut(_broken(answer.end, self._clocks))):
