@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.hooks import NO_HOOKS, Hooks
@@ -16,6 +16,7 @@ from g4fsdk._core.model.completions import Completion
 from g4fsdk._core.model.errors import G4FError, StatusError, TransportError, UsageError
 from g4fsdk._core.model.events import Event
 from g4fsdk._core.model.http import AnswerHead, Response
+from g4fsdk._core.model.redact import redact_url
 
 T = TypeVar("T")
 #: What a stream gives its caller: made for an answer and the model asked for, takes events and returns the
@@ -42,12 +43,18 @@ class OfAnswer:
     """What gives an answer as it comes."""
 
     @property
-    def response(self) -> AnswerHead | None:
-        """The HTTP side of the answer, once there is one."""
+    def _open_now(self) -> Any:
+        """The client's OpenStream, or None before there is one."""
         raise NotImplementedError
 
+    @property
+    def response(self) -> AnswerHead | None:
+        """The HTTP side of the answer, once there is one."""
+        return None if self._open_now is None else self._open_now.response
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}, {self.response or 'not opened'}>"
+        said = ", not opened" if self._open_now is None else f" of {self._open_now}"
+        return f"<{type(self).__name__}{said}>"
 
 
 class Reading(Generic[T]):
@@ -74,6 +81,11 @@ class Reading(Generic[T]):
         self._error: G4FError | None = None
         self._left: BaseException | None = None
         self.head: AnswerHead = AnswerHead.of(head)
+
+    def __str__(self) -> str:
+        provider, model = self._task.provider, self._stream.model
+        place = f"{provider.name} at {redact_url(provider.base_url)}"
+        return ", ".join(filter(None, (place, model, str(self.head.status))))
 
     @property
     def goes_on(self) -> bool:

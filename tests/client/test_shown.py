@@ -34,7 +34,6 @@ from tests.support.loopback_clients import COLOURS, Colour, ask, complete, model
 from tests.support.players import FOLDER
 
 NORMAL = FOLDER / "yqcloud" / "normal.yaml"
-HEAD = "<AnswerHead 200, 3 headers>"
 HIDDEN = "openai at http://***@h/v1, m"
 WHERE = "yqcloud at https://api.binjie.fun"
 
@@ -49,7 +48,7 @@ def client(*names: str) -> Client:
     (client("yqcloud").images, f"<Images of <Client {WHERE}>>"),
     (client("yqcloud", "amigo"), f"<Client {WHERE}, then amigo at https://api.amigochat.io>"),
     (client("yqcloud").chat.completions.stream("Hi"), "<ChatStream, not opened>"),
-    (client("yqcloud").chat.completions.create("Hi", stream=True), f"<ChunkStream, {HEAD}>"),
+    (client("yqcloud").chat.completions.create("Hi", stream=True), f"<ChunkStream of {WHERE}, gpt-4, 200>"),
     (AsyncClient("openai", base_url="http://u:p@h/v1", model="m"), f"<AsyncClient {HIDDEN}>"),
     (Client(), "<Client whoever lists the model>"),
     (Retries(), "Retries(attempts=3, max_retry_after=60.0, on_retry=None)"),

@@ -33,6 +33,9 @@ class OpenStream(Generic[T]):
         await anext(self.items, None)
         return self
 
+    def __str__(self) -> str:
+        return str(self._reading)
+
     async def completion(self) -> Completion:
         """Read to the end, and return the whole answer."""
         async for _ in self.items:
@@ -151,6 +154,10 @@ class AsyncChunkStream(OfAnswer):
         self._opened = opened
 
     @property
+    def _open_now(self) -> OpenStream[Chunk]:
+        return self._opened
+
+    @property
     def response(self) -> AnswerHead:
         """The HTTP side of the answer."""
         return self._opened.response
@@ -199,9 +206,8 @@ class AsyncChatStream(OfAnswer):
         return _Texts(aiter(self))
 
     @property
-    def response(self) -> AnswerHead | None:
-        """The HTTP side of the answer, once there is one."""
-        return self._opening.stream.response if self._opening.stream is not None else None
+    def _open_now(self) -> OpenStream[Event] | None:
+        return self._opening.stream
 
     async def get_final_completion(self) -> Completion:
         """Read to the end, and return the whole answer.

@@ -30,6 +30,9 @@ class OpenStream(Generic[T]):
         self.items: Generator[T] = told or _read(reading, answer, reading.items_of)
         next(self.items, None)
 
+    def __str__(self) -> str:
+        return str(self._reading)
+
     def completion(self) -> Completion:
         """Read to the end, and return the whole answer."""
         for _ in self.items:
@@ -120,6 +123,10 @@ class ChunkStream(OfAnswer):
         self._opened = opened
 
     @property
+    def _open_now(self) -> OpenStream[Chunk]:
+        return self._opened
+
+    @property
     def response(self) -> AnswerHead:
         """The HTTP side of the answer."""
         return self._opened.response
@@ -174,9 +181,8 @@ class ChatStream(OfAnswer):
         return (event.text for event in events if type(event) is TextDelta and not event.choice)
 
     @property
-    def response(self) -> AnswerHead | None:
-        """The HTTP side of the answer, once there is one."""
-        return self._opened.response if self._opened is not None else None
+    def _open_now(self) -> OpenStream[Event] | None:
+        return self._opened
 
     def get_final_completion(self) -> Completion:
         """Read to the end, and return the whole answer.
