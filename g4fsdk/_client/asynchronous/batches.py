@@ -72,7 +72,8 @@ class Crew(Generic[R]):
         self._ask, self._begin = ask, begin
         self._next = _next_of(checked_rows(rows))
         self._places = anyio.Semaphore(checked_concurrency(concurrency))
-        self.pace, self._options = Pace(rate), options
+        self.pace: Pace = Pace(rate)
+        self._options = options
         self._turn = anyio.Lock()
         self._concurrency, self._hired = concurrency, 0
         self._scopes: set[anyio.CancelScope] = set()

@@ -59,7 +59,8 @@ class Crew(Generic[R]):
         self._ask = ask
         self._rows: Iterator[R] = iter(checked_rows(rows))
         self._places = threading.Semaphore(checked_concurrency(concurrency))
-        self.pace, self._options = Pace(rate), options
+        self.pace: Pace = Pace(rate)
+        self._options = options
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._concurrency, self._hired, self._working = concurrency, 0, 0
