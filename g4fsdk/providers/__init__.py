@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._core.flow.checks import nearest
@@ -34,7 +33,7 @@ _PLACES = {
 
 def _imported(place: str) -> type[Provider]:
     module, _, kind = place.partition(".")
-    found: type[Provider] = getattr(import_module(f"{__name__}.{module}"), kind)
+    found: type[Provider] = getattr(__import__(f"{__name__}.{module}", fromlist=[kind]), kind)
     return found
 
 
