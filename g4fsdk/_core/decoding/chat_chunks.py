@@ -14,6 +14,7 @@ from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.choices import ChoiceDecoder
 from g4fsdk._core.decoding.decoder import Kind, Notice
 from g4fsdk._core.decoding.plain_chunks import (
+    PADDING,
     CallPiece,
     PlainChunks,
     probe_text,
@@ -38,10 +39,8 @@ from g4fsdk._core.model.shape import as_json
 _ERROR = b"error"
 _OF_ANSWER = frozenset({b"", b"message", _ERROR})
 
-# Strings that hide how long a text is, and say nothing.
-_PADDING = frozenset({"obfuscation", "p"})
 # What may be another in each chunk: padding, and ids, of which the first counts.
-_IDLE_KEYS = frozenset({b"obfuscation", b"p", b"id"})
+_IDLE_KEYS = frozenset({b"id", *map(str.encode, PADDING)})
 
 
 class ChatChunkDecoder(ChoiceDecoder):
@@ -71,6 +70,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         self._read_piece: Callable[[bytes], CallPiece | None] = self._plain.call if n == 1 else read_nothing
         self._others: list[JSON] = []  # the events with names of their own
         self._around = ""  # what the last chunk said beside its choices
+        self._has_choices = False
         self._ends_at_eof = ends_at_eof
 
     def kinds(self) -> dict[type[Event], Kind]:
@@ -206,7 +206,7 @@ class ChatChunkDecoder(ChoiceDecoder):
 
 
 def _is_padding(key: str, item: JSON) -> bool:
-    return key in _PADDING and isinstance(item, str)
+    return key in PADDING and isinstance(item, str)
 
 
 def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:

@@ -59,7 +59,6 @@ class ChoiceDecoder(Decoder):
         self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
         self._is_document = False
         self._compared = 0
-        self._has_choices = False
         self._streamed: set[int] = set()  # choices whose text came in deltas
 
     def _note_thought(self, message: dict[str, JSON], said: Iterable[Said]) -> None:

@@ -138,6 +138,8 @@ _SHORT_TEXT, _SHORT_THOUGHT = _ShortChoice[_ShortText], _ShortChoice[_ShortThoug
 _AROUND = ("model", "system_fingerprint", "service_tier")
 #: What may be another in each chunk, once it was said: the first counts.
 _FIRST: dict[str, Any] = {"id": str | None, "created": int | None}
+#: Strings that hide how long a text is, and say nothing.
+PADDING = ("obfuscation", "p")
 _Around: TypeAlias = tuple[JSON, ...]
 # As many readers may one stream have: each takes as long to make as some 300 chunks to read.
 _READERS = 8
@@ -160,7 +162,7 @@ def _reader_of(choice: Any, around: _Around) -> _Read:
         "created": first["created"],
         **said,
     }
-    behind = {"usage": None, "obfuscation": str | None, "p": str | None}
+    behind = {"usage": None, **dict.fromkeys(PADDING, str | None)}
     behind |= dict.fromkeys(("error", "finish_reason", "x_groq"))
     fields: list[Any] = [(name, kind, None) for name, kind in before.items()]
     fields += [("choices", tuple[choice]), *((name, kind, None) for name, kind in behind.items())]
