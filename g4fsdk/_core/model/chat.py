@@ -182,20 +182,11 @@ class Ids(Protocol):
         return SeededIds(str(seed))
 
 
+@dataclass(frozen=True, slots=True)
 class SeededIds(Ids):
     """Ids drawn from a hash of *seed* and the name asked for."""
 
-    def __init__(self, seed: str = "0") -> None:
-        self.seed = seed
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and vars(other) == vars(self)
-
-    def __hash__(self) -> int:
-        return hash(self.seed)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(seed={self.seed!r})"
+    seed: str = "0"
 
     def uuid(self, name: str) -> str:
         digest = hashlib.sha256(f"{self.seed}/{name}".encode()).hexdigest()

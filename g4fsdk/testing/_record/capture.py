@@ -11,6 +11,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class CaptureRecorder(Recorder):
             super().note_call(provider, call, ids)
 
 
+@dataclass(frozen=True, slots=True)
 class _ClientIds(SeededIds):
     """Ids for one client: each call gets a seed of its own, which alone makes its requests again."""
 
