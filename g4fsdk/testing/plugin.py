@@ -15,7 +15,8 @@ While a marked test runs, whatever asks by way of requests, httpx or httpx2 in t
 recording, our own clients and those of the openai package included, in threads too; all other connections
 are blocked. `g4f_sockets.allow("127.0.0.1:6379")` lets an address through. A test that passed fails when it
 asked for something that is not recorded, even if the program went on, when it left a part of its recording
-unplayed, when nothing was played at all, or when it should have made a recording and nobody answered.
+unplayed, when nothing was played at all, or when it should have made a recording and nobody answered. What
+its fixtures ask at their end is a part of it; those of a wider scope begin before it, and reach the network.
 
 Fixtures, each of which a project may override by name:
 
@@ -63,6 +64,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from g4fsdk.testing._pytest.ends import asks_at_its_end
 from g4fsdk.testing._pytest.options import MARKER, add_options
 
 if TYPE_CHECKING:
@@ -91,6 +93,9 @@ _SESSION = pytest.StashKey["tuple[MarkedTest, Cassette]"]()
 _WRITERS = pytest.StashKey[dict[Path, str]]()  # the test that recorded it in this run, by cassette
 _UNPLAYED = pytest.StashKey["UnplayedFile"]()
 _FIXTURES = pytest.StashKey[dict[str, object]]()
+_ASKS_LATE = pytest.StashKey[bool]()  # whether fixtures may ask something when the test is over
+_OPEN = pytest.StashKey[bool]()  # whether what became of its recordings is still to be judged
+_OF_A_RUN: tuple[pytest.StashKey[Any], ...] = (_MARKED, _SESSION, _ASKS_LATE, _OPEN)
 _NOTED = ("g4f_replay", "g4f_server", "g4f_sockets")
 
 
@@ -248,16 +253,17 @@ def pytest_fixture_setup(
     value = yield
     if fixturedef.argname in _NOTED:
         request.node.stash.setdefault(_FIXTURES, {})[fixturedef.argname] = value
+    elif _MARKED in request.node.stash and asks_at_its_end(fixturedef):
+        request.node.stash[_ASKS_LATE] = True
     return value
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[_FIXTURES] = {}
-    if _MARKED in item.stash:  # it is run again
-        del item.stash[_MARKED]
-    if _SESSION in item.stash:
-        del item.stash[_SESSION]
+    for key in _OF_A_RUN:
+        if key in item.stash:  # it is run again
+            del item.stash[key]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -270,12 +276,27 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             item.add_report_section("call", "g4fsdk", text)
         raise
     if item.stash[_FIXTURES]:
-        outcome = _outcome(item)
-        if _UNPLAYED in item.config.stash and _SESSION in item.stash:
-            item.config.stash[_UNPLAYED].passed(*item.stash[_SESSION], outcome.players.values())
-        for text in outcome.wrong():
-            pytest.fail(text, pytrace=False)
+        item.stash[_OPEN] = item.stash.get(_ASKS_LATE, False)
+        _judge(item, is_over=not item.stash[_OPEN])
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge a test whose fixtures may have asked something at their end."""
+    result = yield
+    if item.stash.get(_OPEN, False):
+        _judge(item)
+    return result
+
+
+def _judge(item: pytest.Item, *, is_over: bool = True) -> None:
+    outcome = _outcome(item)
+    if is_over and _UNPLAYED in item.config.stash and _SESSION in item.stash:
+        item.config.stash[_UNPLAYED].passed(*item.stash[_SESSION], outcome.players.values())
+    for text in outcome.wrong() if is_over else outcome.noticed():
+        item.stash[_OPEN] = False
+        pytest.fail(text, pytrace=False)
 
 
 def _outcome(item: pytest.Item) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,57 @@ def prune(*options: object) -> str:
     result = run("cassette", "prune", "--unplayed", "left.json", *options)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+ENDS = {
+    "a fixture that yields": """
+        @pytest.fixture
+        def late():
+            yield
+            ask("b")
+    """,
+    "one that is async": """
+        @pytest.fixture
+        async def late():
+            yield
+            ask("b")
+    """,
+    "a finalizer": """
+        @pytest.fixture
+        def late(request):
+            request.addfinalizer(lambda: ask("b"))
+    """,
+    "teardown_function": """
+        def teardown_function():
+            ask("b")
+
+        @pytest.fixture
+        def late():
+            ...
+    """,
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=[*ENDS])
+def test_what_is_asked_at_the_end_of_a_test_is_a_part_of_it(shop: Project, end: str) -> None:
+    test = """
+        import pytest
+        from test_it import ask
+
+        @pytest.mark.g4f_cassette("abc")
+        def test_late(late):
+            ask("a")
+    """
+    shop.write("test_late.py", textwrap.dedent(test) + textwrap.dedent(end))
+
+    left = shop.run("--g4f-unplayed=left.json", "test_late.py")
+    prune()
+    complete = shop.run("test_late.py")
+
+    left.assert_outcomes(passed=1, errors=1)
+    left.stdout.fnmatch_lines(["g4f_replay: 1 of 3 recorded interactions were not played:", "*GET *test/c"])
+    assert left_in("abc") == "ab"
+    complete.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
