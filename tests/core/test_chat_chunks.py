@@ -1032,6 +1032,30 @@ def test_a_failure_keeps_its_document_and_all_that_came_before_it() -> None:
         ),
         pytest.param(b"event: error\ndata: {}\n\n", "error", None, id="nothing under that name"),
         pytest.param(b"Error: it crashed\n\n", "it crashed", None, id="a line that begins with Error"),
+        pytest.param(b"event: Exception\ndata: no\n\n", "no", None, id="words under a name like error"),
+        pytest.param(
+            b'event: response.failed\ndata: {"code":7,"message":"no"}\n\n', "no", 7, id="a name like failed"
+        ),
+        pytest.param(
+            b'data: {"message":"no","type":"server_error","code":""}\n\n',
+            *("no", "server_error"),
+            id="Cerebras",
+        ),
+        pytest.param(b'data: {"modelStreamErrorException":{"message":"no"}}\n\n', "no", None, id="Bedrock"),
+        pytest.param(b'data: {"status":"failed","message":"no"}\n\n', "no", None, id="a status of words"),
+        pytest.param(b'data: {"status":503,"title":"no"}\n\n', "no", None, id="RFC 9457"),
+        pytest.param(
+            b'data: {"event":"error","data":{"message":"no"}}\n\n', "no", None, id="an event in an event"
+        ),
+        *(
+            pytest.param(sse(chunk({}, reason), done=False), repr(reason), reason, id=reason)
+            for reason in ("error", "network_error", "abort", "insufficient_system_resource")
+        ),
+        pytest.param(
+            sse({"choices": [{"finish_reason": "stop", "native_finish_reason": "error"}]}, done=False),
+            *("error", "error"),
+            id="OpenRouter",
+        ),
     ],
 )
 def test_a_failure_may_be_told_in_many_ways(bad: bytes, words: str, code: Any) -> None:
@@ -1041,6 +1065,26 @@ def test_a_failure_may_be_told_in_many_ways(bad: bytes, words: str, code: Any) -
         assert type(seen.error) is ProviderError
         assert words in seen.error.message
         assert (seen.text, seen.error.partial, seen.error.code) == ("Hi", "Hi", code)
+
+
+def test_words_in_place_of_a_finish_reason_are_a_failure() -> None:
+    words = {"message": "Internal Server Error", "requestId": "x"}
+
+    failed = stream(hi(), words, {})
+    cut = stream(hi(), words, done=False)
+
+    assert (type(failed.error), failed.text) == (ProviderError, "Hi")
+    assert type(cut.error) is IncompleteStreamError
+    assert all("Internal Server Error" in str(seen.error) for seen in (failed, cut))
+    assert said(hi(), STOP, words) == said(words, hi(), STOP) == HI
+    assert said(words, hi()) == said(hi(), words | {"type": "status"}) == [TextDelta("Hi"), Finish(None)]
+
+
+def test_a_chunk_that_tells_a_failure_tells_no_end() -> None:
+    end = chunk({"content": "lo"}, "error") | {"error": {"message": "boom"}}
+
+    assert stream(end).events == [TextDelta("lo")]
+    assert document(end).events == [TextDelta("lo")]
 
 
 @pytest.mark.parametrize(

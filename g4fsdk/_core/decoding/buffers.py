@@ -35,6 +35,11 @@ class TextBuffer:
         """How many characters are kept."""
         return sum(map(len, self._settled)) + sum(map(len, self.new))
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where writing goes on: another one once something was written."""
+        return len(self._settled), len(self.new)
+
     def getvalue(self) -> str:
         return "".join((*self._settled, *self.new))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from g4fsdk._core.decoding.beside import odd_usage, usage_in
 from g4fsdk._core.decoding.choices import ChoiceDecoder
 from g4fsdk._core.decoding.decoder import Kind, Notice
+from g4fsdk._core.decoding.failures import tells_failure
 from g4fsdk._core.decoding.plain_chunks import (
     PADDING,
     CallPiece,
@@ -21,10 +22,10 @@ from g4fsdk._core.decoding.plain_chunks import (
     probe_thought,
     read_nothing,
 )
-from g4fsdk._core.decoding.refusals import dig, failure_in
+from g4fsdk._core.decoding.refusals import dig, failure_in, shown
 from g4fsdk._core.decoding.said import NOTHING
 from g4fsdk._core.model.chat import Conversation, Ids
-from g4fsdk._core.model.errors import ProtocolError, ProviderError
+from g4fsdk._core.model.errors import ProtocolError, ProviderError, clause
 from g4fsdk._core.model.events import (
     Event,
     Extra,
@@ -36,8 +37,9 @@ from g4fsdk._core.model.http import JSON
 from g4fsdk._core.model.shape import as_json
 
 #: The names of events that are chunks; other events stand beside the answer.
-_ERROR = b"error"
-_OF_ANSWER = frozenset({b"", b"message", _ERROR})
+_OF_ANSWER = frozenset({b"", b"message"})
+#: What else a chunk without a choice may be: words beside one of these tell how things stand.
+_KINDS = frozenset(("type", "object", "event", "status", "state"))
 
 # What may be another in each chunk: padding, and ids, of which the first counts.
 _IDLE_KEYS = frozenset({b"id", *map(str.encode, PADDING)})
@@ -71,6 +73,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         self._others: list[JSON] = []  # the events with names of their own
         self._around = ""  # what the last chunk said beside its choices
         self._has_choices = False
+        self._last: tuple[object, JSON] = (None, None)  # what came without a choice, and where
         self._ends_at_eof = ends_at_eof
 
     def kinds(self) -> dict[type[Event], Kind]:
@@ -106,9 +109,9 @@ class ChatChunkDecoder(ChoiceDecoder):
         if bare == b"[DONE]":
             self._done(out)
         elif name not in _OF_ANSWER:
-            self._decode_other(data, name, out)
+            self._decode_other(data, name.decode("utf-8", "replace"), out)
         elif bare:  # some send nothing to keep the connection alive
-            value = self.load(data) if name != _ERROR else self._error_in(data)
+            value = self.load(data)
             if not isinstance(value, dict):
                 raise failure_in(value) or ValueError("not an object")
             self._read(value, out)
@@ -122,8 +125,11 @@ class ChatChunkDecoder(ChoiceDecoder):
         error = value.get("error") if isinstance(value, dict) else None
         return {**(value if isinstance(value, dict) else {}), "error": error or value or "an error"}
 
-    def _decode_other(self, data: bytes, name: bytes, out: list[Event]) -> None:
+    def _decode_other(self, data: bytes, name: str, out: list[Event]) -> None:
         """Keep an event with a name of its own beside the answer, unless it is a chunk or an error."""
+        if tells_failure(name):
+            self._read(self._error_in(data), out)
+            return
         try:
             value = self.load(data)
         except ValueError:
@@ -134,7 +140,7 @@ class ChatChunkDecoder(ChoiceDecoder):
             case {"error": error} if error:
                 self._read(value, out)
             case _ if value not in NOTHING:
-                self._others.append({"event": name.decode("utf-8", "replace"), "data": value})
+                self._others.append({"event": name, "data": value})
                 self.answer.note({"named_events": self._others})
 
     def document(self, data: bytes, out: list[Event]) -> None:
@@ -152,8 +158,33 @@ class ChatChunkDecoder(ChoiceDecoder):
     def _done(self, out: list[Event]) -> None:
         self.flush(out)
         if self._said_anything():
+            self._check_last()
             self.finish(out)
         self.done = self.is_complete = True
+
+    def _check_last(self) -> None:
+        """Raise ProviderError where words stand in place of a finish reason, as gateways put them."""
+        match self._at_the_end():
+            case {"message": str(words)} | {"Message": str(words)} | {"msg": str(words)} as last if (
+                words and not (self._is_finished() or _KINDS & last.keys())
+            ):
+                said = f"the service ended its answer with: {clause(words)}; ask again"
+                raise ProviderError(said, body=as_json(last).encode())
+
+    def words_at_the_end(self) -> str:
+        last = self._at_the_end()
+        return "" if last is None else f"; behind it came {shown(last)}"
+
+    def _at_the_end(self) -> JSON:
+        """Return the last that came without a choice, None where text or a call came behind it."""
+        place, last = self._last
+        return last if place == self._place() and not self._calls else None
+
+    def _place(self) -> tuple[int, ...]:
+        return *self.texts.place, *self.thoughts.place
+
+    def _is_finished(self) -> bool:
+        return any(parts.finished for parts in self.answer.choices.values())
 
     def _said_anything(self) -> bool:
         return not all(parts.is_empty for parts in self.answer.choices.values())
@@ -164,7 +195,7 @@ class ChatChunkDecoder(ChoiceDecoder):
     def finish(self, out: list[Event]) -> None:
         for number in [*self._calls]:
             self._name_calls(number, out)
-        if not any(parts.finished for parts in self.answer.choices.values()):
+        if not self._is_finished():
             self.say(Finish(None), out)
 
     def _read(self, value: dict[str, JSON], out: list[Event]) -> None:
@@ -174,15 +205,18 @@ class ChatChunkDecoder(ChoiceDecoder):
             self._note(value)
         choices, odd = _choices_in(value)
         for choice, number in zip(choices, self._numbers(choices), strict=True):
-            self._choice(choice, number, out)
+            self._choice(choice if failure is None else _without_end(choice), number, out)
         if odd:
             self.say(Extra({"choices_parts": odd}, 0, "choice"), out)
-        self._finish_around(value, bool(choices), out)
+        if failure is None:
+            self._finish_around(value, bool(choices), out)
         usage = usage_in(value)
         if usage is not None:
             self.say(usage, out)
         if failure is not None:
             raise failure
+        if value and not (choices or usage):
+            self._last = self._place(), value
 
     def _finish_around(self, value: dict[str, JSON], has_choices: bool, out: list[Event]) -> None:
         """Say the end that *value* tells beside its choices, where Autonomous AI may put it.
@@ -203,6 +237,11 @@ class ChatChunkDecoder(ChoiceDecoder):
             self._around = said
             self._plain.note(around)
             self.answer.note(around | odd_usage(around))
+
+
+def _without_end(choice: dict[str, JSON]) -> dict[str, JSON]:
+    """Return a *choice* that failed, so that its end is none: it stands in the error."""
+    return {**choice, "finish_reason": None}
 
 
 def _is_padding(key: str, item: JSON) -> bool:

@@ -170,6 +170,10 @@ class Decoder:
         """Whether the end marker of this provider has come."""
         return self.done
 
+    def words_at_the_end(self) -> str:
+        """Return, as the next clause of an error, what came last and is none of the answer."""
+        return ""
+
     def finish(self, out: list[Event]) -> None:
         """Append the last events; the end marker has come."""
 
@@ -232,7 +236,8 @@ class Decoder:
         self.flush(out)
         if not self.is_over():
             raise IncompleteStreamError(
-                f"the answer ended without its {self.end_marker}, so it is not complete; ask again"
+                f"the answer ended without its {self.end_marker}, so it is not complete"
+                f"{self.words_at_the_end()}; ask again"
             )
         self.answer.check_not_empty()
         self._hand_over(out)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from g4fsdk._core.model.http import JSON
+from g4fsdk._core.model.secret_names import words_of
 
 _FINE = frozenset({"", "0", "ok", "success", "succeeded", "none", "null"})
 _SUCCESS = range(200, 300)
+_OF_FAILURES = frozenset("error errors err errmsg exception fail failed failure fatal fault".split())
+#: How an answer ends that broke off. DeepSeek, Mistral, OpenRouter, vLLM, SGLang and Zhipu say such.
+_BROKEN_OFF = _OF_FAILURES | frozenset("abort aborted cancelled canceled timeout insufficient".split())
+_ENDS = ("finish_reason", "native_finish_reason")
+#: Where a value says what it is, or how things stand.
+_KINDS = ("type", "__type", "object", "event", "status", "state", "result")
+_STATUSES = ("status", "status_code", "http_status")
+_MAX_NAME = 64
 
 
 def failing_part(value: JSON) -> JSON:
@@ -31,7 +40,8 @@ def reports_failure(value: JSON) -> bool:
     """Whether *value* says so, by whatever keys.
 
     Source: MiniMax (`base_resp`), Baidu and FastChat (`error_code`), Cloudflare (`errors`), DashScope, Zhipu
-    and Spark (`code` with `message` or `msg`), FastAPI (`detail`), NestJS (`statusCode`), vLLM (`object`).
+    and Spark (`code` with `message` or `msg`), FastAPI (`detail`), NestJS (`statusCode`), vLLM (`object`),
+    Cerebras and vLLM (`type`), Bedrock (a key that ends in `Exception`), Apigee (`fault`).
     """
     match failing_part(value):
         case {"error": error} if error:
@@ -42,18 +52,44 @@ def reports_failure(value: JSON) -> bool:
             return True
         case {"error_msg": words} if "error_code" not in value and _is_bad(words):
             return True
-        case {"choices": [_, *_]} | {"data": [*_] | {}}:
+        case {"choices": [_, *_]} | {"data": [*_]}:
+            return False
+        case dict() as kind if any(tells_failure(kind.get(key)) for key in _KINDS):
+            return True
+        case {"data": {}}:
             return False
         case {"code": code, "message": words} | {"code": code, "msg": words} if words:
             return _is_bad(code) and _is_bad(words)
         case {"choices": [*_]}:
             return False
-        case {"object": "error"} | {"type": "error"} | {"detail": _} | {"errorId": _} | {"success": False}:
+        case {"detail": _} | {"errorId": _} | {"success": False} | {"ok": False}:
             return True
         case {"statusCode": code}:
             return _is_bad(code)
+        case dict() as other:
+            return any(map(_is_refusal, map(other.get, _STATUSES))) or any(
+                tells_failure(key) and _is_bad(said) for key, said in other.items()
+            )
         case _:
             return False
+
+
+def broken_end(value: JSON) -> str:
+    """Return how an answer in *value*, a chunk or document, ended that broke off; "" where none did."""
+    choices = value.get("choices") if isinstance(value, dict) else None
+    places = [value, *choices] if isinstance(choices, list) else []
+    ends = (place.get(key) for place in places if isinstance(place, dict) for key in _ENDS)
+    words = (end.get("type") if isinstance(end, dict) else end for end in ends)  # SGLang's may be a mapping
+    return next((end for end in words if isinstance(end, str) and tells_failure(end, _BROKEN_OFF)), "")
+
+
+def tells_failure(name: JSON, words: frozenset[str] = _OF_FAILURES) -> bool:
+    """Whether *name*, of a key, a kind or an event, has one of *words* in it."""
+    return isinstance(name, str) and len(name) <= _MAX_NAME and not words.isdisjoint(words_of(name))
+
+
+def _is_refusal(status: JSON) -> bool:
+    return isinstance(status, int) and 400 <= status < 600
 
 
 def _is_bad(code: JSON) -> bool:
@@ -67,4 +103,4 @@ def _is_bad(code: JSON) -> bool:
             words = code.strip().lower()
             return not (words in _FINE or (words.isdecimal() and int(words) in _SUCCESS))
         case _:
-            return True
+            return code not in ([], {})

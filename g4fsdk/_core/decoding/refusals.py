@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from g4fsdk._core.decoding.failures import failing_part, reports_failure
+from g4fsdk._core.decoding.failures import broken_end, failing_part, reports_failure
 from g4fsdk._core.model.errors import (
     AuthError,
     BlockedError,
@@ -160,10 +160,14 @@ def document_error(body: bytes) -> ProviderError | None:
 
 def failure_in(value: JSON) -> ProviderError | None:
     """Return the failure that a JSON value under a success status reports, or None if it reports none."""
-    if not reports_failure(value):
+    end = broken_end(value)
+    if reports_failure(value):
+        message, code = _dig_value(value)
+        said = repr(message[:_MAX_MESSAGE]) if message else shown(value)
+    elif end:
+        said, code = f"it ended with {end!r}; ask again", end
+    else:
         return None
-    message, code = _dig_value(value)
-    said = repr(message[:_MAX_MESSAGE]) if message else shown(value)
     body = as_json(value).encode()
     return ProviderError(f"the service failed inside its answer: {said}", code=code, body=body)
 
