@@ -134,6 +134,15 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     "environment": lambda s: session(body=f"A=1\nexport OPENAI_API_KEY='{s}'\n".encode()),
     "YAML": lambda s: session(body=f"a: 1\napi_key: {s}\n".encode()),
     "XML": lambda s: session(body=f"<a><ApiKey>{s}</ApiKey></a>".encode()),
+    "hidden field of a page": lambda s: session(
+        chunks=[f"<form><input type='hidden' name='authenticity_token' value='{s}' /></form>".encode()]
+    ),
+    "what a page gives its scripts, in JSON": lambda s: session(
+        chunks=[as_json({"page": f'<meta content="{s}" name="csrf-token">'})]
+    ),
+    "parameter of a part of a path": lambda s: session(
+        came=[("Location", f"/chat;jsessionid={quote(s, safe='')}?page=2")]
+    ),
     "several Set-Cookie in one": lambda s: session(
         came=[("Set-Cookie", f"a=1; Expires=Fri, 04 Dec 2026 12:13:36 GMT, hf-chat={s}; Path=/")]
     ),
@@ -169,6 +178,15 @@ def test_a_secret_is_taken_out_of_a_packed_answer() -> None:
     response = Scrubber().scrub_cassette(session(chunks=[packed[:9], packed[9:]])).interactions[0].response
 
     assert json.loads(gzip.decompress(response.body)) == {"api_key": "SCRUBBED-api-key-1", "n": 1}
+
+
+def test_a_secret_is_taken_out_of_gzip_in_base64() -> None:
+    logs = base64_of(gzip.compress(as_json({"api_key": CANARY, "n": 1})))
+
+    scrubbed = Scrubber().scrub_cassette(session(chunks=[as_json({"awslogs": {"data": logs}})]))
+
+    data = json.loads(scrubbed.interactions[0].response.body)["awslogs"]["data"]
+    assert gzip.decompress(base64.b64decode(data)) == as_json({"api_key": "SCRUBBED-api-key-1", "n": 1})
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
@@ -210,6 +228,13 @@ def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
         "glpat-abcdefghij1234567890",
         "tgp_v1_abcdefghij1234567890",
         "dapi0123456789abcdef0123456789abcdef-2",
+        "sk_live_" + "abcdEFGH12345678",
+        "rk_test_" + "abcdEFGH12345678",
+        "whsec_abcdEFGH12345678ijklMNOP",
+        "SG.abcdEFGH12345678ijklMN.abcdEFGH12345678ijklMNOP90qrSTUV1234abcd5678",
+        "npm_abcdEFGH12345678ijklMNOP90qrSTUV1234",
+        "pypi-AgEIcHlwaS5vcmcabcdEFGH12345678ijklMNOP90qrSTUV1234abcd",
+        "bot123456789:AAabcdEFGH12345678ijklMNOP90qrSTUV1",
     ],
 )
 def test_a_key_is_known_by_its_look(key: str) -> None:
@@ -314,6 +339,12 @@ TEXT = [
         '{"text":"\u2028 emoji \U0001f600 caf\u00e9 \\ud83d"}\r\n \t'.encode(), id="odd text and spacing"
     ),
     pytest.param(b'{"a": "\xff\xfe broken', id="broken bytes"),
+    pytest.param(
+        b'<meta name="viewport" content="width=device-width"><input name="token_count" value="1234567890">'
+        b'<input type=password name=password value=""><input name="secret_santa" value="a1B2c3D4e5F6">'
+        b'<meta name="csrf-param" content="authenticity_token">',
+        id="a page",
+    ),
     pytest.param(b"a=1&b=2&token=&key=", id="form without values"),
     pytest.param(
         b'{"required":["api_key","username"],"a":["password","oauth2_client","b"]}', id="lists of names"
@@ -812,6 +843,7 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
     [
         pytest.param(b'Content-Disposition: form-data; name="token"\r\n\r\nx\r\n', id="parts of a form"),
         pytest.param(b'[["api_key","', id="lists in lists"),
+        pytest.param(b'<input name="csrf_token" ', id="fields of a page"),
         pytest.param(b'"name":"api_key","value":', id="names of pairs"),
         pytest.param(b"&amp;#", id="entities"),
     ],

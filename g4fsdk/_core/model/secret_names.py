@@ -21,15 +21,15 @@ def _words(text: str) -> frozenset[str]:
 
 
 _ALONE = _words(
-    "authorization cookie cookies credential credentials jwt passphrase passwd password passwords secret "
-    "secrets"
+    "authorization cookie cookies credential credentials jwt passcode passphrase passwd password passwords "
+    "secret secrets"
 )
 _IN_HEADERS = _ALONE | _words("auth bearer csrf pwd session signature token xsrf")
 _IN_QUERIES = _ALONE | _words("auth pwd sig signature token")
 #: Secret as the last word of a header or parameter (``X-Key-Spend`` is about a key).
 _LAST = _words("key keys")
 #: Secret as the whole name of a query parameter.
-_WHOLE_QUERIES = frozenset({("code",)})
+_WHOLE_QUERIES = frozenset((name,) for name in ("code", "jsessionid", "pass", "phpsessid"))
 
 #: A word with one of these before it makes no secret.
 _HARMLESS_AFTER: Final = {
@@ -47,7 +47,10 @@ _KEYS_OF = tuple(
     "access account api auth encryption master private secret session signing subscription".split()
 )
 _TOKENS_OF = tuple(
-    "access api auth bearer bot csrf hf id identity login refresh security session xsrf".split()
+    (
+        "access api auth authenticity bearer bot csrf csrfmiddleware hf id identity login refresh security "
+        "session verification xsrf"
+    ).split()
 )
 _SECRET_AFTER: Final = {"key": _KEYS_OF, "keys": _KEYS_OF, "token": _TOKENS_OF}
 

@@ -11,15 +11,16 @@ from typing import TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from g4fsdk.testing._secrets.edits import BETWEEN, Edit, applied
+from g4fsdk.testing._secrets.packed import GZIP_MAGIC, Pack, packed, unpacked
 
 Search: TypeAlias = Callable[[bytes], list[Edit]]
 
-# A run of base64 that may be text: in lines of one length, as MIME and PEM have it, or in one piece whose
-# first letter is one that text begins with.
+# A run of base64 that may be text: in lines of one length, as MIME and PEM have it, or in one piece that
+# begins like text or like gzip.
 BASE64 = re.compile(
     rb"(?<![A-Za-z0-9+/_-])(?:"
     rb"(?:(?:[A-Za-z0-9+/]{76}\r?\n)+|(?:[A-Za-z0-9+/]{64}\r?\n)+)[A-Za-z0-9+/]+={0,2}"
-    rb"|[CDI-Za-fw-z0-9][A-Za-z0-9+/_-]{7,}={0,2})"
+    rb"|(?:[CDI-Za-fw-z0-9]|H4sI)[A-Za-z0-9+/_-]{7,}={0,2})"
 )
 TEXT = re.compile(
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+"
@@ -33,7 +34,8 @@ def edits_in_base64(data: bytes, search: Search) -> Iterator[Edit]:
     """Yield the edits for base64 that holds text: a run with a secret is coded again."""
     runs = [(found, text) for found in BASE64.finditer(data) if (text := _base64_text(found[0]))]
     for found, text, inner in _searched_together(runs, search):
-        yield Edit(*found.span(), _as_base64_like(found[0], applied(text, inner)), inner[0].kind)
+        new = packed(applied(text, inner), _unpacked(found[0])[1])
+        yield Edit(*found.span(), _as_base64_like(found[0], new), inner[0].kind)
 
 
 def edits_in_percent_coding(data: bytes, search: Search) -> Iterator[Edit]:
@@ -69,10 +71,7 @@ def _searched_together(
 
 def _base64_text(run: bytes) -> bytes:
     """Return the text that *run* codes, empty when it codes none."""
-    standard = run.rstrip(b"=").translate(TO_STANDARD, b"\r\n")
-    if len(standard) % 4 == 1:
-        return b""
-    text = a2b_base64(standard + b"=" * (-len(standard) % 4))
+    text, _ = _unpacked(run)
     if TEXT.fullmatch(text) is None:
         return b""
     try:
@@ -81,6 +80,15 @@ def _base64_text(run: bytes) -> bytes:
         )
     except UnicodeDecodeError:
         return b""
+
+
+def _unpacked(run: bytes) -> tuple[bytes, list[Pack]]:
+    """Return what *run* codes, gzip undone, and what packs it again."""
+    standard = run.rstrip(b"=").translate(TO_STANDARD, b"\r\n")
+    if len(standard) % 4 == 1:
+        return b"", []
+    coded = a2b_base64(standard + b"=" * (-len(standard) % 4))
+    return unpacked(coded, []) if coded.startswith(GZIP_MAGIC) else (coded, [])
 
 
 def _as_base64_like(run: bytes, text: bytes) -> bytes:

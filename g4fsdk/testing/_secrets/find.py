@@ -30,6 +30,7 @@ DEEPEST = 4  # base64 or percent coding inside one another
 
 QUERY_NAME = re.compile(rb"(?:\A|[?&;#])(?:amp;)?([A-Za-z][A-Za-z0-9_.%\[\]-]{0,63})=")
 QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
+IN_SEGMENT = re.compile(rb"[^&\s\"'<>#;\\?/]*")  # `/chat;jsessionid=...?page=2`
 PATH_PAIR = re.compile(
     rb"(?<=/)([A-Za-z][A-Za-z_.-]{0,63})/(?=([A-Za-z._~%+=@:-]*\d[\w.~%+=@:-]{7,})(?:[/?#]|\Z))", re.ASCII
 )
@@ -57,6 +58,9 @@ IN_NAMES = (b"key", b"auth", b"secret", b"pass", b"credential", b"jwt")
 COOKIE_LINE = re.compile(rb"\b((?:set-)?cookie):[ \t]*([\w.-]+=[^\r\n\"'\\<]+)", re.IGNORECASE)
 DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)  # in programs
 SIGNATURES = frozenset({"sig", "signature"})
+# What a page gives its forms and scripts to send back: `<input name="csrf_token" value="...">`.
+TAG = re.compile(rb"(?:<|\\u003[cC])(?:input|meta)\b([^<>]{1,1024}?)(?:>|\\u003[eE])", re.IGNORECASE)
+ATTRIBUTE = re.compile(rb"(?<![\w-])(name|value|content)\s*=\s*(?:\\*[\"'])?([^\"'\\\s<>]+)", re.IGNORECASE)
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-\0]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
 PLACEHOLDER_BYTES = re.compile(PLACEHOLDER.pattern.encode())
@@ -87,6 +91,7 @@ def edits_in(data: bytes, known: KnownSecrets, *, in_response: bool = False, dep
         *_in_parts(data, known),
         *_as_printed(data, known),
         *_assigned(data, known),
+        *_in_tags(data, known),
         *_in_cookie_lines(data, known),
         *_by_pattern(data, known),
     ]
@@ -120,7 +125,8 @@ def known_edits_in(data: bytes, known: KnownSecrets) -> list[Edit]:
 def _in_queries(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
     for found in QUERY_NAME.finditer(data) if b"=" in data else ():
         name = unquote(found[1].decode())
-        value = QUERY_VALUE.match(data, found.end()) if is_secret_query(name) else None
+        until = IN_SEGMENT if found[0].startswith(b";") else QUERY_VALUE
+        value = until.match(data, found.end()) if is_secret_query(name) else None
         if value and (len(value[0]) >= SHORTEST_SIGNATURE or words_of(name)[-1] not in SIGNATURES):
             text = _unquoted(value[0].replace(b"+", b" "))
             slug = slug_of(name)
@@ -173,6 +179,15 @@ def _assigned(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
         if is_secret_member(name) and not is_cookie_jar(name) and _is_random(found[2]):
             slug = slug_of(name)
             yield from credential_edit(data, *found.span(1), (slug, f"{slug} in a text"), known)
+
+
+def _in_tags(data: bytes, known: KnownSecrets) -> Iterator[Edit]:
+    for tag in TAG.finditer(data) if b"name=" in data or b"NAME=" in data else ():
+        given = {found[1].lower(): found for found in ATTRIBUTE.finditer(data, *tag.span(1))}
+        value, name = given.get(b"value", given.get(b"content")), given.get(b"name")
+        if name and value and is_secret_member(name[2].decode("ascii", "replace")) and _is_random(value[2]):
+            slug = slug_of(name[2].decode())
+            yield from credential_edit(data, *value.span(2), (slug, f"{slug} in a page"), known)
 
 
 def _may_name_a_secret(text: bytes) -> bool:
