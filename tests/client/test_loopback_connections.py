@@ -17,6 +17,7 @@ from g4fsdk import AsyncClient, Client, UsageError
 from tests.support.loopback import PATIENCE_S, Framing, Reply, Server
 from tests.support.loopback_clients import (
     ONCE,
+    QUICK,
     Colour,
     answer,
     ask,
@@ -285,6 +286,25 @@ def test_connection_closed_between_two_turns_is_not_used_again(colour: Colour) -
         service("cohere-c4ai", first, answer("cohere-c4ai", "two"), document("cohere-c4ai", "three"))
     ) as server:
         assert in_turn(colour, "cohere-c4ai", server.url) == ["one", "two", "three"]
+
+
+@both
+def test_what_came_behind_an_answer_is_none_to_the_next_call(colour: Colour) -> None:
+    surplus = document("openai", "one").wire + document("openai", "nobody asked").wire
+    with Server(Reply([surplus], has_head=False, framing="length")) as server:
+        said: Any = {"base_url": f"{server.url}/v1", "model": "m", "retries": QUICK}
+        if colour == "sync":
+            with Client("openai", **said) as client:
+                texts = [client.chat.completions.create("Hello").text for _ in range(4)]
+        else:
+            texts = asyncio.run(asked_in_turn(said))
+
+    assert texts == ["one"] * 4
+
+
+async def asked_in_turn(said: dict[str, Any]) -> list[str]:
+    async with AsyncClient("openai", **said) as client:
+        return [(await client.chat.completions.create("Hello")).text for _ in range(4)]
 
 
 @both

@@ -117,6 +117,7 @@ def test_a_long_head_is_read(lines: list[bytes]) -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X-Line: x\r\n" * 20_000, id="endless lines"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 300_000, id="an endless line"),
         pytest.param(b"nonsense\r\n\r\n", id="no HTTP"),
+        pytest.param(HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", id="two lengths"),
     ],
 )
 def test_a_head_that_is_none_is_an_error(head: bytes) -> None:

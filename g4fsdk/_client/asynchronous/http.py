@@ -17,7 +17,14 @@ from g4fsdk._client.asynchronous.waiting import OfLoop, exhaust
 from g4fsdk._client.clocks import Clocks
 from g4fsdk._client.hooks import Terms
 from g4fsdk._client.network import Network
-from g4fsdk._client.sending import MAX_REDIRECTS, WholeAnswer, addressed, redirected, too_many_redirects
+from g4fsdk._client.sending import (
+    MAX_REDIRECTS,
+    WholeAnswer,
+    addressed,
+    redirected,
+    too_many_redirects,
+    unanswered,
+)
 from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.errors import G4FError, UsageError
 from g4fsdk._core.model.http import Request, Response
@@ -119,18 +126,22 @@ class Connections:
             if answer is None:
                 await phases.give_up()
         phases.limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
-        return await self._begun(answer, phases, clocks, place, max_bytes)
-
-    async def _begun(
-        self, answer: Any, phases: Phases, clocks: Clocks, place: Place, max_bytes: int
-    ) -> Answer:
         try:
             clocks.check()
+            _check_asked(answer, request, repeatable)
         except G4FError:
             phases.alarm.close()
             await answer.aclose()
             raise
         return Answer(answer, self.failures, clocks, phases.alarm, place, max_bytes)
+
+
+def _check_asked(answer: Any, request: Request, repeatable: bool) -> None:
+    """Raise TransportError when *answer* was there before *request*, behind another: httpcore keeps it."""
+    stream = answer.extensions.get("network_stream")
+    if stream is not None and stream.get_extra_info("is_asked") is False:
+        words = "what came was sent before it was asked, behind another answer"
+        raise unanswered(words, request.url, sent=True, repeatable=repeatable)
 
 
 def _built(request: Request) -> httpx.Request:

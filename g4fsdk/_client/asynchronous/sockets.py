@@ -130,6 +130,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._news: asyncio.Future[bool] | None = None  # somebody waits for something to come
         self._flushed: asyncio.Future[bool] | None = None  # not all of what was sent is gone
         self._is_over = False
+        self._is_asked = False  # something was read behind what was sent last
         self._failure: Exception | None = None
 
     # --- What the loop tells ---
@@ -168,6 +169,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes, none at the end of all. Raises ReadError or ReadTimeout."""
         self._send()
+        self._is_asked = True
         if not (self._unread or self._is_over):
             self._news = self._loop.create_future()
             if not await self._comes(self._news, timeout):
@@ -184,6 +186,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         Raises WriteError or WriteTimeout.
         """
         self._unsent += buffer
+        self._is_asked = False
         if len(self._unsent) >= SEND_BYTES:
             self._send()
             if self._flushed is not None and not await self._comes(self._flushed, timeout):
@@ -221,6 +224,8 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":
             return bool(self._unread) or self._is_over or self._has_news()
+        if info == "is_asked":
+            return self._is_asked
         return self._transport.get_extra_info(_EXTRA.get(info, info))
 
     def _has_news(self) -> bool:

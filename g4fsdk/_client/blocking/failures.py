@@ -35,9 +35,9 @@ def unanswered_by(
     """Return what *cause*, raised in place of an answer, means; two clocks ran meanwhile."""
     if isinstance(cause, requests.exceptions.InvalidSchema) and "SOCKS" in str(cause):
         return UsageError(NEEDS_SOCKS)
-    if isinstance(cause, _USAGE):
-        return unsendable(words_of(cause))
     inner = _innermost(cause)
+    if isinstance(cause, _USAGE) and not isinstance(inner, low.InvalidHeader):  # which the answer had
+        return unsendable(words_of(cause))
     if isinstance(inner, _CONNECT_TIMEOUTS) and not isinstance(inner, low.NewConnectionError):
         return clocks.expired(connecting)
     if isinstance(inner, _READ_TIMEOUTS):
