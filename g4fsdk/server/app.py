@@ -23,7 +23,7 @@ from g4fsdk._version import __version__
 from g4fsdk.server.asked import Asked, kinds_for, read_chat, read_image, read_model, read_object
 from g4fsdk.server.guards import Guard, Limits, read_body
 from g4fsdk.server.refused import FAILURES, Refused, json_response, refusal
-from g4fsdk.server.streamed import HEADERS, Identity, Outbox, Told, failed, whole
+from g4fsdk.server.streamed import HEADERS, Identity, Outbox, Told, failed, painted, whole
 from g4fsdk.server.upstream import Upstream
 
 #: Gives a response, or has sent one.
@@ -189,8 +189,7 @@ async def _complete(upstream: Upstream, asked: Asked, _: Send) -> Response:
 
 
 async def _paint(upstream: Upstream, asked: Asked, _: Send) -> Response:
-    images = await upstream.paint(asked)
-    return json_response({"created": _now(), "data": [image.to_dict() for image in images.data]})
+    return json_response(painted(await upstream.paint(asked), _now()))
 
 
 async def _stream(upstream: Upstream, asked: Asked, send: Send) -> None:

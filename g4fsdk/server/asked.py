@@ -95,7 +95,7 @@ def read_chat(body: Mapping[str, Any], kinds: Kinds, *, is_lenient: bool) -> Ask
     """
     if "messages" not in body:
         raise Refused(400, "messages are missing", param="messages")
-    is_lenient = bool(body.get("ignore_unsupported", is_lenient))
+    stream, is_lenient = _flag(body, "stream", False), _flag(body, "ignore_unsupported", is_lenient)
     options = dict(_options(body))
     counts = options.get("stream_options")
     if not all("stream_options" in kind.options for kind in kinds):
@@ -109,8 +109,14 @@ def read_chat(body: Mapping[str, Any], kinds: Kinds, *, is_lenient: bool) -> Ask
         _refuse([*foreign, *sorted(options.keys() - taken)], kinds)
     shows_usage = isinstance(counts, Mapping) and bool(counts.get("include_usage"))
     lenient = {"ignore_unsupported": True} if is_lenient else {}
-    stream = bool(body.get("stream"))
     return Asked(body["messages"], body.get("model") or "", stream, options | lenient, shows_usage)
+
+
+def _flag(body: Mapping[str, Any], name: str, usual: bool) -> bool:
+    flag = body.get(name)
+    if not isinstance(flag, bool | None):
+        raise Refused(400, f"{name} must be true or false, not {type(flag).__name__}", param=name)
+    return usual if flag is None else flag
 
 
 def _options(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -132,7 +138,7 @@ def read_image(body: Mapping[str, Any]) -> Asked:
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
         raise Refused(400, "prompt is missing, or no text", param="prompt")
-    if body.get("stream"):
+    if _flag(body, "stream", False):
         raise Refused(400, "images are not streamed", "unsupported_parameter", "stream")
     odd = sorted(_LOCAL & body.keys())
     if odd:

@@ -11,9 +11,9 @@ import anyio
 from starlette.types import Send
 
 from g4fsdk._core.model.chunks import Chunk
-from g4fsdk._core.model.completions import Completion
+from g4fsdk._core.model.completions import Completion, ImagesResponse
 from g4fsdk._core.model.events import Usage
-from g4fsdk._core.model.shape import as_json
+from g4fsdk._core.model.shape import as_json, given
 from g4fsdk.server.refused import Refused
 
 HEADERS = [
@@ -21,6 +21,13 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # a proxy such as nginx would keep events back
 ]
+#: What OpenAI calls the counts of images.
+_OF_IMAGES = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+    "completion_tokens_details": "output_tokens_details",
+}
 _AHEAD_BYTES = 1 << 16
 _APART_S = 0.001  # events further apart come alone
 
@@ -49,6 +56,14 @@ class Identity:
 def whole(completion: Completion, identity: Identity) -> dict[str, Any]:
     """Return a complete answer."""
     return identity.given(completion.to_dict())
+
+
+def painted(images: ImagesResponse, now: int) -> dict[str, Any]:
+    """Return images, and what their service says beside them."""
+    counts = {} if images.usage is None else images.usage.to_dict()
+    usage = {_OF_IMAGES.get(name, name): count for name, count in counts.items()} or None
+    made = {"created": images.created or now, "data": [image.to_dict() for image in images.data]}
+    return made | given(usage=usage) | images.extra
 
 
 class Told:

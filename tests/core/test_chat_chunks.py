@@ -1391,6 +1391,16 @@ def test_what_stands_beside_images_is_kept() -> None:
     assert ImagesResponse.of(whole) == ImagesResponse([Image("u")], 7, "m", "", spent, kept)
 
 
+def test_a_failure_beside_images_is_one() -> None:
+    value = {"data": [{"url": "u"}], "error": {"message": "boom"}}
+
+    seen = run(DocumentParser(ImageDecoder("a cat")), [json.dumps(value).encode()])
+
+    assert type(seen.error) is ProviderError
+    assert seen.error.answer is not None
+    assert seen.error.answer.images == [Image("u")]
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

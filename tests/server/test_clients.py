@@ -172,13 +172,19 @@ def test_who_does_not_list_models_hides_only_its_own(names: list[str]) -> None:
 
 
 def test_images_are_made() -> None:
-    made = Reply([as_json({"data": [{"url": "https://img.test/a"}, {"b64_json": "YQ=="}]})], framing="length")
+    said = {
+        "created": 7,
+        "size": "256x256",
+        "usage": {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5},
+    }
+    made = Reply([as_json({"data": [{"url": "https://img.test/a"}, {"b64_json": "YQ=="}], **said})])
     with Server([made]) as server, serving(upstream_of(server.url)) as address, openai_at(address) as client:
         images = client.images.generate(model="m", prompt="a cat", n=2, size="256x256")
 
     assert images.data is not None
     assert [(one.url, one.b64_json) for one in images.data] == [("https://img.test/a", None), (None, "YQ==")]
     assert json.loads(server.requests[0].body)["size"] == "256x256"
+    assert images.to_dict().items() >= said.items()
 
 
 @pytest.mark.parametrize(

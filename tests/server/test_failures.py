@@ -124,6 +124,7 @@ def test_the_next_provider_is_asked_when_one_fails() -> None:
     pytest.param({"model": "other", "messages": HELLO}, 404, "model", "unknown model", id="model"),
     pytest.param({"model": 7, "messages": HELLO}, 400, "model", "must be text", id="no model"),
     pytest.param({"model": "gpt-4"}, 400, "messages", "missing", id="no messages"),
+    pytest.param({"model": "gpt-4", "messages": HELLO, "stream": "no"}, 400, "stream", "not str", id="word"),
     pytest.param({"model": "gpt-4", "messages": [{"role": "king"}]}, 400, None, "unknown role", id="role"),
     pytest.param([1], 400, None, "JSON object", id="no object"),
     pytest.param(b"{", 400, None, "no JSON", id="no JSON"),

@@ -56,8 +56,9 @@ class ImageDecoder(Decoder):
         value = self.load(data)
         key, items = _items(value)
         images = [image for item in items if (image := read_image(item)) is not None]
+        failure = failure_in(value)
         if not images:
-            raise failure_in(value) or ProtocolError(
+            raise failure or ProtocolError(
                 f"expected images with a url or b64_json, got {data[:200]!r}", excerpt=data
             )
         odd = {f"{key}_parts": [item for item in items if read_image(item) is None]}
@@ -66,6 +67,8 @@ class ImageDecoder(Decoder):
         self.say(ImageEvent(tuple(images), self._prompt), out)
         if (usage := usage_in(value)) is not None:
             self.say(usage, out)
+        if failure is not None:
+            raise failure
         self.done = True
 
 
