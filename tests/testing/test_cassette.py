@@ -347,6 +347,12 @@ def broken(**changes: object) -> str:
         pytest.param("[1", "not YAML", id="no YAML"),
         pytest.param("- {request: {}}", "vcr.migration", id="vcrpy before 1.0"),
         pytest.param("http_interactions: []", "betamax", id="betamax"),
+        pytest.param("http_interactions: [{a: !binary eA==}]", "Ruby's VCR", id="bytes of Ruby's"),
+        pytest.param("responses: [{response: {}}]", "responses; only vcrpy's", id="responses"),
+        pytest.param(
+            "interactions: [{request: {url: u, method: GET}, response: {code: 200}}]", "go-vcr", id="go-vcr"
+        ),
+        pytest.param("version https://git-lfs.github.com/spec/v1\noid x\n", "git lfs pull", id="Git LFS"),
         pytest.param('{"log": {"entries": []}}', "`g4fsdk cassette import` makes", id="HAR"),
         pytest.param(f"a: &a [x]\n{BOMB}interactions: []", "far larger than it is", id="anchors of anchors"),
         pytest.param(

@@ -23,6 +23,12 @@ def modern(document: Any, name: str) -> Any:
             )
         case {"http_interactions": _}:
             raise CassetteError(f"{name}: a cassette of betamax or Ruby's VCR; only vcrpy's are read")
+        case {"responses": [{"response": _}, *_]}:
+            raise CassetteError(f"{name}: a recording of responses; only vcrpy's are read")
+        case {"interactions": [{"request": {"url": _, "method": _}, "response": {"code": _}}, *_]}:
+            raise CassetteError(f"{name}: a cassette of go-vcr; only vcrpy's are read")
+        case str() if document.startswith("version https://git-lfs"):
+            raise CassetteError(f"{name}: a pointer of Git LFS; `git lfs pull` gets what it stands for")
         case {"log": {"entries": _}}:
             raise CassetteError(f"{name}: a HAR file; `g4fsdk cassette import` makes a cassette of it")
         case {"interactions": list(interactions)}:

@@ -131,6 +131,7 @@ _CONSTRUCTORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 for _tag, _constructor in _CONSTRUCTORS.items():
     _Loader.add_constructor(f"tag:yaml.org,2002:python/{_tag}", _constructor)
+_Loader.add_constructor("!binary", _Loader.construct_yaml_binary)  # as Ruby writes it
 
 
 def dump_yaml(document: Mapping[str, Any]) -> bytes:
