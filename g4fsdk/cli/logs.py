@@ -84,6 +84,8 @@ def search(
 ) -> None:
     """Find turns in which every word of TEXT stands, in whatever case, the newest first."""
     wanted = as_typed(" ".join(words)).split()
+    if not wanted:
+        raise UsageError("there is no word to search for")
     found = Log().search(wanted, limit)
     if as_json:
         write_document([{"conversation": name, **asdict(turn)} for name, turn in found])

@@ -91,6 +91,8 @@ def test_turns_are_found_by_all_their_words_in_whatever_case() -> None:
     assert [one["prompt"] for one in read("search", "Satz eins")] == ["Frage eins"]
     assert read("search", "-n", 1, "%") == read("search", "drei") == []
     assert "nicht alles" in run("logs", "search", "alles").stdout
+    blank = run("logs", "search", " ")
+    assert (blank.exit_code, blank.stderr) == (2, "g4fsdk: there is no word to search for\n")
 
 
 def test_conversations_are_exported_a_line_each() -> None:
