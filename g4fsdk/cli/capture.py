@@ -18,6 +18,7 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._recordings.findings import compare, load_for_use, report
 from g4fsdk.cli._terminal.output import say
 from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.files import check_place
 
 _OURS = frozenset({"chat", "image", "models"})  # commands of ours that may stand in place of a program
 
@@ -52,6 +53,7 @@ def capture(
     from g4fsdk._client.transport import TRANSPORT
     from g4fsdk.testing._record.capture import CAPTURE, FACTORY, merged
 
+    check_place(output)
     earlier = None if against is None else load_for_use(against)
     with tempfile.TemporaryDirectory(prefix="g4fsdk-") as folder:
         code = run_program(_program(command), {**os.environ, CAPTURE: folder, TRANSPORT: FACTORY})

@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
-from g4fsdk._core.model.errors import ProtocolError
+from g4fsdk._core.model.errors import ProtocolError, UsageError
 from g4fsdk._core.model.events import Image
-from g4fsdk.cli._terminal.output import check_place, plain, save, write, write_document
+from g4fsdk.cli._terminal.output import plain, write, write_document
 from g4fsdk.cli._terminal.waiting import Waiting
 from g4fsdk.cli._words import options
 from g4fsdk.cli._words.question import as_typed, read_settings
 from g4fsdk.cli._words.target import Said, Target
+from g4fsdk.testing._cassette.files import check_place, write_atomically
 
 _MAX_BYTES = 64 << 20  # of a picture that is fetched
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
@@ -49,6 +50,8 @@ def image(
     The provider is amigo, where none is named. An image that comes as bytes gets a data: address, unless -o
     saves it.
     """
+    if not prompt.strip():
+        raise UsageError('there is no prompt: g4fsdk image "a cat"')
     said = Said.read(provider, model, base_url, api_key, timeout, retries, proxy, endpoint)
     if output is not None and not output.is_dir():
         check_place(output)
@@ -94,7 +97,7 @@ def _saved(image: Image, output: Path, number: int, target: Target) -> Path:
     except ValueError as error:
         raise ProtocolError(f"image {number} is not in base64: {error}") from error
     path = _place(output, number, _SUFFIXES.get(media_type(image), ".bin"))
-    save(path, data)
+    write_atomically(path, data)
     return path
 
 

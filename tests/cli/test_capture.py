@@ -112,6 +112,7 @@ def test_a_program_without_clients_records_nothing(tmp_path: Path) -> None:
         ),
         pytest.param([], "COMMAND", id="nothing"),
         pytest.param(["--against", "missing.yaml", "--", "true"], "missing.yaml", id="against"),
+        pytest.param(["-o", ".", "--", "false"], "it is a folder: name a file", id="no place"),
     ],
 )
 def test_what_cannot_be_captured_is_a_usage_error(words: list[str], said: str) -> None:

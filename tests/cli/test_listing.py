@@ -133,6 +133,7 @@ def test_an_image_of_a_server_needs_the_name_of_a_model() -> None:
 
 def test_the_image_provider_is_amigo_unless_named() -> None:
     assert "makes no images" in run("image", "x", "-m", "gpt-4o").stderr
+    assert "there is no prompt" in run("image", " ", "-p", "amigo").stderr
     assert "yqcloud makes no images" in run("image", "x", "-p", "yqcloud").stderr
 
 

@@ -707,6 +707,30 @@ def test_before_record_has_to_return_an_interaction(tmp_path: Path) -> None:
             record_one(recorder, RecordedRequest("POST", "http://a/", [], b"sent"))
 
 
+@pytest.mark.parametrize(("name", "says"), [("a/b.yaml", "it is no folder"), (".", "name a file")])
+def test_a_place_for_no_file_is_told_before_anything_is_asked(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "a").write_text("")
+
+    with pytest.raises(OSError, match=says), Recorder(tmp_path / name):
+        pytest.fail("it began")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and named pipes")
+def test_a_link_stays_one_and_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    cassette().save(tmp_path / "real.yaml")
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "real.yaml")
+    read, write = os.pipe()
+
+    Cassette().save(tmp_path / "link.yaml")
+    Cassette().save(f"/dev/fd/{write}")
+
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert Cassette.load(tmp_path / "real.yaml") == Cassette()
+    os.close(write)
+    with open(read, "rb") as piped:
+        assert b"version: 1" in piped.read()
+
+
 def test_a_leak_refuses_to_write_and_leaves_the_older_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

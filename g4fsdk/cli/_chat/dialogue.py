@@ -27,10 +27,11 @@ from g4fsdk._core.model.errors import UsageError
 from g4fsdk.cli._chat.talk import Talk
 from g4fsdk.cli._kept.folder import made_home
 from g4fsdk.cli._terminal.failures import INTERRUPTED, exit_code
-from g4fsdk.cli._terminal.output import check_place, save, say, typing_unseen, write
+from g4fsdk.cli._terminal.output import say, typing_unseen, write
 from g4fsdk.cli._words.attachments import Attachments
 from g4fsdk.cli._words.completing import models_of
 from g4fsdk.cli._words.question import Question
+from g4fsdk.testing._cassette.files import check_place, write_atomically
 
 
 class Dialogue:
@@ -112,7 +113,7 @@ class Dialogue:
         path = Path(name).expanduser()
         check_place(path)
         messages = self._talk.conversation.messages if self._talk.conversation else ()
-        save(path, "\n".join(f"## {one.role}\n\n{one.text}\n" for one in messages).encode())
+        write_atomically(path, "\n".join(f"## {one.role}\n\n{one.text}\n" for one in messages).encode())
         say(f"the conversation is in {path}")
 
     def _exit(self, _: str) -> None:

@@ -14,10 +14,8 @@ import typer
 
 from g4fsdk._core.model.events import ConversationEvent, Event, ReasoningDelta, TextDelta, Title, Usage
 from g4fsdk.cli._terminal.output import (
-    check_place,
     is_terminal,
     plain,
-    save,
     say,
     say_dimmed,
     shows_all,
@@ -27,6 +25,7 @@ from g4fsdk.cli._terminal.output import (
     write_json_line,
 )
 from g4fsdk.cli._terminal.waiting import Waiting
+from g4fsdk.testing._cassette.files import check_place, write_atomically
 
 if TYPE_CHECKING:
     from g4fsdk import Client
@@ -86,7 +85,7 @@ def _saved(path: Path) -> Iterator[None]:
     try:
         with redirect_stdout(text):
             yield
-        save(path, text.getvalue().encode(errors="backslashreplace"))
+        write_atomically(path, text.getvalue().encode(errors="backslashreplace"))
     except BaseException:
         write(text.getvalue())
         raise

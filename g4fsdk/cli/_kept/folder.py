@@ -31,7 +31,7 @@ def made_home() -> Path:
 
 def write_privately(path: Path, text: str) -> None:
     """Write *text* to *path*, whole or not at all, for the user alone. A link stays one."""
-    from g4fsdk.testing._cassette.cassette import write_atomically
+    from g4fsdk.testing._cassette.files import write_atomically
 
     made_home()
-    write_atomically(path.resolve(), text.encode(), is_private=True)
+    write_atomically(path, text.encode(), is_private=True)

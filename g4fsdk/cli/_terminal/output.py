@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
@@ -92,25 +91,6 @@ def say_dimmed(text: str) -> None:
     from rich.text import Text
 
     Console(stderr=True).print(Text(shown(text), style="dim"), end="", soft_wrap=True)
-
-
-def check_place(path: Path) -> None:
-    """Raises OSError for a place where no file can be written."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "it is a folder: name a file", str(path))
-    place = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
-    if not os.access(place, os.W_OK):
-        raise PermissionError(errno.EACCES, "it can't be written", str(path))
-
-
-def save(path: Path, data: bytes) -> None:
-    """Write *data* to *path*, in place of what was there; to an ordinary file whole or not at all."""
-    from g4fsdk.testing._cassette.cassette import write_atomically
-
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-    else:
-        write_atomically(path.resolve(), data)
 
 
 def write_document(value: object) -> None:

@@ -8,12 +8,11 @@ where the body was cut into chunks, when each chunk came, and how the body ended
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from g4fsdk.testing._cassette.files import write_atomically
 from g4fsdk.testing._cassette.values import Interaction
 
 
@@ -56,25 +55,3 @@ class Cassette:
         from g4fsdk.testing._cassette.shape import shape
 
         return shape(self)
-
-
-def write_atomically(path: Path, data: bytes, *, is_private: bool = False) -> None:
-    """Write *data* to *path*, whole or not at all; missing folders are made.
-
-    The file is for the user alone where it *is_private*; else it may be read as before, or as others may.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The same folder, because a rename is atomic only within one file system. An ordinary `open`, because
-    # the files of `tempfile` are for the owner alone, whatever the umask.
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
-    try:
-        with open(temporary, "xb", opener=partial(os.open, mode=0o600 if is_private else 0o666)) as file:
-            with suppress(FileNotFoundError):
-                temporary.chmod(path.stat().st_mode & (0o600 if is_private else 0o777))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

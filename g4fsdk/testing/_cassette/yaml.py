@@ -109,6 +109,10 @@ def _construct_tuple(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
     return loader.construct_sequence(node)
 
 
+def _construct_bytes(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_yaml_binary(node)
+
+
 def _construct_bytes_io(loader: _Loader, node: yaml.MappingNode) -> Any:
     match loader.construct_mapping(node, deep=True):
         case {"state": [str() | bytes() as data, *_]}:
@@ -131,7 +135,7 @@ _CONSTRUCTORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 for _tag, _constructor in _CONSTRUCTORS.items():
     _Loader.add_constructor(f"tag:yaml.org,2002:python/{_tag}", _constructor)
-_Loader.add_constructor("!binary", _Loader.construct_yaml_binary)  # as Ruby writes it
+_Loader.add_constructor("!binary", _construct_bytes)  # as Ruby writes it
 
 
 def dump_yaml(document: Mapping[str, Any]) -> bytes:

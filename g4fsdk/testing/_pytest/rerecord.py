@@ -52,9 +52,6 @@ class Rerecorder(Recorder):
         self._how = how
         self._keeps_refusals = keeps_refusals
 
-    def __enter__(self) -> Rerecorder:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

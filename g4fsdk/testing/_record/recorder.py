@@ -11,7 +11,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import g4fsdk.testing._cassette.yaml  # noqa: F401  # that it is missing is told before a session is recorded
@@ -19,6 +19,7 @@ from g4fsdk._client.transport import Transport
 from g4fsdk._core.model.chat import Ids
 from g4fsdk._version import __version__
 from g4fsdk.testing._cassette.cassette import Cassette
+from g4fsdk.testing._cassette.files import check_place
 from g4fsdk.testing._cassette.sources import ids_of_client
 from g4fsdk.testing._cassette.values import Interaction, RecordedRequest
 from g4fsdk.testing._record.exchange import RecordingExchange
@@ -49,6 +50,7 @@ class Recorder(Transport):
     included.
 
     Raises:
+        OSError: On entering: *path* is no place for a file.
         LeakError: On leaving: a secret is left. Nothing is written then, an older file stays as it was.
     """
 
@@ -87,7 +89,8 @@ class Recorder(Transport):
     def __repr__(self) -> str:
         return f"<Recorder of {self._path}>"
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> Self:
+        check_place(self._path)
         return self
 
     def __exit__(
