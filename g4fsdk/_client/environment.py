@@ -36,11 +36,12 @@ class OpenAIDefaults(Discreet, frozen=True):
     def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return *settings* of a provider, with what is said here in place of what is not given there."""
         base_url = settings.get("base_url") or self.base_url
-        found = {"base_url": base_url, "api_key": self.keys.get(_place(base_url)), "model": self.model}
-        return {**found, **{name: value for name, value in settings.items() if value is not None}}
+        found = {"api_key": self.keys.get(_place(base_url)), "model": self.model}
+        given = {name: value for name, value in settings.items() if value is not None}
+        return {**found, **given, "base_url": base_url}
 
 
 def _place(base_url: str | None) -> str:
     from g4fsdk.providers import OpenAI  # the command line asks before it needs them
 
-    return (base_url or OpenAI.url).rstrip("/").lower()
+    return str(base_url or OpenAI.url).rstrip("/").lower()

@@ -33,6 +33,8 @@ class Hooks:
 
     def __init__(self, given: EventHooks | None = None, *, awaits: bool = False) -> None:
         """Raises UsageError for a name that is none, or for what cannot be called."""
+        if not isinstance(given, Mapping | None):
+            raise UsageError(f"event_hooks takes a mapping of names to lists, not {type(given).__name__}")
         self._awaits = awaits
         self._of = {name: _checked(name, hooks, awaits) for name, hooks in (given or {}).items()}
 

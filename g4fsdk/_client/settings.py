@@ -289,7 +289,7 @@ def _read_providers(
     defaults: OpenAIDefaults,
 ) -> tuple[Provider, ...]:
     given = {key: value for key, value in settings.items() if value is not None}
-    several = [] if provider is None else [provider] if isinstance(provider, str | Provider) else [*provider]
+    several = _several(provider)
     has_objects = any(isinstance(one, Provider) for one in several)
     own = sorted({"base_url", "api_key"} & given.keys())
     if has_objects and given.get("headers"):  # names take them all, objects have their own
@@ -299,6 +299,17 @@ def _read_providers(
             f"{own[0]}= belongs to one provider: name exactly one, or say providers.get(name, {own[0]}=...)"
         )
     return tuple(_named(one, given, defaults) if isinstance(one, str) else one for one in several)
+
+
+def _several(provider: Any) -> list[str | Provider]:
+    is_one = isinstance(provider, str) or not isinstance(provider, Sequence)
+    several: list[Any] = [] if provider is None else [provider] if is_one else [*provider]
+    for odd in several:
+        if not isinstance(odd, str | Provider):
+            raise UsageError(
+                f"a provider is a name or an object of providers.get(...), not {type(odd).__name__}"
+            )
+    return several
 
 
 def _named(name: str, settings: Mapping[str, Any], defaults: OpenAIDefaults) -> Provider:

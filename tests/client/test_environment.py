@@ -55,6 +55,7 @@ BOTH = {"G4FSDK_API_KEY": "g", "G4FSDK_BASE_URL": OURS, "OPENAI_API_KEY": "o", "
         pytest.param(BOTH, {"base_url": "http://x.test/v1"}, "http://x.test/v1", None, id="a stranger"),
         pytest.param(BOTH, {"base_url": OPENAI}, OPENAI, None, id="openai's own, whose key is not there"),
         pytest.param(BOTH, {"api_key": "a"}, OURS, "a", id="a key given"),
+        pytest.param(BOTH, {"base_url": ""}, OURS, "g", id="no address: the key goes not to openai's own"),
         pytest.param(BOTH, {"api_key": "a", "base_url": THEIRS}, THEIRS, "a", id="both given"),
     ],
 )

@@ -207,6 +207,7 @@ def _chunks(colour: Colour, server: Server, hooks: Any) -> list[str]:
 def test_hooks_that_cannot_be_are_said(kind: Any) -> None:
     for hooks, words in [
         ({"respnse": [print]}, "unknown event hook 'respnse'; known: request, response, retry, event"),
+        ([print], "event_hooks takes a mapping"),
         ({"event": print}, r"event_hooks\['event'\] takes a list of what can be called"),
         ({"event": [1]}, r"event_hooks\['event'\] takes a list of what can be called"),
     ]:

@@ -138,6 +138,14 @@ def test_an_unknown_provider_is_refused() -> None:
             settings(provider)
 
 
+def test_what_is_no_provider_and_no_address_is_refused() -> None:
+    for provider in (5, b"yqcloud", providers.Yqcloud, ["yqcloud", None, 5], [["yqcloud"]]):
+        with pytest.raises(UsageError, match="a provider is a name"):
+            settings(provider)
+    with pytest.raises(UsageError, match="base_url must be text, not bytes"):
+        settings("openai", base_url=b"http://x")
+
+
 HANDLE = Conversation("amigo", "gpt-4o-mini")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from decimal import Decimal
 from email import message_from_bytes
 from typing import Any
 
@@ -128,7 +129,15 @@ def test_what_cannot_be_json_is_refused(value: Any) -> None:
         base64_messages([Message("user", "Hi", {"name": value})])
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_decimal_goes_out_as_the_number_it_is() -> None:
+    assert post_json("http://x", {"temperature": Decimal("0.50"), "stop": "NaN"}, {}).body == (
+        b'{"temperature":0.50,"stop":"NaN"}'
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), -float("inf"), Decimal("NaN"), Decimal("-Infinity")]
+)
 def test_a_number_that_json_lacks_cannot_be_sent(value: Any) -> None:
     with pytest.raises(UsageError, match=str(value)):
         post_json("http://x", {"a": None, "messages": [{"x": (1.5, {"y": value})}]}, {})

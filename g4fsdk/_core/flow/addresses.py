@@ -16,6 +16,8 @@ _NO_PORT = r"(?s):(?!//|\d{1,5}(?:[/?#]|$)).*"
 
 def checked_url(url: str) -> str:
     """Return *url* without a slash at its end. Raises UsageError for what is no http address."""
+    if not isinstance(url, str):
+        raise UsageError(f"base_url must be text, not {type(url).__name__}")
     if not url.isprintable() or " " in url:
         raise UsageError(f"base_url holds a character that no address may hold: {shown_address(url)!r}")
     if not _has_host(url):

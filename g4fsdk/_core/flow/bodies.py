@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from math import isfinite
 
 import msgspec
@@ -39,19 +40,23 @@ def post_json(url: str, value: JSON, headers: Mapping[str, str]) -> Request:
     return Request("POST", url, merge_headers(BASE_HEADERS, content, headers), _encoded(value))
 
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_ODD_NUMBERS = (b"null", b"NaN", b"Infinity")
+
+
 def _encoded(value: JSON) -> bytes:
     try:
-        encoded = msgspec.json.encode(value)
+        encoded = _encode(value)
     except (TypeError, ValueError, RecursionError) as error:  # a set, half an emoji, a list in itself
         raise UsageError(f"this cannot be sent as JSON: {error}") from error
-    if b"null" in encoded and (odd := _no_number(msgspec.to_builtins(value))) is not None:
+    if any(odd in encoded for odd in _ODD_NUMBERS) and (odd := _no_number(value)) is not None:
         raise UsageError(f"this cannot be sent as JSON, which has no {odd}: give a number, or leave it out")
     return encoded
 
 
-def _no_number(value: JSON) -> float | None:
-    """Return a NaN or infinity in *value*, in place of which msgspec would send null."""
-    left = [value]
+def _no_number(value: JSON) -> float | Decimal | None:
+    """Return a NaN or infinity in *value*, in place of which msgspec would send null or letters."""
+    left = [msgspec.to_builtins(value, builtin_types=(Decimal,))]
     while left:
         match left.pop():
             case dict() as found:
@@ -59,6 +64,8 @@ def _no_number(value: JSON) -> float | None:
             case list() | tuple() as found:
                 left += found
             case float() as number if not isfinite(number):
+                return number
+            case Decimal() as number if not number.is_finite():
                 return number
     return None
 
