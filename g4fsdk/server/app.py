@@ -29,6 +29,7 @@ from g4fsdk.server.upstream import Upstream
 #: Gives a response, or has sent one.
 _Work: TypeAlias = Callable[[Send], Awaitable[Response | None]]
 _LAST_WORD_S = 1.0
+_SERVED = "POST /v1/chat/completions, POST /v1/images/generations, GET /v1/models, GET /health"
 
 
 class Calls:
@@ -215,6 +216,9 @@ async def _tell(stream: AsyncChunkStream, told: Told, send: Send) -> None:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        said = f"{request.method} {request.url.path} is nothing here; what there is: {_SERVED}"
+        error = Refused(error.status_code, said, headers=error.headers)
     return refusal(error).response()
 
 

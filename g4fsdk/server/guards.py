@@ -97,6 +97,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":  # any page may send text to any address
         raise Refused(415, f"the body must be application/json, not {kind or 'of no type'}")
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise Refused(415, f"the body must be as it is, not in the content coding {coding!r}")
     if int(request.headers.get("content-length", "0")) > limits.max_body:
         raise _too_long(limits)
     try:

@@ -62,6 +62,7 @@ def test_health_needs_no_key() -> None:
     pytest.param({"origin": "https://evil.test"}, 403, id="a foreign page"),
     pytest.param({"origin": "null"}, 403, id="a page of no origin"),
     pytest.param({"content-type": "text/plain"}, 415, id="what any page may send"),
+    pytest.param({"content-encoding": "gzip"}, 415, id="what is packed"),
 ])  # fmt: skip
 def test_pages_of_strangers_are_refused(headers: dict[str, str], status: int) -> None:
     assert asked(headers, names=frozenset({"ai.home.test"}))[0] == status
@@ -77,6 +78,15 @@ def test_no_page_may_read_what_is_answered() -> None:
     assert preflight.status_code == 405
     assert preflight.json()["error"]["type"] == "invalid_request_error"
     assert not [name for name in preflight.headers if name.startswith("access-control")]
+
+
+def test_who_asks_for_what_is_not_there_is_told_what_is() -> None:
+    with serving(upstream_of("http://127.0.0.1:9")) as address:
+        refused = httpx.post(f"{address}/responses", json={"input": "Hi"})
+
+    message = refused.json()["error"]["message"]
+    assert refused.status_code == 404
+    assert message.startswith("POST /v1/responses is nothing here; what there is: POST /v1/chat/completions,")
 
 
 def test_a_long_body_is_refused() -> None:
