@@ -59,6 +59,7 @@ Importing this module imports no HTTP library, no YAML and no client. PYTEST_DON
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +82,9 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        from g4fsdk.testing._pytest import sockets
-
         if name in ("SocketBlockedError", "SocketGuard"):
+            from g4fsdk.testing._pytest import sockets
+
             return getattr(sockets, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -97,6 +98,9 @@ _ASKS_LATE = pytest.StashKey[bool]()  # whether fixtures may ask something when 
 _OPEN = pytest.StashKey[bool]()  # whether what became of its recordings is still to be judged
 _OF_A_RUN: tuple[pytest.StashKey[Any], ...] = (_MARKED, _SESSION, _ASKS_LATE, _OPEN)
 _NOTED = ("g4f_replay", "g4f_server", "g4f_sockets")
+# Of the fixture that is being set up. As an argument it would be made twice for each fixture, by a signature:
+# a twentieth of a replayed test.
+_request: ContextVar[pytest.FixtureRequest] = ContextVar("_request")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,9 +124,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def g4f_cassette_dir(pytestconfig: pytest.Config) -> Path:
+def g4f_cassette_dir() -> Path:
     """The folder of the cassettes."""
-    return pytestconfig.rootpath / str(pytestconfig.getini("g4f_cassette_dir"))
+    config = _request.get().config
+    return config.rootpath / str(config.getini("g4f_cassette_dir"))
 
 
 def _marked(request: pytest.FixtureRequest) -> MarkedTest:
@@ -152,8 +157,9 @@ def _session(request: pytest.FixtureRequest) -> Cassette:
 
 
 @pytest.fixture(autouse=True)
-def _g4f_test(request: pytest.FixtureRequest) -> Iterator[None]:
+def _g4f_test() -> Iterator[None]:
     """Block the sockets of a marked test, and answer what it asks with clients of its own."""
+    request = _request.get()
     if request.node.get_closest_marker(MARKER) is None:
         yield
         return
@@ -174,23 +180,25 @@ def g4f_sockets() -> SocketGuard:
 
 
 @pytest.fixture
-def _g4f_session(request: pytest.FixtureRequest) -> Cassette:
-    return _session(request)
+def _g4f_session() -> Cassette:
+    return _session(_request.get())
 
 
 @pytest.fixture
-def g4f_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+def g4f_settings() -> dict[str, Any]:
     """The arguments of the clients; override it to say whom to ask for a recording, with which key."""
     from g4fsdk.testing._pytest.clients import client_settings
 
+    request = _request.get()
     return client_settings(_marked(request), _session(request))
 
 
 @pytest.fixture
-def g4f_replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
+def g4f_replay() -> Iterator[Replay]:
     """The recording as a transport; in the record modes it records what it has not got."""
     from g4fsdk.testing._pytest.fixtures import playing
 
+    request = _request.get()
     marked = _marked(request)
     session, records = _session(request), marked.records
     with playing(marked, session, request.config) as replay:
@@ -200,40 +208,37 @@ def g4f_replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
 
 
 @pytest.fixture
-def g4f_client(
-    request: pytest.FixtureRequest, g4f_settings: dict[str, Any], g4f_replay: Replay
-) -> Iterator[Client]:
+def g4f_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> Iterator[Client]:
     """A `Client` that is answered by the recording."""
     from g4fsdk import Client
 
-    with Client(**_arguments(request, g4f_settings, g4f_replay)) as client:
+    with Client(**_arguments(g4f_settings, g4f_replay)) as client:
         yield client
 
 
 @pytest.fixture
-def g4f_async_client(
-    request: pytest.FixtureRequest, g4f_settings: dict[str, Any], g4f_replay: Replay
-) -> AsyncClient:
+def g4f_async_client(g4f_settings: dict[str, Any], g4f_replay: Replay) -> AsyncClient:
     """An `AsyncClient` that is answered by the recording. It holds nothing that has to be closed."""
     from g4fsdk import AsyncClient
 
-    return AsyncClient(**_arguments(request, g4f_settings, g4f_replay))
+    return AsyncClient(**_arguments(g4f_settings, g4f_replay))
 
 
-def _arguments(request: pytest.FixtureRequest, settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
+def _arguments(settings: dict[str, Any], replay: Replay) -> dict[str, Any]:
     from g4fsdk.testing._pytest.clients import client_arguments
 
-    return client_arguments(settings, replay, request.node.stash.get(_SESSION, None))
+    return client_arguments(settings, replay, _request.get().node.stash.get(_SESSION, None))
 
 
 @pytest.fixture
-def g4f_server(request: pytest.FixtureRequest, g4f_sockets: SocketGuard) -> Iterator[ReplayServer | Front]:
+def g4f_server(g4f_sockets: SocketGuard) -> Iterator[ReplayServer | Front]:
     """A server on loopback that plays the recording; the only address that sockets may reach.
 
     In the record modes it stands in front of the service, and records it.
     """
     from g4fsdk.testing._pytest.served import fronting, serving
 
+    request = _request.get()
     marked, session = _marked(request), _session(request)
     if marked.records:
         replay, settings = (request.getfixturevalue(name) for name in ("g4f_replay", "g4f_settings"))
@@ -250,6 +255,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Keep what is to be checked when the test has passed, the fixture being overridden or not."""
+    _request.set(request)
     value = yield
     if fixturedef.argname in _NOTED:
         request.node.stash.setdefault(_FIXTURES, {})[fixturedef.argname] = value

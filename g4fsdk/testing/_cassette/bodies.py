@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Any
 
-from g4fsdk.testing._cassette.codings import CodingError, CutError, NoDecoderError, decode_pieces
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.values import Headers, check_header
 
@@ -30,6 +29,8 @@ def plain_body(body: bytes, coding: str, place: str) -> bytes | None:
     Raises:
         CassetteError: It is cut off, broken, or grows and grows.
     """
+    from g4fsdk.testing._cassette.codings import CodingError, CutError, NoDecoderError, decode_pieces
+
     try:
         return b"".join(decode_pieces(coding, [body]))
     except CodingError as error:

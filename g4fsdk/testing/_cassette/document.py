@@ -17,7 +17,6 @@ from g4fsdk.testing._cassette.bodies import (
     read_body,
     read_headers,
 )
-from g4fsdk.testing._cassette.codings import coding_of
 from g4fsdk.testing._cassette.errors import CassetteError
 from g4fsdk.testing._cassette.foreign import modern
 from g4fsdk.testing._cassette.values import (
@@ -221,6 +220,8 @@ def _response(read: _Response, place: str) -> RecordedResponse:
     if isinstance(read.wire, _Wire):
         _take_wire(response, read.wire, read.body, f"{place}.wire")
         return response
+    from g4fsdk.testing._cassette.codings import coding_of
+
     plain = plain_body(read.body, coding_of(read.headers), f"{place}.body")
     if plain is not None:
         response.headers = plain_headers(read.headers)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from g4fsdk._core.model.chat import Ids, SeededIds
 from g4fsdk.testing._cassette.cassette import Cassette
 from g4fsdk.testing._cassette.errors import CassetteError
+
+if TYPE_CHECKING:
+    from g4fsdk._core.model.chat import Ids
 
 Source: TypeAlias = str | os.PathLike[str] | Cassette
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -17,6 +19,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 def ids_of_client(seed: int, number: int) -> Ids:
     """Return the ids of client *number*, from 0, of a recording with *seed*."""
+    from g4fsdk._core.model.chat import SeededIds
+
     return SeededIds(f"{seed}/{number}" if number else str(seed))
 
 

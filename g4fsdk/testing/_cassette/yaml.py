@@ -31,8 +31,8 @@ except ImportError:  # pragma: no cover  # PyYAML without libyaml
 
 # What a YAML 1.1 literal block keeps as it is: printable text. Line ends other than \n are folded into
 # \n by readers, and a byte order mark may be dropped.
-_BLOCK_TEXT = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
-_PLAIN_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*")
+_BLOCK_TEXT = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*"
+_PLAIN_TEXT = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*"
 _NO_FOLDING = 1_000_000  # columns
 # Bodies and calls are flat. PyYAML before 6.0.4 crashes on thousands, instead of raising an error.
 _DEEPEST = 1000
@@ -61,7 +61,7 @@ class _Loader(_SafeLoader):  # pyright: ignore[reportGeneralTypeIssues]  # eithe
 def _style(text: str) -> str | None:
     if _is_block(text):
         return "|"
-    return None if _PLAIN_TEXT.fullmatch(text) else '"'
+    return None if re.fullmatch(_PLAIN_TEXT, text) else '"'
 
 
 def _is_block(text: str) -> bool:
@@ -70,7 +70,7 @@ def _is_block(text: str) -> bool:
         and text[0] not in " \t\n"
         and " \n" not in text
         and "\t\n" not in text
-        and _BLOCK_TEXT.fullmatch(text) is not None
+        and re.fullmatch(_BLOCK_TEXT, text) is not None
     )
 
 

@@ -12,28 +12,27 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from g4fsdk._client.ids import SYSTEM_IDS
-from g4fsdk._client.transport import TRANSPORT, Transport
-from g4fsdk._core.model.chat import Ids
+from g4fsdk._client.transport import TRANSPORT
 from g4fsdk.testing._pytest.patches import Patches
 
 if TYPE_CHECKING:
-    from g4fsdk._core.flow.provider import Provider
     from g4fsdk.testing._pytest.sockets import SocketGuard
     from g4fsdk.testing._replay.replay import Replay
 
+OVERHEARING = "g4fsdk.testing._pytest.overheard:overhearing"
 LIBRARIES = ("requests", "httpx", "httpx2")
+#: The keys that clients of ours gave away in any test of this run, for they may ask in later ones, too.
+heard: dict[str, None] = {}
 
 _lock = threading.Lock()
 _active: list[Interception] = []
@@ -56,7 +55,7 @@ class Interception:
                 _install()
             _active.append(self)
         _here.set(self)
-        for secret in [*_heard]:
+        for secret in [*heard]:
             self.replay.add_secret(secret)
         return self
 
@@ -122,7 +121,7 @@ def _install() -> None:
         if name in sys.modules:
             _hook(sys.modules[name])
     sys.meta_path.insert(0, _late)
-    _environment.setenv(TRANSPORT, f"{__name__}:{overhearing.__name__}")
+    _environment.setenv(TRANSPORT, OVERHEARING)
 
 
 def _uninstall() -> None:
@@ -228,70 +227,3 @@ class _Straight:
 
     async def aclose(self) -> None:
         return None
-
-
-# --- Our own clients ---
-
-
-class Overhearing(Transport):
-    """What our clients get in a marked test: they send as ever, and the recording hears what they ask."""
-
-    wraps = True
-
-    def requests_adapter(self, inner: Any = None) -> Any:
-        """Return *inner*: the hooks see what it sends."""
-        return inner
-
-    def httpx_transport(self, inner: Any = None) -> Any:
-        """Return *inner*: the hooks see what it sends."""
-        return inner
-
-    def new_ids(self) -> Ids:
-        """Return ids for one client, which may be older than the test that it asks for."""
-        return _IdsOfTheTest()
-
-    def note_call(self, provider: Provider, call: Mapping[str, Any], ids: Ids) -> None:
-        """Let the recording keep what is asked."""
-        if found := current():
-            found.replay.note_call(provider, call, ids)
-
-    def add_secret(self, value: str) -> None:
-        """Keep *value* out of this recording, and of those of later tests that ask with the same client."""
-        _heard[value] = None
-        if found := current():
-            found.replay.add_secret(value)
-
-
-_heard: dict[str, None] = {}
-
-
-def overhearing() -> Transport | None:
-    """Return the transport of clients that bring none; what G4FSDK_TRANSPORT names in a marked test."""
-    return Overhearing() if current() else None
-
-
-class _IdsOfTheTest(Ids):
-    """The ids of the recording that answers when a call is made, for each of them from its start."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: Interception | None = None
-        self._ids: Ids = SYSTEM_IDS
-        self._calls = count()
-
-    def uuid(self, name: str) -> str:
-        return self._source().uuid(name)
-
-    def now_ms(self) -> int:
-        return self._source().now_ms()
-
-    def child(self, number: int) -> Ids:
-        with self._lock:
-            return self._source().child(next(self._calls))
-
-    def _source(self) -> Ids:
-        found = current()
-        if found is not self._of:
-            self._of, self._calls = found, count()
-            self._ids = (found.replay.new_ids() if found else None) or SYSTEM_IDS
-        return self._ids

@@ -14,7 +14,6 @@ from g4fsdk.testing._cassette.paths import JSON
 from g4fsdk.testing._cassette.values import RecordedRequest
 from g4fsdk.testing._replay.comparer import MAX_REMEMBERED, Comparer
 from g4fsdk.testing._replay.matching import Matching, Names, providers_of
-from g4fsdk.testing._replay.nearest import explain_mismatch, request_line
 from g4fsdk.testing._replay.planned import PlannedAnswer
 from g4fsdk.testing._replay.queues import Queue, Rehearsals, next_of
 
@@ -103,6 +102,8 @@ class RecordedAnswers:
             missing = self._missing()
             requests = [self._comparer.comparable(self._recorded[number].request) for number in missing]
         if missing:
+            from g4fsdk.testing._replay.nearest import request_line
+
             lines = [
                 f"  interactions[{number}]: {request_line(request)}"
                 for number, request in zip(missing, requests, strict=True)
@@ -192,6 +193,8 @@ class RecordedAnswers:
         return answer
 
     def _explain(self, request: RecordedRequest) -> str:
+        from g4fsdk.testing._replay.nearest import explain_mismatch
+
         numbers = sorted(self._expected)
         shown = self._comparer.knowing([request, *(self._recorded[number].request for number in numbers)])
         recorded = list(zip(numbers, shown[1:], strict=True))

@@ -7,7 +7,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from g4fsdk._client.transport import Transport
-from g4fsdk._core.model.chat import Ids
 from g4fsdk.testing._cassette.sources import Source, ids_of_client, load_sessions
 from g4fsdk.testing._replay.answers import RecordedAnswers
 from g4fsdk.testing._replay.arranged import Cuts, arrange
@@ -16,6 +15,7 @@ from g4fsdk.testing._replay.planned import Pace, pace_factor
 from g4fsdk.testing._traffic.clock import MonotonicClock
 
 if TYPE_CHECKING:
+    from g4fsdk._core.model.chat import Ids
     from g4fsdk.testing._cassette.errors import MismatchError
     from g4fsdk.testing._cassette.values import RecordedRequest
     from g4fsdk.testing._replay.faults import Fault
