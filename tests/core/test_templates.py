@@ -43,6 +43,7 @@ def slowed(parser: FastParser) -> FastParser:
     class Slowed(type(parser)):  # type: ignore[misc]  # mypy can't follow a base class that is a value
         __slots__ = ()
         _fast_until = property(lambda self: -1, lambda self, value: None)
+        _line_until = property(lambda self: -1, lambda self, value: None)
         _lessons = property(lambda self: 0, lambda self, value: None)
 
     parser.__class__ = Slowed
@@ -515,6 +516,7 @@ def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: i
     with (
         patch("g4fsdk._core.framing.framed._WINDOW", window),
         patch("g4fsdk._core.framing.framed.MANY_PIECES", 1 + window % 5),
+        patch("g4fsdk._core.framing.framed._LONG_BLOCK", window),
     ):
         parser = SSEParser()
         found = run(parser, chunks)
@@ -522,6 +524,18 @@ def test_making_room_for_the_text_changes_nothing(chunks: list[bytes], window: i
     expected = slowed(SSEParser())
     assert found == run(expected, chunks)
     assert parser.answer.partial == expected.answer.partial
+
+
+@pytest.mark.parametrize("size", [37, 149, 450, 1460, 16384])
+def test_chunks_of_any_size_take_the_plain_path_seldom(size: int) -> None:
+    wire = sse("hello", "text", "\n\n") * 1000
+    chunks = [wire[at : at + size] for at in range(0, len(wire), size)]
+
+    with patch.object(Parser, "_take", autospec=True, side_effect=Parser._take) as plain:
+        events, _ = run(SSEParser(), chunks)
+
+    assert len(events) == 1000
+    assert plain.call_count <= 2 + len(chunks) / 10
 
 
 @pytest.mark.parametrize(

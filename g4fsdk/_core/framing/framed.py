@@ -22,6 +22,7 @@ from g4fsdk._core.framing.templates import (
     decode_string,
     learn,
 )
+from g4fsdk._core.model.errors import G4FError
 from g4fsdk._core.model.events import Event, TextDelta
 
 #: What reading a line by its size raises: it has no such string, or no line of such a size has come.
@@ -31,8 +32,9 @@ NOT_AS_BEFORE = (KeyError, *NOT_A_STRING)
 _LESSONS = 10
 _UNITS_THAT_PAY = 8
 MAX_LESSON = 65536  # no service says so much around a few letters
-# Below this, reading units one by one is cheaper than all at once.
+# A chunk of so many units is looked at as a block. In one above that size, they are cheaper read all at once.
 _MANY_UNITS = 4
+_LONG_BLOCK = 4096
 # After so many bytes, the plain path is taken once: it makes room for what is kept of them.
 _WINDOW = 1 << 18
 # The sizes of lines whose ends are remembered: so many, and none above.
@@ -178,45 +180,82 @@ class FastEvents(FastParser):
                     self._seen = seen
                     self._texts.append(text)
                     return [event(text)]
-        elif (line := self._line) and 13 not in data:
-            if 10 in data:
-                if len(data) < self._block_size and (events := self._end_line(data)) is not None:
-                    return events
-            elif len(line) + len(data) <= self.max_bytes:
-                line += data
-                return []
+        line = self._line
+        if line and 10 not in data and 13 not in data and len(line) + len(data) <= self.max_bytes:
+            line += data
+            return []
+        if self._seen + len(line) + len(data) <= self._line_until and 13 not in data:
+            events = self._end_line(data) if len(data) < self._block_size else self._end_lines(data)
+            if events is not None:
+                return events
         return super().feed(data)
 
+    def _fail(self, error: G4FError) -> None:
+        super()._fail(error)
+        self._line_until = -1
+
     def _end_line(self, data: bytes) -> list[Event] | None:
-        """Return what `feed` gives for *data*, which ends an unfinished line, if that fits the template.
+        """Return what `feed` gives for *data*, in which a line ends, if all in it fits the template.
 
         Behind it the next line may begin.
 
         Exact: the line is what it would be in one chunk, where nothing else is unfinished.
         """
         head, behind, rest = data.partition(b"\n\n")
-        seen = self._seen + len(self._line) + len(data) - len(rest)
-        if not behind or seen > self._line_until or 10 in rest:
-            return None
-        text = self._read_wire(b"".join((self._line, head, behind)))
-        if not text:
-            return None
-        self._seen = seen
-        self._line[:] = rest
-        self._fast_until = -1 if rest else self._line_until
-        self._texts.append(text)
-        return [self._event(text)]
-
-    def _read_wire(self, data: bytes) -> str | None:
-        """Return the text of *data*, framed as on the wire, or None where it has another shape."""
-        rest = data.removeprefix(self._prefix)
-        string = rest.removesuffix(self._suffix)
-        if rest is data or string is rest or string.strip() is not string:
-            return None
+        if not behind or 10 in rest:
+            return self._end_lines(data)
+        line = b"".join((self._line, head, behind))
+        bare = line.removeprefix(self._prefix)
+        string = bare.removesuffix(self._suffix)  # where that is not there, the line ends are
         try:
-            return self._read(string)
+            text = None if bare is line or string.strip() is not string else self._read(string)
         except NOT_A_STRING:
             return None
+        if not text:
+            return None
+        self._texts.append(text)
+        self._begin_line(rest, len(line))
+        return [self._event(text)]
+
+    def _end_lines(self, data: bytes) -> list[Event] | None:
+        """The same for a block, in which more than one line may end."""
+        if _LONG_BLOCK < len(data) < self._block_size:
+            return None
+        first, *units = data.split(JOINT)
+        if not units or not self.decoder.is_plain or len(self._line) > MAX_LESSON:
+            return None
+        last, behind, rest = units.pop().partition(b"\n\n")
+        if behind:
+            units.append(last)
+        else:
+            rest = self.before + last
+        line = b"".join((self._line, first))
+        unit = line.removeprefix(self.before)
+        text = None if unit is line or 10 in rest else self._reader()(unit)
+        texts = None if text is None else self._read_units(units, data, len(first) + len(JOINT))
+        if text is None or texts is None:
+            return None
+        self._begin_line(rest, len(line) + len(data) - len(first) - len(rest))
+        out: list[Event] = []
+        self._say_texts([text, *texts], out)
+        return out
+
+    def _read_units(self, units: list[bytes], data: bytes, at: int) -> list[str] | None:
+        """Return the texts of *units*, which *data* has joined *at*, or None where one says anything else."""
+        if len(data) > _LONG_BLOCK:
+            return self._template.texts(units, data, at)
+        texts: list[str] = []
+        for text in map(self._reader(), units):
+            if text is None:
+                return None
+            texts.append(text)
+        return texts
+
+    def _begin_line(self, line: bytes, size: int) -> None:
+        """Say that *size* more bytes were whole events, and that *line* is the beginning of the next."""
+        self._seen += size
+        self._line[:] = line
+        self._fast_until = -1 if line else self._line_until
 
     def _end_lines_in_crlf(self) -> None:
         """From now on, expect events whose lines end in CRLF."""
@@ -228,28 +267,6 @@ class FastEvents(FastParser):
         super()._use(template, kind)
         has_blocks = template is not NO_TEMPLATE and not template.has_hole
         self._block_size = _MANY_UNITS * len(template.prefix) if has_blocks else sys.maxsize
-
-    def _say_block(self, data: bytes, out: list[Event]) -> bool:
-        """Say the events of *data*, behind the unfinished line, if all fit the template; say whether."""
-        first, *units = data.split(JOINT)
-        if not units or not self.decoder.is_plain or len(self._line) > MAX_LESSON:
-            return False
-        rest = self.before + units.pop()
-        if rest.endswith(b"\n\n"):
-            units.append(rest[len(self.before) : -2])
-            rest = b""
-        line = b"".join((self._line, first))
-        unit = line.removeprefix(self.before)
-        text = self._template.text(unit) if unit is not line else None
-        if text is None or 10 in rest:
-            return False
-        texts = self._template.texts(units, data, len(first) + len(JOINT))
-        if texts is None:
-            return False
-        self._seen += len(self._line) + len(data) - len(rest)
-        self._line[:] = rest
-        self._say_texts([text, *texts], out)
-        return True
 
 
 class FastLines(FastParser):

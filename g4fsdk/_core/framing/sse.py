@@ -61,7 +61,10 @@ class SSEParser(FastEvents):
             return
         self._line_until = -1
         is_inside = self._data or self._name or self._stray or len(self._line) + len(data) > self.max_bytes
-        if is_inside or len(data) < self._block_size or not self._say_block(data, out):
+        events = None if is_inside or len(data) < self._block_size else self._end_lines(data)
+        if events is not None:
+            out += events
+        else:
             take = self._take_lines if is_inside else self._take_frames
             take(self._with_line(data), out)
         is_inside = self._data or self._name or self._after_cr or self._stray
