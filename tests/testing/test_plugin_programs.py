@@ -420,3 +420,19 @@ def test_the_marker_of_pytest_recording_stands_beside_ours(
         1,
         1,
     ]
+
+
+def test_a_program_of_the_test_may_run_where_there_is_no_pytest(project: Project) -> None:
+    program = "import sys; sys.modules['pytest'] = sys.modules['yaml'] = None; import g4fsdk"
+    project.copy("yqcloud/normal")
+    project.add_test(f"""
+        import subprocess, sys
+
+        @pytest.mark.g4f_cassette("yqcloud/normal")
+        def test_it(g4f_client):
+            list(g4f_client.chat.completions.create("Question.", stream=True))
+            program = "{program}; g4fsdk.Client('yqcloud')"
+            assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+    """)
+
+    project.run_apart().assert_outcomes(passed=1)

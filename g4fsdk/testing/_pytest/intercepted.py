@@ -2,7 +2,8 @@
 
 While a marked test runs, the places where requests, httpx and httpx2 hand a request to the network look here
 first: `HTTPAdapter.send` and the two `HTTPTransport`s. What stands above them, a mock included, is as it was.
-Clients of ours besides hear by way of G4FSDK_TRANSPORT with which ids the recording was made.
+Clients of ours besides hear by way of G4FSDK_TRANSPORT with which ids the recording was made. Programs that
+the test starts read it, too, and may run where there is no pytest: none is imported here.
 
 The test in whose context a request is made answers it. Threads have contexts of their own, and so have tasks
 of older loops: theirs is answered by the marked test that runs, unless there are several.
@@ -10,6 +11,7 @@ of older loops: theirs is answered by the marked test that runs, unless there ar
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -19,8 +21,6 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from g4fsdk._client.transport import TRANSPORT
 from g4fsdk.testing._pytest.patches import Patches
@@ -37,7 +37,7 @@ heard: dict[str, None] = {}
 _lock = threading.Lock()
 _active: list[Interception] = []
 _patches = Patches()
-_environment = pytest.MonkeyPatch()
+_before: list[str | None] = []  # what G4FSDK_TRANSPORT was
 _here: ContextVar[Interception | None] = ContextVar("_here", default=None)
 
 
@@ -121,11 +121,14 @@ def _install() -> None:
         if name in sys.modules:
             _hook(sys.modules[name])
     sys.meta_path.insert(0, _late)
-    _environment.setenv(TRANSPORT, OVERHEARING)
+    _before.append(os.environ.get(TRANSPORT))
+    os.environ[TRANSPORT] = OVERHEARING
 
 
 def _uninstall() -> None:
-    _environment.undo()
+    os.environ.pop(TRANSPORT, None)
+    if (before := _before.pop()) is not None:
+        os.environ[TRANSPORT] = before
     sys.meta_path.remove(_late)
     _patches.undo()
 
