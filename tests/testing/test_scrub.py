@@ -140,6 +140,13 @@ PLACES: dict[str, Callable[[str], Cassette]] = {
     "what a page gives its scripts, in JSON": lambda s: session(
         chunks=[as_json({"page": f'<meta content="{s}" name="csrf-token">'})]
     ),
+    "pair with a member between, in capitals": lambda s: session(
+        chunks=[as_json({"Tags": [{"Key": "api_key", "Type": "text", "Value": s}]})]
+    ),
+    "value, a member, its name": lambda s: session(body=as_json([{"value": s, "type": 1, "name": "token"}])),
+    "name that begins with a stroke": lambda s: session(body=f"_token={quote(s, safe='')}&a=1".encode()),
+    "such a one in JSON": lambda s: session(body=as_json({"_csrf": s})),
+    "name behind another": lambda s: session(body=f"//registry.test/:_authToken={s}\n".encode()),
     "parameter of a part of a path": lambda s: session(
         came=[("Location", f"/chat;jsessionid={quote(s, safe='')}?page=2")]
     ),
@@ -844,6 +851,8 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
         pytest.param(b'Content-Disposition: form-data; name="token"\r\n\r\nx\r\n', id="parts of a form"),
         pytest.param(b'[["api_key","', id="lists in lists"),
         pytest.param(b'<input name="csrf_token" ', id="fields of a page"),
+        pytest.param(b'{"value":"a","name":', id="values of pairs"),
+        pytest.param(b"=a", id="assignments"),
         pytest.param(b'"name":"api_key","value":', id="names of pairs"),
         pytest.param(b"&amp;#", id="entities"),
     ],

@@ -21,10 +21,10 @@ def _words(text: str) -> frozenset[str]:
 
 
 _ALONE = _words(
-    "authorization cookie cookies credential credentials jwt passcode passphrase passwd password passwords "
-    "secret secrets"
+    "authorization cookie cookies credential credentials csrf jwt passcode passphrase passwd password "
+    "passwords secret secrets xsrf"
 )
-_IN_HEADERS = _ALONE | _words("auth bearer csrf pwd session signature token xsrf")
+_IN_HEADERS = _ALONE | _words("auth bearer pwd session signature token")
 _IN_QUERIES = _ALONE | _words("auth pwd sig signature token")
 #: Secret as the last word of a header or parameter (``X-Key-Spend`` is about a key).
 _LAST = _words("key keys")

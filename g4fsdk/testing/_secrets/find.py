@@ -28,7 +28,7 @@ from g4fsdk.testing._secrets.names import KEY_PATTERNS, PLACEHOLDER, SHORTEST_SI
 
 DEEPEST = 4  # base64 or percent coding inside one another
 
-QUERY_NAME = re.compile(rb"(?:\A|[?&;#])(?:amp;)?([A-Za-z][A-Za-z0-9_.%\[\]-]{0,63})=")
+QUERY_NAME = re.compile(rb"(?:\A|[?&;#])(?:amp;)?(_{0,2}[A-Za-z][A-Za-z0-9_.%\[\]-]{0,63})=")
 QUERY_VALUE = re.compile(rb"[^&\s\"'<>#;\\]*")
 IN_SEGMENT = re.compile(rb"[^&\s\"'<>#;\\?/]*")  # `/chat;jsessionid=...?page=2`
 PATH_PAIR = re.compile(
@@ -37,21 +37,21 @@ PATH_PAIR = re.compile(
 USERINFO = re.compile(rb"://([^/\s:@\"'<>?#\\]{0,512})(?::([^/\s@\"'<>?#\\]{0,4096}))?@")
 # Bounded, because the head of a part is short, and a line without an end may be long.
 PART = re.compile(
-    rb"Content-Disposition:[^\r\n]{0,512}?[;\s]name=(?P<quote>\"?)([A-Za-z][A-Za-z0-9_.-]{0,63})(?P=quote)"
+    rb"Content-Disposition:[^\r\n]{0,512}?[;\s]name=(?P<quote>\"?)(_{0,2}[A-Za-z][A-Za-z0-9_.-]{0,63})(?P=quote)"
     rb"(?:;[^\r\n]{0,512})?\r?\n(?:[^\r\n]{1,512}\r?\n){0,16}\r?\n",
     re.IGNORECASE,
 )
 # Where the boundary was lost, the next part begins.
 PART_END = re.compile(rb"\r?\n--|\s*Content-Disposition:|" + re.escape(BETWEEN), re.IGNORECASE)
 # A dict as Python prints it, which services do in what they say of a refusal.
-PRINTED = re.compile(rb"'([A-Za-z][A-Za-z0-9_.-]{0,63})'\s*:\s*b?'([^'\\\n]+)'")
+PRINTED = re.compile(rb"'(_{0,2}[A-Za-z][A-Za-z0-9_.-]{0,63})'\s*:\s*b?'([^'\\\n]+)'")
 # `X-Api-Key: ...` of a printed head, `API_KEY=...` of an environment, `<apiKey>...` of XML: what stands
 # behind the name, as long as keys are, and what stands before it.
-ASSIGNED = re.compile(
-    rb"[:=>][ \t]{0,4}[\"']?((?:(?i:basic|token|key)[ \t]+)?([A-Za-z0-9_~+/-][A-Za-z0-9_~+/=.-]{15,511}+))"
-    rb"(?![A-Za-z0-9_~+/=.(\[-])"
+ASSIGNED = re.compile(  # looked ahead at, as in `registry:api_key=...` a name stands behind another
+    rb"[:=>](?=[ \t]{0,4}[\"']?((?:(?i:basic|token|key)[ \t]+)?([A-Za-z0-9_~+/-][A-Za-z0-9_~+/=.-]{15,511}+))"
+    rb"(?![A-Za-z0-9_~+/=.(\[-]))"
 )
-ITS_NAME = re.compile(rb"(?<![A-Za-z0-9_.-])([A-Za-z][A-Za-z0-9_.-]{2,63})[\"']?[ \t]{0,4}\Z")
+ITS_NAME = re.compile(rb"(?<![A-Za-z0-9_.-])(_{0,2}[A-Za-z][A-Za-z0-9_.-]{2,63})[\"']?[ \t]{0,4}\Z")
 MOST_BEFORE = 72  # bytes, for such a name
 # A text that has none of these, and no `token` but in `tokens`, names no secret.
 IN_NAMES = (b"key", b"auth", b"secret", b"pass", b"credential", b"jwt")
@@ -62,7 +62,9 @@ SIGNATURES = frozenset({"sig", "signature"})
 TAG = re.compile(rb"(?:<|\\u003[cC])(?:input|meta)\b([^<>]{1,1024}?)(?:>|\\u003[eE])", re.IGNORECASE)
 ATTRIBUTE = re.compile(rb"(?<![\w-])(name|value|content)\s*=\s*(?:\\*[\"'])?([^\"'\\\s<>]+)", re.IGNORECASE)
 BEARER = re.compile(rb"bearer(?:\s|%20|\+)+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
-PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-\0]*(?:-----END [A-Z ]*PRIVATE KEY-----)?")
+PEM = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^-\0]*(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----)?"
+)
 PLACEHOLDER_BYTES = re.compile(PLACEHOLDER.pattern.encode())
 
 

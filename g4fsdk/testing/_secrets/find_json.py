@@ -19,18 +19,19 @@ from g4fsdk.testing._secrets.names import ACCOUNT_MEMBERS, COOKIE_JARS, TEXT_TOK
 
 # In a JSON string that holds JSON, a quote is \\" and a line end is \\n.
 SPACE = rb"(?:\s|\\+[nrt])*"
-NAME = re.compile(rb'"([A-Za-z][A-Za-z0-9_.-]{0,63})(\\*)"' + SPACE + rb":" + SPACE)
+NAME = re.compile(rb'"(_{0,2}[A-Za-z][A-Za-z0-9_.-]{0,63})(\\*)"' + SPACE + rb":" + SPACE)
 # Headers as a list of pairs, and as HAR, Postman and GraphQL have them: {"name": ..., "value": ...}.
-WORD = rb'(\\*)"([A-Za-z][A-Za-z0-9_.-]{0,63})\\*"'
+WORD = rb'(\\*)"(_{0,2}[A-Za-z][A-Za-z0-9_.-]{0,63})\\*"'
 LISTED = re.compile(rb"\[" + SPACE + WORD + SPACE + rb"," + SPACE)
 LIST_END = re.compile(rb'\\*"' + SPACE + rb"\]")
+OTHERS = rb"[^{}\[\]]{0,128}?"  # members that stand between: `"type": "text"`
 NAMED = re.compile(
-    rb'"(?:name|key|header)\\*"' + SPACE + rb":" + SPACE + WORD + SPACE + rb"," + SPACE
-    + rb'\\*"value\\*"' + SPACE + rb":" + SPACE
+    rb'"(?:[Nn]ame|[Kk]ey|header)\\*"' + SPACE + rb":" + SPACE + WORD + SPACE + rb"," + OTHERS
+    + rb'\\*"[Vv]alue\\*"' + SPACE + rb":" + SPACE
 )  # fmt: skip
-VALUE = re.compile(rb'"value\\*"' + SPACE + rb":" + SPACE + rb'(\\*)"')
+VALUE = re.compile(rb'"[Vv]alue\\*"' + SPACE + rb":" + SPACE + rb'(\\*)"')
 ITS_NAME = re.compile(
-    rb'\\*"' + SPACE + rb"," + SPACE + rb'\\*"(?:name|key|header)\\*"' + SPACE + rb":" + SPACE + WORD
+    rb'\\*"' + SPACE + rb"," + OTHERS + rb'\\*"(?:[Nn]ame|[Kk]ey|header)\\*"' + SPACE + rb":" + SPACE + WORD
 )
 # An object that holds a secret under that name: OpenAI's `"client_secret": {"value": ...}`.
 ITS_VALUE = re.compile(rb'\{[^{}]{0,256}?"value\\*"' + SPACE + rb":" + SPACE)
@@ -76,7 +77,7 @@ def _pairs(data: bytes) -> Iterator[tuple[int, str, int, int]]:
         for start, end in _strings_at(data, found.end(), level, "")[0]:
             if LIST_END.match(data, end) and _is_credential(data[start:end]):
                 yield level, name, start, end
-    if b'"value' not in data:
+    if b'"value' not in data and b'"Value' not in data:
         return
     for found in NAMED.finditer(data):
         level, name = len(found[1]), found[2].decode()
