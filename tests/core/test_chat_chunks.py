@@ -322,6 +322,9 @@ def whole_chunk(content: Any, finish: str | None = None, **beside: Any) -> dict[
         pytest.param([whole_chunk("Hello", "stop")], "Hello", id="at once"),
         pytest.param([whole_chunk("Hel"), whole_chunk("lo"), STOP], "Hello", id="in pieces"),
         pytest.param([whole_chunk("ha"), whole_chunk("ha"), STOP], "haha", id="in equal pieces"),
+        pytest.param(
+            [*[whole_chunk("ha", delta={"role": "assistant"})] * 2, STOP], "haha", id="beside a bare role"
+        ),
         pytest.param([whole_chunk("Hel"), whole_chunk("Hello"), STOP], "Hello", id="growing"),
         pytest.param([whole_chunk("Hel"), whole_chunk("Hello", "stop")], "Hello", id="growing to its end"),
         pytest.param([chunk({"content": "Hello"}), whole_chunk("Hello", "stop")], "Hello", id="repeated"),
@@ -335,6 +338,15 @@ def whole_chunk(content: Any, finish: str | None = None, **beside: Any) -> dict[
             "Hello",
             id="beside deltas",
         ),
+        pytest.param(
+            [
+                whole_chunk("Hel", delta={"content": "Hel"}),
+                whole_chunk("lo", delta={"content": "lo"}),
+                whole_chunk("!", "stop", delta={"content": "!"}),
+            ],
+            "Hello!",
+            id="the same as each delta",
+        ),
         pytest.param([{"choices": [{"message": "Hello"}]}, STOP], "Hello", id="as a bare text"),
         pytest.param([{"choices": [{"delta": "Hello"}]}, STOP], "Hello", id="a delta as a bare text"),
         pytest.param([{"choices": [{"delta": None, "text": "Hello"}]}, STOP], "Hello", id="as a completion"),
@@ -346,6 +358,15 @@ def test_a_message_in_place_of_a_delta_is_said_once(chunks: list[Any], text: str
     assert seen.error is None
     assert seen.text == text
     assert seen.of(Finish) == [Finish("stop")]
+
+
+def test_a_message_that_repeats_the_piece_beside_it_says_nothing() -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a"'}}
+    pieces = [{"reasoning": "h"}, {"reasoning": "m"}, {"tool_calls": [call]}]
+    pieces.append({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]})
+    wire = [{"choices": [{"delta": piece, "message": piece}]} for piece in pieces]
+
+    assert said(*wire, STOP) == said(*map(chunk, pieces), STOP)
 
 
 def test_a_whole_text_that_differs_from_its_deltas_is_the_final_one() -> None:

@@ -83,7 +83,9 @@ class ChoiceDecoder(Decoder):
         if message:
             reason = choice.get("finish_reason")
             is_last = isinstance(reason, str) and _is_reason(reason)
-            self._message(message, number, bool(delta) or is_last, out)
+            more = {key: item for key, item in message.items() if not delta or item != delta.get(key)}
+            repeats = is_last or bool(delta.keys() - {"role"})
+            self._message(more, number, repeats, is_last, out)
         self._text(choice.get("text"), (delta.get("content"), message.get("content")), number, out)
         self._say_all(beside_choice(choice, number), out)
         self._finish(choice, number, out)
@@ -129,7 +131,9 @@ class ChoiceDecoder(Decoder):
         for event in events:
             self.say(event, out)
 
-    def _message(self, message: dict[str, JSON], number: int, repeats: bool, out: list[Event]) -> None:
+    def _message(
+        self, message: dict[str, JSON], number: int, repeats: bool, is_last: bool, out: list[Event]
+    ) -> None:
         """Say what the whole *message* adds to what was said: Perplexity and MiniMax repeat all of it.
 
         *repeats*: there is a delta beside it, or it is the last; else it may be just the next piece.
@@ -137,7 +141,7 @@ class ChoiceDecoder(Decoder):
         said = said_in(message, number)
         self._note_thought(message, said)
         for voice in _VOICES:
-            self._add_whole(voice, joined_text(said, voice), number, repeats, out)
+            self._add_whole(voice, joined_text(said, voice), number, repeats, is_last, out)
         beside = beside_message(message, number)
         self._say_all(self._not_told(beside, number) if repeats else beside, out)
         self._tool_calls(message, number, out, is_whole=True)
@@ -151,7 +155,9 @@ class ChoiceDecoder(Decoder):
         self._compared += parts.pieces_like(event)
         return self._compared < MAX_COMPARED and parts.holds(event)
 
-    def _add_whole(self, voice: Voice, text: str, number: int, repeats: bool, out: list[Event]) -> None:
+    def _add_whole(
+        self, voice: Voice, text: str, number: int, repeats: bool, is_last: bool, out: list[Event]
+    ) -> None:
         if not text:
             return
         before = self._said_so_far(voice, number)
@@ -161,7 +167,8 @@ class ChoiceDecoder(Decoder):
             text = text[len(before) :]
         elif repeats and voice is TextDelta and number in self._streamed:
             self.flush(out, number)
-            self.say(FinalText(text, number), out)
+            other = Extra({"message_parts": [text]}, number, "choice")
+            self.say(FinalText(text, number) if is_last else other, out)
             return
         self._tell([voice(text, number)], out)
 
