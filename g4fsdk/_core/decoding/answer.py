@@ -82,7 +82,7 @@ class Answer:
             case ReasoningDelta():
                 parts.reasoning.write(event.text)
             case RefusalDelta():
-                parts.refusal.append(event.text)
+                parts.refusal.write(event.text)
             case ToolCallDelta():
                 parts.calls.setdefault(event.index, CallParts()).add(event)
             case FinalText():

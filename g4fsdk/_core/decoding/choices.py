@@ -57,6 +57,7 @@ class ChoiceDecoder(Decoder):
         self._ids = ids
         self._calls: dict[int, ToolCalls] = {}
         self._reasons: set[tuple[int, str]] = set()  # how each choice is said to have ended
+        self._ended = 0  # choices that have
         self._is_document = False
         self._compared = 0
         self._streamed: set[int] = set()  # choices whose text came in deltas
@@ -178,7 +179,7 @@ class ChoiceDecoder(Decoder):
             return ""
         if voice is TextDelta:
             return parts.text.getvalue() + ("" if number else self.held)
-        return parts.reasoning.getvalue() if voice is ReasoningDelta else "".join(parts.refusal)
+        return (parts.reasoning if voice is ReasoningDelta else parts.refusal).getvalue()
 
     def _tell(self, said: Iterable[Said], out: list[Event]) -> None:
         for event in said:
@@ -211,7 +212,8 @@ class ChoiceDecoder(Decoder):
         self.flush(out, number)
         self._name_calls(number, out)
         self.say(Finish(reason, number), out)
-        self.is_complete: bool = sum(parts.finished for parts in self.answer.choices.values()) >= self._n
+        self._ended += 1
+        self.is_complete: bool = self._ended >= self._n
 
 
 def _only_text(delta: dict[str, JSON]) -> str:

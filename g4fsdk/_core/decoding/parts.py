@@ -47,7 +47,7 @@ class ChoiceParts:
     ) -> None:
         self.text = text or TextBuffer()
         self.reasoning = reasoning or TextBuffer()
-        self.refusal: list[str] = []
+        self.refusal = TextBuffer()
         self.calls: dict[int, CallParts] = {}
         self.audio: list[AudioDelta] = []
         self.images: list[Image] = []
@@ -65,14 +65,15 @@ class ChoiceParts:
     @property
     def is_empty(self) -> bool:
         has_text = not self.text.is_empty if self.final is None else bool(self.final)
-        return not (has_text or self.refusal or self.calls or self.audio or self.images or self.finish_reason)
+        has_text = has_text or not self.refusal.is_empty
+        return not (has_text or self.calls or self.audio or self.images or self.finish_reason)
 
     @property
     def size(self) -> int:
         """About how many bytes it has said."""
         calls = [call.said() for call in self.calls.values()]
-        beside = (calls, self.refusal, self.audio, self.images, self.annotations, self.logprobs, self.extra)
-        texts = self.text.size + self.reasoning.size + len(self.final or "")
+        beside = (calls, self.audio, self.images, self.annotations, self.logprobs, self.extra)
+        texts = self.text.size + self.reasoning.size + self.refusal.size + len(self.final or "")
         return texts + _CALL_BYTES * len(calls) + len(as_json(beside))
 
     def holds(self, event: Event) -> bool:
@@ -103,11 +104,12 @@ class ChoiceParts:
 
     def message(self, reasoning_key: str = "") -> AssistantMessage:
         text = self.best_text  # put together each time it is asked for
-        has_text = bool(text) or not (self.calls or self.refusal or self.audio)
+        refusal = self.refusal.getvalue() or None
+        has_text = bool(text) or not (self.calls or refusal or self.audio)
         return AssistantMessage(
             content=text if has_text else None,
             reasoning=self.reasoning.getvalue() or None,
-            refusal="".join(self.refusal) or None,
+            refusal=refusal,
             tool_calls=[self.calls[index].call(index) for index in sorted(self.calls)] or None,
             audio=joined_audio(self.audio),
             images=[*self.images] or None,
