@@ -116,6 +116,10 @@ def test_message_and_code_are_dug_out_of_any_shape(body: Any, message: str, code
             b"<html><title>502 Bad Gateway</title></html>", "502 Bad Gateway", id="a page says its title"
         ),
         pytest.param(b"\xef\xbb\xbf<html></html>", "an HTML page", id="a page without title"),
+        pytest.param(b"<html><title> </title><h1>503\nBusy</h1>", "503 Busy", id="a page says its heading"),
+        pytest.param(
+            b"<?xml version='1.0'?><Error><Code>x</Code><Message>No.</Message></Error>", "No.", id="XML"
+        ),
         pytest.param(b"[" * 5000, "[" * 5000, id="too deep"),
     ],
 )
@@ -131,6 +135,7 @@ def test_the_message_of_other_bodies(body: bytes, message: str) -> None:
         pytest.param(b'{"error":' + b"[" * 600 + b"1" + b"]" * 600 + b"}", id="lists in lists"),
         pytest.param(b'{"error":[' + b'{"error":[],"message":[]},' * 9999 + b"{}]}", id="a long list"),
         pytest.param(b"<title" * 100_000, id="titles in titles"),
+        pytest.param(b"<title>" * 100_000 + b" " * 1_000_000, id="blank titles"),
         pytest.param(b"[" * 100_000, id="brackets"),
     ],
 )
@@ -279,6 +284,9 @@ PAGES = [
     pytest.param(b"<script>window._cf_chl_opt={}</script>", id="script"),
     pytest.param(b'<script src="/cdn-cgi/challenge-platform/x.js">', id="platform"),
     pytest.param(b"<html><title>Sign in - Example</title>", id="sign in"),
+    pytest.param(
+        b"<html><title>Access denied | x.test used Cloudflare to restrict access</title>", id="shut out"
+    ),
     pytest.param(b"\xef\xbb\xbf\n<html><title>Log in</title>", id="log in"),
 ]
 
@@ -306,6 +314,31 @@ def test_a_challenge_is_known_by_its_header() -> None:
     error = status_error(Response(403, {"cf-mitigated": "challenge"}, b""))
 
     assert type(error) is BlockedError
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        pytest.param(403, b"error code: 1020\n", BlockedError, id="shut out"),
+        pytest.param(429, b"error code: 1015", RateLimitError, id="too many requests"),
+        pytest.param(
+            429,
+            b"<title>Access denied | x used Cloudflare to restrict access</title>You are being rate limited",
+            RateLimitError,
+            id="too many requests, as a page",
+        ),
+        pytest.param(502, b"error code: 502", ServerError, id="no answer behind it"),
+    ],
+)
+def test_what_cloudflare_says_to_programs(status: int, body: bytes, kind: type[Exception]) -> None:
+    assert type(status_error(Response(status, (), body))) is kind
+
+
+def test_a_body_without_a_message_is_said_itself() -> None:
+    error = status_error(Response(400, (), b'{"errors":{"model":["is invalid"]}}'))
+
+    assert "400 Bad Request: {'errors': {'model': ['is invalid']}}" in error.message
+    assert status_error(Response(400, (), b"{}")).message == "400 Bad Request"
 
 
 def test_text_that_quotes_a_challenge_is_none() -> None:

@@ -56,8 +56,14 @@ _CHALLENGE = (
     rb"|<title>\s*(?:Attention Required! \| Cloudflare|Just a moment\.\.\.)\s*</title>"
     rb"|<title>\s*(?:Sign|Log) ?in\b"
     rb"|id=[\"']?(?:cf-spinner-please-wait|cf-cloudflare-status|cf-please-wait)"
+    rb"|<title>[^<]*used Cloudflare to restrict access"
     rb"|_cf_chl_opt|/cdn-cgi/challenge-platform/"
+    rb"|<title>\s*Vercel Security Checkpoint|/_Incapsula_Resource\?"
 )
+# What Cloudflare says to programs: whose network or software is shut out. 1015 is too many requests.
+_SHUT_OUT = rb"\s*error code: (?!1015)1[0-9]{3}\s*"
+_RATE_LIMITED = b"You are being rate limited"
+_HEADINGS = r"<(?:title|h1|message)\b[^<>]*>([^<]*)"
 _MESSAGE_KEYS = (
     *("message", "detail", "msg", "error_msg", "error_message", "status_msg", "reason"),
     *("error_description", "title", "errors", "base_resp", "text"),
@@ -101,6 +107,7 @@ def page_error(status: int, body: bytes, headers: Headers) -> G4FError:
 def status_error(response: Response, place: str = "") -> StatusError:
     """Return the error that says what *response* of *place*, whose status is no success, means."""
     message, code = dig(response.body)
+    message = message or _rest(response.body)
     kind = _kind(response, code)
     where = f" at {place}" if place and kind is NotFoundError else ""
     is_used_up = kind is RateLimitError and (code in _QUOTA_CODES or response.status == _PAY)
@@ -134,9 +141,10 @@ def _advice(kind: type[StatusError], response: Response) -> str:
 
 
 def _kind(response: Response, code: str | int | None) -> type[StatusError]:
-    if response.header("cf-mitigated") == "challenge" or (
-        is_html(response.body) and is_challenge(response.body)
-    ):
+    is_blocked = is_html(response.body) and is_challenge(response.body)
+    if (is_blocked and _RATE_LIMITED not in response.body) or response.header("cf-mitigated") == "challenge":
+        return BlockedError
+    if response.status < 500 and re.fullmatch(_SHUT_OUT, response.body):
         return BlockedError
     if response.status >= 500:
         return ServerError
@@ -178,12 +186,22 @@ def dig(body: bytes) -> tuple[str, str | int | None]:
     Source: the shapes of some fifty services, listed with the recordings this was built from.
     """
     if is_html(body):
-        title = re.search(rb"<title[^<>]*>([^<]*)</title>", body, re.IGNORECASE)
-        return (title[1] if title else b"an HTML page").decode("utf-8", "replace").strip(), None
+        headings = re.finditer(_HEADINGS, body.decode("utf-8", "replace"), re.IGNORECASE)
+        said = (" ".join(heading[1].split()) for heading in headings)
+        return next(filter(None, said), "an HTML page"), None
     try:
         return _dig_value(msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf")))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", "replace").strip(), None
+
+
+def _rest(body: bytes) -> str:
+    """Return a JSON *body* without a message as an error says it, "" where it says nothing."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return shown(value) if isinstance(value, dict | list) and any(value) else ""
 
 
 def _dig_value(value: JSON) -> tuple[str, str | int | None]:
