@@ -288,16 +288,17 @@ def test_connection_closed_between_two_turns_is_not_used_again(colour: Colour) -
         assert in_turn(colour, "cohere-c4ai", server.url) == ["one", "two", "three"]
 
 
-@both
-def test_what_came_behind_an_answer_is_none_to_the_next_call(colour: Colour) -> None:
+@pytest.mark.parametrize("way", ["sync", "asyncio", "trio"])
+def test_what_came_behind_an_answer_is_none_to_the_next_call(way: str) -> None:
+    trio = pytest.importorskip("trio") if way == "trio" else None
     surplus = document("openai", "one").wire + document("openai", "nobody asked").wire
     with Server(Reply([surplus], has_head=False, framing="length")) as server:
         said: Any = {"base_url": f"{server.url}/v1", "model": "m", "retries": QUICK}
-        if colour == "sync":
+        if way == "sync":
             with Client("openai", **said) as client:
                 texts = [client.chat.completions.create("Hello").text for _ in range(4)]
         else:
-            texts = asyncio.run(asked_in_turn(said))
+            texts = trio.run(asked_in_turn, said) if trio else asyncio.run(asked_in_turn(said))
 
     assert texts == ["one"] * 4
 

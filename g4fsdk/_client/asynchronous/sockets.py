@@ -39,12 +39,38 @@ class Sockets(httpcore.AsyncNetworkBackend):
         """Return what is connected to *host*; our pools ask for nothing of a socket beside that."""
         if is_in_trio():  # it waits for no name, and its scopes cost little
             trio: Any = httpcore.TrioBackend()
-            opened: httpcore.AsyncNetworkStream = await trio.connect_tcp(host, port, timeout)
-            return opened
+            return _Asked(await trio.connect_tcp(host, port, timeout))
         with _as_connecting(), anyio.fail_after(timeout):
             addresses = by_turns(await addresses_of(host, port))
             sock = await _first(addresses, port, min(_NEXT_S, (timeout or _NEXT_S) / len(addresses)))
             return await _opened(sock)
+
+
+class _Asked(httpcore.AsyncNetworkStream):
+    """A *stream* of httpcore's own, which knows whether something was read behind what was sent last."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._is_asked = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._is_asked = True
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._is_asked = False
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return _Asked(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._is_asked if info == "is_asked" else self._stream.get_extra_info(info)
 
 
 @contextmanager
