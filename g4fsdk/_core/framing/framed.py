@@ -63,7 +63,7 @@ class FastParser(Parser):
         super().__init__(decoder, max_bytes=max_bytes)
         self._kinds = decoder.kinds()
         self._lessons = _LESSONS
-        self._learned_at = self._lesson_at = 0
+        self._learned_at = self._lesson_at = self._counted = 0
         self._behind = self.behind
         self._framed = len(self.before) + len(self.behind)
         self._use(NO_TEMPLATE)
@@ -157,7 +157,7 @@ class FastParser(Parser):
 class FastEvents(FastParser):
     """The fast paths of server-sent events of one data line each."""
 
-    __slots__ = ("_block_size", "_line_until")
+    __slots__ = ("_block_size", "_line_until", "_tail")
 
     before = b"data: "
     behind = b"\n\n"
@@ -184,11 +184,8 @@ class FastEvents(FastParser):
         if line and 10 not in data and 13 not in data and len(line) + len(data) <= self.max_bytes:
             line += data
             return []
-        if self._seen + len(line) + len(data) <= self._line_until and 13 not in data:
-            events = self._end_line(data) if len(data) < self._block_size else self._end_lines(data)
-            if events is not None:
-                return events
-        return super().feed(data)
+        events = self._end_line(data) if 13 not in data else self._end_line_in_crlf(data)
+        return super().feed(data) if events is None else events
 
     def _fail(self, error: G4FError) -> None:
         super()._fail(error)
@@ -201,12 +198,16 @@ class FastEvents(FastParser):
 
         Exact: the line is what it would be in one chunk, where nothing else is unfinished.
         """
+        if self._seen + len(self._line) + len(data) > self._line_until:
+            return None
+        if len(data) >= self._block_size:
+            return self._end_lines(data)
         head, behind, rest = data.partition(b"\n\n")
         if not behind or 10 in rest:
             return self._end_lines(data)
         line = b"".join((self._line, head, behind))
         bare = line.removeprefix(self._prefix)
-        string = bare.removesuffix(self._suffix)  # where that is not there, the line ends are
+        string = bare.removesuffix(self._tail)  # where that is not there, the line ends are
         try:
             text = None if bare is line or string.strip() is not string else self._read(string)
         except NOT_A_STRING:
@@ -216,6 +217,11 @@ class FastEvents(FastParser):
         self._texts.append(text)
         self._begin_line(rest, len(line))
         return [self._event(text)]
+
+    def _end_line_in_crlf(self, data: bytes) -> list[Event] | None:
+        """The same where each line ends in CRLF, of which none is cut."""
+        whole = data.replace(b"\r\n", b"\n")
+        return self._end_line(whole) if 13 not in whole else None
 
     def _end_lines(self, data: bytes) -> list[Event] | None:
         """The same for a block, in which more than one line may end."""
@@ -254,6 +260,7 @@ class FastEvents(FastParser):
     def _begin_line(self, line: bytes, size: int) -> None:
         """Say that *size* more bytes were whole events, and that *line* is the beginning of the next."""
         self._seen += size
+        self._counted += 1  # text, whose line ends are counted as they should be
         self._line[:] = line
         self._fast_until = -1 if line else self._line_until
 
@@ -265,6 +272,7 @@ class FastEvents(FastParser):
 
     def _use(self, template: Template, kind: Kind | None = None) -> None:
         super()._use(template, kind)
+        self._tail = template.end + self.behind
         has_blocks = template is not NO_TEMPLATE and not template.has_hole
         self._block_size = _MANY_UNITS * len(template.prefix) if has_blocks else sys.maxsize
 
