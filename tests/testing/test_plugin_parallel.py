@@ -167,3 +167,29 @@ def test_a_test_without_the_marker_loads_nothing_either(
 
     result.assert_outcomes(passed=1, xfailed=1)
     result.stdout.fnmatch_lines(["loaded: []"])
+
+
+OLD = """
+import sys
+import pytest
+
+new = pytest.hookimpl
+pytest.hookimpl = lambda tryfirst=False, hookwrapper=False: new(tryfirst=tryfirst, hookwrapper=hookwrapper)
+from g4fsdk.testing._entry import plugin
+pytest.hookimpl = new
+without = ["-p", "no:g4fsdk", "-p", "no:cacheprovider", "-W", "ignore"]
+sys.exit(pytest.main([*without, sys.argv[1]], plugins=[plugin]))
+"""
+
+
+def test_a_pytest_that_is_too_old_is_left_alone_but_for_marked_tests(project: Project) -> None:
+    project.write("test_plain.py", "def test_it(): ...")
+    project.add_test("@pytest.mark.g4f_cassette('a/b')\ndef test_it(): ...")
+
+    plain, marked = (
+        subprocess.run([sys.executable, "-c", OLD, project.path / name], capture_output=True, text=True)
+        for name in ("test_plain.py", "test_it.py")
+    )
+
+    assert (plain.returncode, marked.returncode) == (0, 4), plain.stdout + marked.stdout
+    assert "tests marked g4f_cassette need a newer pytest or pluggy" in marked.stderr
