@@ -69,7 +69,8 @@ class Task:
         self, provider: Provider, secrets: frozenset[str], conversation: Conversation | None = None
     ) -> None:
         self.provider = provider
-        self.secrets: frozenset[str] = secrets | ({provider.api_key} if provider.api_key else frozenset())
+        key = provider.api_key
+        self.secrets: frozenset[str] = secrets if not key or key in secrets else secrets | {key}
         self._conversation = conversation
         self._attempts = count()
         self.before: Sequence[G4FError] = ()  # what the providers failed with that were asked before

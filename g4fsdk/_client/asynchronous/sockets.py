@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -151,7 +150,7 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._loop = loop
         self._sock = sock
         self._unsent = b""
-        self._unread: deque[bytes] = deque()
+        self._unread: list[bytes] = []
         self._unread_bytes = 0
         self._news: asyncio.Future[bool] | None = None  # somebody waits for something to come
         self._flushed: asyncio.Future[bool] | None = None  # not all of what was sent is gone
@@ -265,9 +264,10 @@ class _Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return True
 
     def _next(self, max_bytes: int) -> bytes:
-        data = self._unread.popleft()
+        data = b"".join(self._unread)  # nearly always one piece, which is not copied
+        self._unread.clear()
         if len(data) > max_bytes:
-            self._unread.appendleft(data[max_bytes:])
+            self._unread.append(data[max_bytes:])
             data = data[:max_bytes]
         was_full = self._unread_bytes > _MOST_UNREAD
         self._unread_bytes -= len(data)

@@ -252,6 +252,7 @@ class _Opening:
             try:
                 self._clocks = self._begin()
                 self.stream = await self._open_stream(self._clocks)
+                del self._begin, self._open_stream  # and with them all that was asked
             finally:
                 self._is_opening = False
         return self.stream

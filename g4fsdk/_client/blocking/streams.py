@@ -217,4 +217,5 @@ class ChatStream(OfAnswer):
                 self._clocks.over()
                 raise UsageError("this stream is closed; ask for another one")
             self._opened = self._open_stream(self._clocks)
+            del self._begin, self._open_stream  # and with them all that was asked
         return self._opened
