@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from http.client import HTTPResponse, IncompleteRead
 
 import urllib3
@@ -13,6 +13,7 @@ from g4fsdk._client.inflate import Codings
 
 _READ_BYTES = 65536
 _MAX_LINE, _MAX_TRAILERS = 65536, 100  # those of http.client
+_SHORT_LINE = 20  # holds a size alone: what is remembered must not grow with what a service sends
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -62,11 +63,19 @@ def _chunked(raw: urllib3.HTTPResponse, body: HTTPResponse) -> Iterator[bytes]:
 
 
 def _chunk_size(line: bytes) -> int:
-    """Return the size in a chunk's first line; extensions behind it mean nothing."""
+    """Return the size in a chunk's first line, which is that of many a chunk before it."""
+    return _known_size(line) if len(line) <= _SHORT_LINE else _read_size(line)
+
+
+def _read_size(line: bytes) -> int:
+    """Return the size in *line*; extensions behind it mean nothing."""
     found = _SIZE.fullmatch(line)
     if found is None:
         raise IncompleteRead(b"")
     return int(found[1], 16)
+
+
+_known_size = lru_cache(maxsize=1024)(_read_size)
 
 
 def _undone(pieces: Iterator[bytes], codings: Codings) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -42,11 +43,19 @@ class _Session(requests.Session):
         """Check the address and headers; there are no cookies, parameters or hooks to merge."""
         prepared = requests.PreparedRequest()
         prepared.prepare_method(request.method)
-        prepared.prepare_url(request.url, None)
+        prepared.url = _sent_url(request.url)
         prepared.prepare_headers({**self.headers, **request.headers})
         prepared.body = request.data or None
         prepared.prepare_content_length(prepared.body)
         return prepared
+
+
+@lru_cache(maxsize=64)
+def _sent_url(url: str) -> str | None:
+    """Return *url* as requests sends it; to see to that costs as much as all else it prepares."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return prepared.url
 
 
 def _adapter(transport: Transport | None, network: Network) -> BaseAdapter:

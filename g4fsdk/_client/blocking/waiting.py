@@ -28,10 +28,11 @@ class OfProcess(Generic[T]):
 
 
 class Rooms:
-    """Room for *max_concurrency* calls of this process at once."""
+    """Room for *max_concurrency* calls of this process at once; None is no limit."""
 
     def __init__(self, max_concurrency: int | None) -> None:
-        self._here = OfProcess(partial(Room, checked_places(max_concurrency)))
+        room = partial(Room, checked_places(max_concurrency))
+        self._here = None if max_concurrency is None else OfProcess(room)
 
     def enter(self, clocks: Clocks) -> None:
         """Wait until the call of *clocks* may go on, unless it does.
@@ -39,12 +40,11 @@ class Rooms:
         Raises:
             DeadlineError: The total clock ran out, the only one that runs here: nobody is silent.
         """
-        if clocks.has_place:
-            return
-        room = self._here()
-        if not room.take():
-            _wait_in(room, clocks)
-        clocks.take_place(room.leave)
+        if self._here is not None and not clocks.has_place:
+            room = self._here()
+            if not room.take():
+                _wait_in(room, clocks)
+            clocks.take_place(room.leave)
 
 
 def _wait_in(room: Room, clocks: Clocks) -> None:
