@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from g4fsdk import Ids, ProtocolError, ProviderError
+from g4fsdk import Conversation, Ids, Message, ProtocolError, ProviderError
 from g4fsdk._core.decoding.chat_chunks import ChatChunkDecoder
 from g4fsdk._core.model.chunks import to_chunks
 from g4fsdk.parsers import DocumentParser, JSONLinesParser, SSEParser, TextParser
@@ -189,6 +189,17 @@ def test_nothing_in_a_document_is_lost_and_nothing_is_invented(made: Any, n: int
     if not isinstance(seen.error, ProtocolError):  # which says that it can't be read
         assert lost_in_document(made, seen) == []
     assert invented([made], seen) == []
+
+
+@given(made=streams)
+def test_what_goes_back_is_the_message_of_the_answer(made: list[Any]) -> None:
+    parser = SSEParser(ChatChunkDecoder(Conversation("openai")))
+
+    if run(parser, [sse(*made)]).error is None:
+        completion = parser.answer.completion("", "")
+        assert completion.conversation is not None
+        said = completion.choices[0].message.to_dict()
+        assert completion.conversation.messages == (Message.from_mapping(said),)
 
 
 @given(made=streams, error=errors)

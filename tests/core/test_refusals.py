@@ -147,6 +147,16 @@ def test_a_body_made_to_be_slow_is_read_at_once(body: bytes) -> None:
     assert time.process_time() - began < 1.0  # a tenth of it, on a quiet machine
 
 
+says = st.sampled_from([None, "", "stop", "error", "ok", "no", 0, 1, 500, {}, {"message": "no"}])
+TOLD_IN_CHOICES = dict.fromkeys(("error", "finish_reason", "native_finish_reason", "message"), says)
+TOLD_IN_CHUNKS = dict.fromkeys(
+    ("errors", "error_code", "error_msg", "object", "code", "message", "detail", "success"), says
+) | {
+    "base_resp": says | st.fixed_dictionaries({"status_code": says}),
+    "x_groq": says | st.fixed_dictionaries({"error": says}),
+}
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -165,6 +175,18 @@ def test_any_json_is_a_refusal(value: Any, status: int) -> None:
     assert isinstance(error, StatusError)
     assert error.code is None or isinstance(error.code, str | int)
     assert failure_in(value) is None or isinstance(failure_in(value), ProviderError)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"choices": st.lists(st.fixed_dictionaries({}, optional=TOLD_IN_CHOICES) | st.none(), max_size=2)},
+        optional=TOLD_IN_CHUNKS,
+    )
+)
+def test_a_chunk_without_the_keys_of_failures_is_looked_at_in_short(chunk: dict[str, Any]) -> None:
+    quick, full = failure_in(chunk), failure_in({**chunk, "error": None})
+
+    assert (quick and quick.code, quick is None) == (full and full.code, full is None)
 
 
 # --- Class and advice by status ---

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from g4fsdk import (
     Event,
+    Finish,
     G4FError,
     ReasoningDelta,
     TextDelta,
@@ -48,7 +49,7 @@ def slowed(parser: FastParser) -> FastParser:
 
     parser.__class__ = Slowed
     parser.decoder.read_text = lambda data: None  # type: ignore[method-assign]  # units are read in full
-    parser.decoder._read_piece = _nothing  # type: ignore[attr-defined]  # of chat chunks
+    parser.decoder._read_piece = parser.decoder._stops = _nothing  # type: ignore[attr-defined]  # of chat chunks
     kinds = parser.decoder.kinds().items()
     parser._kinds = {event: replace(kind, read=_nothing, read_quickly=_nothing) for event, kind in kinds}
     parser._use(NO_TEMPLATE)
@@ -320,6 +321,81 @@ def test_a_piece_of_a_call_is_read_at_once() -> None:
 
     with patch.object(type(parser.decoder), "_read", side_effect=AssertionError):
         assert parser.feed(piece) == [ToolCallDelta(0, arguments="{")]
+
+
+#: What a chunk that ends an answer may say, beside it and around it; nothing, and something.
+ENDS: dict[str, list[Any]] = {
+    "finish_reason": ["stop", "length", "error", None, "", "null", ["stop"], {"type": "stop"}],
+    "index": [0, None, 1, -1, "0"],
+    "logprobs": [None, {}, {"content": []}, [1]],
+    "stop_reason": [None, "</s>", 2],
+    "content_filter_results": [{}, {"hate": {}}],
+    "message": [None, {"content": "ab"}, "ab"],
+    "text": ["", "a"],
+    "error": [None, {}, {"message": "no"}],
+}
+DELTAS: dict[str, list[Any]] = {
+    "role": ["assistant", None, "user"],
+    "content": ["", None, "a", '"stop"', []],
+    "refusal": [None, "", "no"],
+    "reasoning_content": [None, "", "hm"],
+    "tool_calls": [None, [], [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]],
+    "note": [None, "a"],
+}
+AROUND: dict[str, list[Any]] = {
+    "id": ["c1", "c2", "", None, 1],
+    "object": ["chat.completion.chunk", None, "error"],
+    "created": [1, 2, 0, None, "1", 1.0],
+    "model": ["m", "n", "", None, 3],
+    "service_tier": ["default", None],
+    "usage": [None, {"total_tokens": 2}, "none"],
+    "obfuscation": ["abc", None, 1],
+    "error": [None, {"message": "no"}],
+    "finish_reason": [None, "stop", "length"],
+    "x_groq": [None, {"id": "q"}],
+    "note": ["a", None],
+}
+
+
+def some(of: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a mapping with some of the keys of *of*, mostly with what says nothing."""
+    return st.fixed_dictionaries(
+        {}, optional={key: st.sampled_from([*items[:1] * 6, *items]) for key, items in of.items()}
+    )
+
+
+@st.composite
+def ends(draw: st.DrawFn) -> bytes:
+    """Draw an event that ends an answer, or begins one."""
+    choice = {"finish_reason": "stop", **draw(some(ENDS)), "delta": draw(some(DELTAS) | st.just({}))}
+    chunk = {**draw(some(AROUND)), "choices": [choice] * draw(st.sampled_from([1, 1, 1, 1, 0, 2]))}
+    text = json.dumps(chunk, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")])))
+    lines = draw(st.sampled_from([text, text, text, text.replace(",", ",\ndata: ")]))
+    return b"data: " + lines.encode() + b"\n\n"
+
+
+# An id that is none stands before one: what is read at once must not skip that.
+OF_A_NUMBER = b'data: {"id":1,"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'
+OF_A_NAME = b'data: {"id":"c1","choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+
+
+@quick
+@given(chunks=st.lists(ends() | call_units | sse_units, max_size=5), done=st.booleans())
+@example(chunks=[OF_A_NUMBER, OF_A_NAME], done=False)
+def test_an_end_that_is_read_at_once_says_what_it_says(chunks: list[bytes], done: bool) -> None:
+    quick, full = SSEParser(), slowed(SSEParser())
+    units = [*chunks, b"data: [DONE]\n\n"] if done else chunks
+
+    assert run(quick, units) == run(full, units)
+    assert quick.answer.completion("", "").to_dict() == full.answer.completion("", "").to_dict()
+
+
+def test_an_end_is_read_at_once() -> None:
+    parser = SSEParser()
+    parser.feed(sse("a", "text", "\n\n"))
+
+    with patch.object(type(parser.decoder), "_read", side_effect=AssertionError):
+        assert parser.feed(sse("", "finish", "\n\n")) == [Finish("stop")]
 
 
 @quick

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from g4fsdk._core.decoding.beside import in_parts
+from g4fsdk._core.decoding.beside import ROLE, in_parts
 from g4fsdk._core.decoding.buffers import ByteBuffer, TextBuffer
 from g4fsdk._core.decoding.joined import joined_logprobs
 from g4fsdk._core.decoding.parts import CallParts, ChoiceParts
@@ -123,21 +123,23 @@ class Answer:
         named, rest = split(value, FACTS)
         if rest.get("object") in _KINDS:
             del rest["object"]
-        known = {key for key in _OF_THE_FIRST if getattr(self.facts, key)}
+        facts, before = self.facts, self.facts.extra
         said = {
             key: item
             for key, item in named.items()
-            if key not in known and item not in ("", getattr(self.facts, key))
+            if item not in ("", getattr(facts, key)) and not (key in _OF_THE_FIRST and getattr(facts, key))
         }
-        before = self.facts.extra
-        new = ((key, item) for key, item in rest.items() if item not in NOTHING or key not in before)
-        extra = {key: item for key, item in new if key not in _TOLD}
+        extra = {
+            key: item
+            for key, item in rest.items()
+            if key not in _TOLD and (item not in NOTHING or key not in before)
+        }
         if not (said or extra):
             return
         if len(before) < _MANY_KEYS:
             before = {**before}  # whoever was given it keeps what it was
         before |= extra
-        self.facts = replace(self.facts, **said, extra=before)
+        self.facts = replace(facts, **said, extra=before)
         for key in [key for key in FACTS if key in before and getattr(self.facts, key)]:
             before |= in_parts({key: before.pop(key)}, key)
 
@@ -152,7 +154,10 @@ class Answer:
 
     def as_message(self) -> Message:
         """Return choice 0 as the message to put into the history."""
-        return Message.from_mapping(self.choices[0].message(self.reasoning_key).to_dict())
+        said = self.choices[0]
+        if said.goes_back_as_text:
+            return Message(ROLE, said.best_text)
+        return Message.from_mapping(said.message(self.reasoning_key).to_dict())
 
     def completion(self, provider: str, model: str) -> Completion:
         """Return the whole answer of *provider*; *model* was asked for."""

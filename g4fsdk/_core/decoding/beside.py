@@ -81,13 +81,9 @@ def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
 
 def usage_in(value: Mapping[str, JSON]) -> Usage | None:
     """Return the tokens counted in a chunk or document, None where it counts none."""
-    match value:
-        case {"choices": [{"usage": of_choice}, *_]}:  # Moonshot
-            pass
-        case _:
-            of_choice = None
-    groq = value.get("x_groq")
-    places = (value.get("usage"), groq.get("usage") if isinstance(groq, dict) else None, of_choice)
+    choices = value.get("choices")
+    inside = (value.get("x_groq"), choices[0] if choices and isinstance(choices, list) else None)  # Moonshot
+    places = (value.get("usage"), *[one.get("usage") if isinstance(one, dict) else None for one in inside])
     return next((usage for place in places if (usage := read_usage(place)) is not None), None)
 
 

@@ -70,6 +70,7 @@ class ChatChunkDecoder(ChoiceDecoder):
         super().__init__(history, notices=notices, handle=handle, n=n, ids=ids)
         self._plain = PlainChunks()
         self._read_piece: Callable[[bytes], CallPiece | None] = self._plain.call if n == 1 else read_nothing
+        self._stops: Callable[[bytes], object] = self._plain.stops if n == 1 else read_nothing
         self._others: list[JSON] = []  # the events with names of their own
         self._around = ""  # what the last chunk said beside its choices
         self._has_choices = False
@@ -108,6 +109,9 @@ class ChatChunkDecoder(ChoiceDecoder):
         bare = data.strip()
         if bare == b"[DONE]":
             self._done(out)
+        elif not name and self._stops(data):  # nearly every answer ends so
+            self._has_choices = True
+            self._finish({"finish_reason": "stop"}, 0, out)
         elif name not in _OF_ANSWER:
             self._decode_other(data, name.decode("utf-8", "replace"), out)
         elif bare:  # some send nothing to keep the connection alive
@@ -231,7 +235,11 @@ class ChatChunkDecoder(ChoiceDecoder):
 
     def _note(self, value: dict[str, JSON]) -> None:
         """Take what *value* says beside its choices, unless the one before said the same."""
-        around = {key: item for key, item in value.items() if key != "choices" and not _is_padding(key, item)}
+        around = {
+            key: item
+            for key, item in value.items()
+            if key != "choices" and not (key in PADDING and isinstance(item, str))
+        }
         said = as_json(around)
         if said != self._around:
             self._around = said
@@ -242,10 +250,6 @@ class ChatChunkDecoder(ChoiceDecoder):
 def _without_end(choice: dict[str, JSON]) -> dict[str, JSON]:
     """Return a *choice* that failed, so that its end is none: it stands in the error."""
     return {**choice, "finish_reason": None}
-
-
-def _is_padding(key: str, item: JSON) -> bool:
-    return key in PADDING and isinstance(item, str)
 
 
 def _choices_in(value: JSON) -> tuple[list[dict[str, JSON]], list[JSON]]:

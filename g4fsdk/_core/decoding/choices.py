@@ -69,8 +69,9 @@ class ChoiceDecoder(Decoder):
 
     def _numbers(self, choices: list[dict[str, JSON]]) -> Iterable[int]:
         """Return which answer each of *choices* belongs to: by its index, where those tell them apart."""
-        # Old Hugging Face servers count `index` up with every token of one and the same answer.
-        indexes = [as_index(choice.get("index")) if self._n > 1 else None for choice in choices]
+        if self._n <= 1:  # old Hugging Face servers count `index` up with every token of one answer
+            return range(len(choices))
+        indexes = [as_index(choice.get("index")) for choice in choices]
         if self._is_document and len({*indexes} - {None}) < len(indexes):
             indexes = [None] * len(indexes)
         return [position if index is None else index for position, index in enumerate(indexes)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from g4fsdk._core.model.http import JSON
 from g4fsdk._core.model.secret_names import words_of
 
@@ -15,6 +17,8 @@ _ENDS = ("finish_reason", "native_finish_reason")
 _KINDS = ("type", "__type", "object", "event", "status", "state", "result")
 _STATUSES = ("status", "status_code", "http_status")
 _MAX_NAME = 64
+#: What `reports_failure` asks for before it looks for choices.
+_BEFORE_CHOICES = frozenset({"error", "x_groq", "errors", "base_resp", "error_code", "error_msg"})
 
 
 def failing_part(value: JSON) -> JSON:
@@ -43,6 +47,8 @@ def reports_failure(value: JSON) -> bool:
     and Spark (`code` with `message` or `msg`), FastAPI (`detail`), NestJS (`statusCode`), vLLM (`object`),
     Cerebras and vLLM (`type`), Bedrock (a key that ends in `Exception`), Apigee (`fault`).
     """
+    if _is_usual(value):
+        return False
     match failing_part(value):
         case {"error": error} if error:
             return True
@@ -74,18 +80,34 @@ def reports_failure(value: JSON) -> bool:
             return False
 
 
+def _is_usual(value: JSON) -> bool:
+    """Whether *value* is a chunk whose choices tell no failure, without a key that is asked for first."""
+    choices = value.get("choices") if isinstance(value, dict) and _BEFORE_CHOICES.isdisjoint(value) else None
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and not [one for one in choices if isinstance(one, dict) and "error" in one]
+    )
+
+
 def broken_end(value: JSON) -> str:
     """Return how an answer in *value*, a chunk or document, ended that broke off; "" where none did."""
     choices = value.get("choices") if isinstance(value, dict) else None
     places = [value, *choices] if isinstance(choices, list) else []
-    ends = (place.get(key) for place in places if isinstance(place, dict) for key in _ENDS)
-    words = (end.get("type") if isinstance(end, dict) else end for end in ends)  # SGLang's may be a mapping
-    return next((end for end in words if isinstance(end, str) and tells_failure(end, _BROKEN_OFF)), "")
+    ends = [place[key] for place in places if isinstance(place, dict) for key in _ENDS if key in place]
+    # SGLang's may be a mapping.
+    words: list[JSON] = [end.get("type") if isinstance(end, dict) else end for end in ends]
+    return next((end for end in words if tells_failure(end, _BROKEN_OFF)), "")
 
 
 def tells_failure(name: JSON, words: frozenset[str] = _OF_FAILURES) -> bool:
     """Whether *name*, of a key, a kind or an event, has one of *words* in it."""
-    return isinstance(name, str) and len(name) <= _MAX_NAME and not words.isdisjoint(words_of(name))
+    return isinstance(name, str) and len(name) <= _MAX_NAME and _has_one_of(words, name)
+
+
+@lru_cache(maxsize=256)
+def _has_one_of(words: frozenset[str], name: str) -> bool:
+    return not words.isdisjoint(words_of(name))
 
 
 def _is_refusal(status: JSON) -> bool:

@@ -63,6 +63,11 @@ class ChoiceParts:
         return self.text.getvalue() if self.final is None else self.final
 
     @property
+    def goes_back_as_text(self) -> bool:
+        """Whether its message goes back as text alone: thoughts do beside calls, or signed in `extra`."""
+        return self.refusal.is_empty and not (self.calls or self.audio or self.images or self.extra)
+
+    @property
     def is_empty(self) -> bool:
         has_text = not self.text.is_empty if self.final is None else bool(self.final)
         has_text = has_text or not self.refusal.is_empty

@@ -116,6 +116,40 @@ class _ShortChoice(msgspec.Struct, Generic[DeltaT], gc=False, kw_only=True, forb
     finish_reason: None = None
 
 
+class _LastDelta(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """A delta that says nothing, and begins no call."""
+
+    role: Literal["assistant"] | None = None
+    content: Literal[""] | None = None
+    refusal: None = None
+    reasoning_content: Literal[""] | None = None
+    reasoning: Literal[""] | None = None
+
+
+class _LastChoice(_Choice[_LastDelta], gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The end of nearly every answer."""
+
+    finish_reason: Literal["stop"]  # type: ignore[assignment]  # in place of none
+
+
+class _LastChunk(msgspec.Struct, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """A chunk that says nothing but the end, and around it what has to be compared."""
+
+    id: str | None = None
+    object: Literal["chat.completion.chunk"] | None = None
+    created: int | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    choices: tuple[_LastChoice]
+    usage: None = None
+    obfuscation: str | None = None
+    p: str | None = None
+    error: None = None
+    finish_reason: None = None
+    x_groq: None = None
+
+
 class _GroqExtra(msgspec.Struct, gc=False):
     usage: None = None
 
@@ -137,7 +171,7 @@ _SHORT_TEXT, _SHORT_THOUGHT = _ShortChoice[_ShortText], _ShortChoice[_ShortThoug
 #: What a chunk says around its choices that stays the same in all of a stream.
 _AROUND = ("model", "system_fingerprint", "service_tier")
 #: What may be another in each chunk, once it was said: the first counts.
-_FIRST: dict[str, Any] = {"id": str | None, "created": int | None}
+_FIRST: dict[str, Any] = {"id": str, "created": int}
 #: Strings that hide how long a text is, and say nothing.
 PADDING = ("obfuscation", "p")
 _Around: TypeAlias = tuple[JSON, ...]
@@ -155,7 +189,7 @@ def _reader_of(choice: Any, around: _Around) -> _Read:
     """
     known = dict(zip((*_AROUND, *_FIRST), around, strict=True))
     said = {name: None if known[name] is None else _only[known[name]] | None for name in _AROUND}
-    first = {name: None if known[name] is None else kind for name, kind in _FIRST.items()}
+    first = {name: None if known[name] is None else kind | None for name, kind in _FIRST.items()}
     before = {
         "id": first["id"],
         "object": Literal["chat.completion.chunk"] | None,
@@ -178,6 +212,12 @@ def _refuse(data: bytes) -> Any:
 def _probe_of(delta: Any) -> _Read:
     """Return what decodes a chunk with one such *delta*, whatever stands around its choices."""
     return msgspec.json.Decoder(_Probe[_Choice[delta]]).decode
+
+
+@cache
+def _last() -> _Read:
+    """Return what decodes the chunk that ends an answer."""
+    return msgspec.json.Decoder(_LastChunk).decode
 
 
 def read_nothing(data: bytes) -> None:
@@ -206,11 +246,11 @@ class PlainChunks:
 
     def note(self, chunk: Mapping[str, JSON]) -> None:
         """Take what *chunk*, which is read in full, says around its choices."""
-        said = (*map(chunk.get, _AROUND), *(bool(chunk.get(name)) or None for name in _FIRST))
-        if said != self._around:
-            around = tuple(old if new is None else new for new, old in zip(said, self._around, strict=True))
-            if around != self._around:
-                self._expect(around)
+        typed = [type(chunk.get(name)) is kind and bool(chunk[name]) for name, kind in _FIRST.items()]
+        said = [*map(chunk.get, _AROUND), *[is_typed or None for is_typed in typed]]
+        around = tuple([old if new is None else new for new, old in zip(said, self._around, strict=True)])
+        if around != self._around:
+            self._expect(around)
 
     def _reader(self, choice: Any) -> _Read:
         """Return what reads a chunk of one such *choice* from now on."""
@@ -262,6 +302,18 @@ class PlainChunks:
             read = self._read_call = self._reader(_CALL)
         chunk = _read(read, data)
         return chunk.choices[0].delta.tool_calls[0] if chunk else None
+
+    def stops(self, data: bytes) -> bool:
+        """Whether a chunk on one line says nothing but that the answer is over, and around that nothing new.
+
+        What it says around is compared here: a reader that does takes as long to make as many answers.
+        """
+        chunk = _read(_last(), data) if b'"stop"' in data else None
+        if chunk is None:
+            return False
+        first = (chunk.id is not None or None, chunk.created is not None or None)
+        said = (chunk.model, chunk.system_fingerprint, chunk.service_tier, *first)
+        return all(new is None or new == known for new, known in zip(said, self._around, strict=True))
 
 
 def probe_text(data: bytes) -> str | None:

@@ -130,7 +130,7 @@ class Conversation:
         return replace(self, state={name: value for name, value in self.state.items() if name != "home"})
 
     def with_messages(self, messages: Iterable[Message]) -> Conversation:
-        return replace(self, messages=tuple(messages))
+        return Conversation(self.provider, self.model, tuple(messages), self.state)
 
     def to_dict(self) -> dict[str, JSON]:
         """Return plain JSON values, which `from_dict` reads back."""
