@@ -125,7 +125,9 @@ def test_threads_share_a_client(project: Project) -> None:
 
 
 HEAVY = (
-    "g4fsdk._client.blocking.client g4fsdk._client.asynchronous.client g4fsdk.providers "
+    "g4fsdk._client.blocking.client g4fsdk._client.asynchronous.client g4fsdk._core.model.chat "
+    "g4fsdk.providers g4fsdk.testing._cassette.codings g4fsdk.testing._pytest.sockets "
+    "g4fsdk.testing._replay.nearest "
     "yaml vcr requests httpx hypothesis tenacity msgspec anyio"
 )
 
@@ -138,10 +140,10 @@ def test_importing_the_plugin_imports_nothing_that_costs() -> None:
     assert done.stdout.split() == []
 
 
-def test_a_test_without_the_marker_loads_nothing_either(
-    pytester: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other plugins load what they like
+@pytest.fixture
+def alone(pytester: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project without other plugins, which load what they like; it says what was loaded that costs."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     alone = Project(pytester, is_installed=False)
     alone.write("pytest.ini", "[pytest]\nfilterwarnings = error\n")
     alone.write(
@@ -151,9 +153,13 @@ def test_a_test_without_the_marker_loads_nothing_either(
 
         def pytest_terminal_summary(terminalreporter):
             loaded = sorted({{*{HEAVY.split()!r}}} & {{*sys.modules}})
-            terminalreporter.write_line(f"loaded: {{loaded}}")
+            terminalreporter.write_line(f"loaded: {{' '.join(loaded)}}.")
         """,
     )
+    return alone
+
+
+def test_a_test_without_the_marker_loads_nothing_either(alone: Project) -> None:
     alone.add_test("""
         def test_passes():
             pass
@@ -166,7 +172,25 @@ def test_a_test_without_the_marker_loads_nothing_either(
     result = alone.run_apart()
 
     result.assert_outcomes(passed=1, xfailed=1)
-    result.stdout.fnmatch_lines(["loaded: []"])
+    result.stdout.fnmatch_lines(["loaded: ."])
+
+
+def test_a_program_that_asks_what_is_recorded_loads_only_what_plays_it(alone: Project) -> None:
+    session("one", ["word"]).save(alone.path / "cassettes/openai/one.yaml")
+    alone.add_test(f"""
+        import requests
+
+        ASKED = {{"model": "tiny", "messages": [{{"role": "user", "content": "word"}}], "stream": True}}
+
+        @pytest.mark.g4f_cassette("openai/one")
+        def test_it():
+            assert "one: " in requests.post({URL!r}, json=ASKED).text
+    """)
+
+    result = alone.run_apart()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["loaded: g4fsdk.testing._pytest.sockets msgspec requests yaml."])
 
 
 OLD = """
