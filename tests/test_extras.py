@@ -70,3 +70,13 @@ def test_what_is_missing_names_its_extra(missing: str, statement: str, extra: st
     result = python(f"import sys; sys.modules[{missing!r}] = None; {statement}")
 
     assert result.stderr.strip().endswith(f": pip install 'g4fsdk[{extra}]'")
+
+
+def test_an_instrumentor_without_its_extra_ends_nobody_elses() -> None:
+    found = "importlib.metadata.entry_points(group='opentelemetry_instrumentor', name='g4fsdk')"
+    result = python(
+        "import sys, importlib.metadata; sys.modules['opentelemetry.util.genai'] = None; "
+        f"[entry] = {found}; entry.load()().instrument(skip_dep_check=True)"
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")

@@ -125,7 +125,7 @@ def test_every_extra_is_named() -> None:
     _, said = README.split("\nExtras: ")
 
     named = {*re.findall(r"`(\w+)`", said.partition("Without any")[0])}
-    assert named == {*extras} - {"dev", "docs", "fuzz", "types"}
+    assert named == {*extras} - {"dev", "docs", "fuzz", "instruments", "types"}
 
 
 def test_what_an_installation_brings_is_named() -> None:
