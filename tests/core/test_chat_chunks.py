@@ -360,6 +360,15 @@ def test_a_message_in_place_of_a_delta_is_said_once(chunks: list[Any], text: str
     assert seen.of(Finish) == [Finish("stop")]
 
 
+def test_a_later_count_that_leaves_something_out_takes_nothing_away() -> None:
+    first = {"prompt_tokens": 25, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 4}}
+    later = {"output_tokens": 15, "cost": 1}
+    wire = [{"choices": [], "usage": first}, hi(), {"choices": [], "usage": later}, STOP]
+
+    counted = Usage(25, 15, 40, prompt_tokens_details={"cached_tokens": 4}, extra={"cost": 1})
+    assert stream(*wire).answer.usage == counted
+
+
 def test_a_message_that_repeats_the_piece_beside_it_says_nothing() -> None:
     call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a"'}}
     pieces = [{"reasoning": "h"}, {"reasoning": "m"}, {"tool_calls": [call]}]
@@ -1189,7 +1198,9 @@ def test_an_error_beside_a_whole_answer_is_an_error(make: Any) -> None:
 # --- Ends ---
 
 
-@pytest.mark.parametrize("word", ["null", "None", "", "NULL", " none "])
+@pytest.mark.parametrize(
+    "word", ["null", "None", "", "NULL", " none ", "undefined", "not_finished", "FINISH_REASON_UNSPECIFIED"]
+)
 def test_a_word_for_nothing_is_no_finish_reason(word: str) -> None:
     wire = [chunk({"content": "Hi"}, word)]
 

@@ -79,16 +79,19 @@ def beside_choice(value: Mapping[str, JSON], choice: int) -> Iterator[Event]:
         yield Extra(in_parts(rest, "logprobs", "index"), choice, "choice")
 
 
-def usage_in(value: Mapping[str, JSON]) -> Usage | None:
-    """Return the tokens counted in a chunk or document, None where it counts none."""
+def usage_in(value: Mapping[str, JSON], before: Usage | None = None) -> Usage | None:
+    """Return the tokens counted in a chunk or document, None where it counts none.
+
+    What it leaves out is as *before*: some count the prompt at first, and the answer at its end.
+    """
     choices = value.get("choices")
     inside = (value.get("x_groq"), choices[0] if choices and isinstance(choices, list) else None)  # Moonshot
     places = (value.get("usage"), *[one.get("usage") if isinstance(one, dict) else None for one in inside])
-    return next((usage for place in places if (usage := read_usage(place)) is not None), None)
+    return next((usage for place in places if (usage := read_usage(place, before)) is not None), None)
 
 
-def read_usage(value: JSON) -> Usage | None:
-    """Return the tokens counted in *value*, None where it counts none."""
+def read_usage(value: JSON, before: Usage | None = None) -> Usage | None:
+    """Return the tokens counted in *value*, else *before*; None where it counts none."""
     if not isinstance(value, dict) or not any(name in value for names in _COUNTS for name in names):
         return None
     found = {name: item for name, item in value.items() if item not in NOTHING}
@@ -96,8 +99,18 @@ def read_usage(value: JSON) -> Usage | None:
     of_prompt, of_completion = (_taken(found, names, _details) for names in _DETAILS)
     said = dict(zip(_NAMES, (prompt, completion, total, of_prompt, of_completion), strict=True))
     extra = in_parts(found, *(name for name, item in said.items() if item is not None))
-    total = (prompt or 0) + (completion or 0) if total is None else total
-    return Usage(prompt or 0, completion or 0, total, 0, of_prompt, of_completion, extra)
+    before = before or Usage()
+    prompt = before.prompt_tokens if prompt is None else prompt
+    completion = before.completion_tokens if completion is None else completion
+    return Usage(
+        prompt,
+        completion,
+        prompt + completion if total is None else total,
+        0,
+        of_prompt or before.prompt_tokens_details,
+        of_completion or before.completion_tokens_details,
+        before.extra | extra,
+    )
 
 
 def odd_usage(value: Mapping[str, JSON]) -> dict[str, JSON]:

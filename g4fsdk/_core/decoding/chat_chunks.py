@@ -214,7 +214,7 @@ class ChatChunkDecoder(ChoiceDecoder):
             self.say(Extra({"choices_parts": odd}, 0, "choice"), out)
         if failure is None:
             self._finish_around(value, bool(choices), out)
-        usage = usage_in(value)
+        usage = usage_in(value, self.answer.usage)
         if usage is not None:
             self.say(usage, out)
         if failure is not None:

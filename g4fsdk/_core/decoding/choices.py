@@ -35,8 +35,11 @@ from g4fsdk._core.model.messages import REASONING_KEYS
 
 _VOICES: tuple[Voice, ...] = (ReasoningDelta, TextDelta, RefusalDelta)
 _NEARBY = 1024  # characters, how far thoughts may stand behind those that say the same in parts
-#: Words for nothing, where a reason is expected: KoboldCpp says one in every chunk.
-_NO_REASON = frozenset({"", "null", "none"})
+#: Words for nothing, where a reason is expected, in several languages: KoboldCpp says one in every chunk; and
+#: those of TensorRT-LLM and Gemini for an answer that goes on.
+_NO_REASON = frozenset(
+    {"", "null", "none", "nil", "undefined", "not_finished", "unspecified", "finish_reason_unspecified"}
+)
 
 
 class ChoiceDecoder(Decoder):
