@@ -19,8 +19,9 @@ import httpx
 import pytest
 import requests
 import urllib3
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from g4fsdk.testing import (
     Cassette,
@@ -565,6 +566,20 @@ def test_a_name_without_an_address_is_no_reset(
 
     response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
     assert (response.status, response.end) == (0, "client_closed")
+
+
+def test_an_answer_that_an_adapter_kept_to_itself_is_no_reset(tmp_path: Path) -> None:
+    busy = [Reply([b"busy"], status=503)] * 3
+    inner = HTTPAdapter(max_retries=Retry(2, status_forcelist=[503]))
+    with (
+        Server(busy) as server,
+        Recorder(tmp_path / "one.yaml") as recorder,
+        pytest.raises(requests.exceptions.RetryError),
+    ):
+        session_on(recorder, inner).get(server.url, timeout=5)
+
+    response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
+    assert (response.status, response.end) == (503, "complete")
 
 
 def test_an_exception_does_not_stop_the_writing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ResponseError
 from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
 from g4fsdk._client.sending import chain_of
@@ -34,6 +35,7 @@ _ENDS: tuple[tuple[tuple[type[BaseException], ...], End], ...] = (
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "reset"),
     ((http.client.HTTPException, ProtocolError), "truncated"),
 )
+_GAVE_UP = re.compile(ResponseError.SPECIFIC_ERROR.format(status_code=r"(\d{3})"))
 _WIRE_BYTES = 65536  # as much as one read of a socket may give
 _VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 _ERRORS = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, DeadlineError)
@@ -82,8 +84,16 @@ def _noting_the_end(exchange: RecordingExchange) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        exchange.ended(end_of(error))
+        if status := _refused_with(error):
+            exchange.answered(status, "", [], "1.1")
+        exchange.ended("complete" if status else end_of(error))
         raise
+
+
+def _refused_with(error: BaseException) -> int:
+    """Return the status of the answers that an adapter with `max_retries` kept to itself, or 0."""
+    said = (_GAVE_UP.search(str(one)) for one in chain_of(error) if isinstance(one, ResponseError))
+    return next((int(found[1]) for found in said if found), 0)
 
 
 def end_of(error: BaseException) -> End:
