@@ -20,6 +20,7 @@ import pytest
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.auth import HTTPDigestAuth
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
@@ -580,6 +581,22 @@ def test_an_answer_that_an_adapter_kept_to_itself_is_no_reset(tmp_path: Path) ->
 
     response = Cassette.load(tmp_path / "one.yaml").interactions[0].response
     assert (response.status, response.end) == (503, "complete")
+
+
+def test_what_an_auth_of_requests_asks_again_is_recorded_too(tmp_path: Path) -> None:
+    refused = Reply([], status=401, headers={"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'})
+
+    def ask(adapter: BaseAdapter, url: str) -> bytes:
+        session = requests.Session()
+        session.mount("http://", adapter)
+        return session.get(url, auth=HTTPDigestAuth("me", "a-password"), timeout=5).content
+
+    with Server([refused, Reply([b"welcome"])]) as server:
+        with Recorder(tmp_path / "one.yaml") as recorder:
+            live = ask(recorder.requests_adapter(), server.url)
+        replayed = ask(Replay(tmp_path / "one.yaml").requests_adapter(), server.url)
+
+    assert (live, replayed) == (b"welcome", b"welcome")
 
 
 def test_an_exception_does_not_stop_the_writing(tmp_path: Path) -> None:

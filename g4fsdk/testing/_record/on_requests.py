@@ -57,6 +57,13 @@ class RecordingAdapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Return the recorded response, or the live one; see `requests.adapters.BaseAdapter.send`."""
+        response = self._played_or_sent(request, *args, **options)
+        response.connection = self  # type: ignore[assignment]  # by it an auth of requests asks again
+        return response
+
+    def _played_or_sent(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
         if self._player is not None:
             with suppress(MismatchError):
                 return self._player.send(request, *args, **options)
