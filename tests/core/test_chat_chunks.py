@@ -647,6 +647,19 @@ B = ("b", "sub", '{"y":2}')
             [A, B],
             id="two calls under one index",
         ),
+        *(
+            pytest.param(
+                [[call(0, id="a", name="a")], [call(0, name=second, **more)], [call(0, arguments='{"x":1}')]],
+                [A],
+                id=f"a name in pieces, {what}",
+            )
+            for second, more, what in (
+                ("dd", {"id": "a"}, "each with the id"),
+                ("dd", {}, "one with the id"),
+                ("add", {"id": "a"}, "each longer"),
+                ("dd", {"id": "a", "arguments": ""}, "with empty arguments"),
+            )
+        ),
     ],
 )
 def test_tool_calls_are_put_together(deltas: list[Any], expected: list[tuple[Any, ...]]) -> None:

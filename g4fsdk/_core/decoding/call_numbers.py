@@ -60,6 +60,8 @@ class CallNumbers:
         if name is not None and old_name is not None:
             if call_id and old_id:
                 return True
+            if old_id and index is not None and number not in self._here and not self._arguments_of(number):
+                return False  # Gemini sends names in pieces, too
             return name != old_name or number in self._here or _is_whole(self._arguments_of(number))
         # A new id alone means nothing in mid-call: older vLLM draws one for every piece.
         said = self._arguments_of(number) if index is None and call_id and old_id else "{"

@@ -146,12 +146,20 @@ class CallParts:
 
     def add(self, piece: ToolCallDelta) -> None:
         self.id = self.id or piece.id
-        self.name = self.name or piece.name or ""
+        if piece.name:
+            self._add_name(piece.name)
         if self.type == "function":  # which is also what a piece has that doesn't say
             self.type = piece.type
         self.arguments.append(piece.arguments)
         if piece.extra:
             self.extra.append(piece.extra)
+
+    def _add_name(self, name: str) -> None:
+        """Take *name*: the next piece of one (Gemini), all of it anew, or the same again (MiniMax)."""
+        if name.startswith(self.name):
+            self.name = name
+        elif not any(self.arguments):
+            self.name += name
 
     def said(self) -> tuple[JSON, ...]:
         """Return all it has said, as it came."""
