@@ -79,7 +79,7 @@ async def _read(
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     There is no other between the caller and the library: each would cost as much as the parsing.
     """
-    parser, feed = reading.parser, reading.parser.feed
+    decoder, feed = reading.parser.decoder, reading.parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         first = await _first(reading, answer)
@@ -90,7 +90,7 @@ async def _read(
             async for data in answer.pieces():
                 for item in items_of(feed(data)):
                     yield item
-                if parser.is_complete:
+                if decoder.is_complete:  # the same of the parser is a call for each piece
                     break
         heard = True
         while reading.lingers(anew=heard) and (piece := await answer.piece()) is not None:

@@ -67,7 +67,8 @@ def _read(
 
     Whoever holds this generator is all that keeps it going: a stream that is dropped frees its connection.
     """
-    parser, clocks, feed = reading.parser, reading.clocks, reading.parser.feed
+    parser, decoder, clocks = reading.parser, reading.parser.decoder, reading.clocks
+    feed = parser.feed
     failures: tuple[type[Exception], ...] = (G4FError, *answer.failures)
     try:
         first = _first(reading, answer)
@@ -76,7 +77,7 @@ def _read(
         if reading.goes_on:
             for data in answer.pieces():
                 yield from items_of(feed(data))
-                if parser.is_complete:
+                if decoder.is_complete:  # the same of the parser is a call for each piece
                     break
         heard = True
         while reading.lingers(anew=heard) and (piece := answer.piece()) is not None:
