@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from g4fsdk.testing import Cassette, Interaction, RecordedRequest, RecordedResponse
 from tests.support.loopback import Received, Reply, Server
 from tests.support.loopback_clients import document
 from tests.support.plugin_project import Project
@@ -420,6 +421,57 @@ def test_the_marker_of_pytest_recording_stands_beside_ours(
         1,
         1,
     ]
+
+
+def test_what_an_adapter_tries_again_is_tried_again(project: Project) -> None:
+    project.copy("yqcloud/normal")
+    answers = RecordedResponse(0, end="reset"), RecordedResponse(200, "OK", [], [b"back"], [0.0])
+    asked = RecordedRequest("POST", "https://api.binjie.fun/api/generateStream")
+    Cassette([Interaction(asked, one) for one in answers]).save(project.path / "cassettes/gone.yaml")
+    project.add_test("""
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+        from g4fsdk.testing import Fault
+
+        URL = "https://api.binjie.fun/api/generateStream"
+
+        def ask(**policy):
+            session = requests.Session()
+            retries = Retry(3, status_forcelist=[503], allowed_methods=None, backoff_factor=60, **policy)
+            session.mount("https://", HTTPAdapter(max_retries=retries))
+            return session.post(URL, json={})
+
+        def cassette(*faults):
+            return pytest.mark.g4f_cassette("yqcloud/normal", match_on=("url",), faults=faults)
+
+        @cassette(Fault.status(503, times=2, retry_after=60))
+        def test_answered():
+            assert ask().text.startswith("Hello")
+
+        @cassette(Fault.status(503, times=4))
+        def test_refused():
+            with pytest.raises(requests.exceptions.RetryError, match="too many 503 error responses"):
+                ask()
+            assert ask().text.startswith("Hello")
+
+        @cassette(Fault.status(503, times=4))
+        def test_refused_in_silence():
+            assert ask(raise_on_status=False).status_code == 503
+            assert ask().text.startswith("Hello")
+
+        @pytest.mark.g4f_cassette("gone", match_on=("url",))
+        def test_gone():
+            assert ask().text == "back"
+
+        @pytest.mark.g4f_cassette("gone", match_on=("url",))
+        def test_gone_for_good():
+            with pytest.raises(requests.ConnectionError, match="Max retries exceeded"):
+                ask(read=0)
+            assert ask().text == "back"
+    """)
+
+    project.run().assert_outcomes(passed=5)
 
 
 def test_a_program_of_the_test_may_run_where_there_is_no_pytest(project: Project) -> None:

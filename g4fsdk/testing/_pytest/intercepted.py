@@ -180,8 +180,11 @@ def _of_requests(original: Callable[..., Any]) -> Callable[..., Any]:
         found = _taking(request, request.url)
         if found is None:
             return original(adapter, request, *args, **options)
-        inner = _Straight(partial(original, adapter), found.replay)
-        return found.answering("requests_adapter", inner).send(request, *args, **options)
+        from g4fsdk.testing._replay.tries import once, retries_of, tried
+
+        inner = _Straight(partial(original, once(adapter)), found.replay)
+        ask = partial(found.answering("requests_adapter", inner).send, request, *args, **options)
+        return tried(ask, retries_of(adapter), request, waits=found.replay.wraps)
 
     return send
 
