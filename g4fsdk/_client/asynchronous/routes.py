@@ -208,6 +208,10 @@ class _Client(httpx.AsyncClient):
     def cookies(self, cookies: object) -> None:
         """There are none."""
 
+    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
+        """Read no Location, which may be no address: where to follow one, both clients decide alike."""
+        return request
+
 
 class _NoCookies(httpx.Cookies):
     def extract_cookies(self, response: httpx.Response) -> None:
