@@ -66,7 +66,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from g4fsdk.testing._pytest.ends import asks_at_its_end
-from g4fsdk.testing._pytest.options import MARKER, add_options
+from g4fsdk.testing._pytest.options import MARKER, add_options, load_as_ever
 
 if TYPE_CHECKING:
     from g4fsdk import AsyncClient, Client
@@ -108,6 +108,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    load_as_ever(config)
     config.stash[_WRITERS] = {}
     if config.getoption("g4f_unplayed"):
         from g4fsdk.testing._pytest import unplayed

@@ -193,6 +193,36 @@ def test_a_program_that_asks_what_is_recorded_loads_only_what_plays_it(alone: Pr
     result.stdout.fnmatch_lines(["loaded: g4fsdk.testing._pytest.sockets msgspec requests yaml."])
 
 
+LEFT = f"""
+import sys
+import pytest
+
+code = pytest.main(["-p", {PLUGIN!r}])
+left = [finder for finder in sys.meta_path if type(finder).__module__.startswith("g4fsdk")]
+sys.exit(code or len(left))
+"""
+
+
+def test_pytest_rewrites_no_module_of_ours(alone: Project) -> None:
+    session("one", ["word"]).save(alone.path / "cassettes/openai/one.yaml")
+    alone.add_test("""
+        from importlib.machinery import SourceFileLoader
+
+        pytest.register_assert_rewrite("g4fsdk.testing._replay")
+
+        @pytest.mark.g4f_cassette("openai/one")
+        def test_it(g4f_client, g4f_replay):
+            from g4fsdk.testing._replay import answers
+
+            assert type(answers.__spec__.loader) is SourceFileLoader
+            assert list(g4f_client.chat.completions.create("word", model="tiny", stream=True))
+    """)
+
+    done = subprocess.run([sys.executable, "-c", LEFT], cwd=alone.path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout
+
+
 OLD = """
 import sys
 import pytest

@@ -1,11 +1,15 @@
-"""What the plugin adds to pytest's command line and ini file.
+"""What the plugin adds to pytest as it starts: its command line, its ini file, and how it loads our modules.
 
 PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import sys
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
@@ -13,6 +17,25 @@ Mode: TypeAlias = Literal["none", "once", "new", "all"]
 
 MARKER = "g4f_cassette"
 MODES: tuple[Mode, ...] = ("none", "once", "new", "all")
+
+
+class _AsEver(MetaPathFinder):
+    """Finds our modules before pytest, which rewrites what comes with a plugin: that takes as long again."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        return PathFinder.find_spec(name, path, target) if name.startswith("g4fsdk.") else None
+
+
+def load_as_ever(config: pytest.Config) -> None:
+    """Let our modules be loaded as they are without pytest, until *config* is done with."""
+    finder = _AsEver()
+    sys.meta_path.insert(0, finder)
+
+    def remove() -> None:
+        with suppress(ValueError):  # somebody put back what was there before
+            sys.meta_path.remove(finder)
+
+    config.add_cleanup(remove)
 
 
 def add_options(parser: pytest.Parser) -> None:
