@@ -215,6 +215,7 @@ def test_a_chunk_without_the_keys_of_failures_is_looked_at_in_short(chunk: dict[
         (524, ServerError, True),
         (525, ServerError, False),
         (529, ServerError, True),
+        (530, ServerError, True),
         (599, ServerError, False),
         (302, StatusError, False),
         (100, StatusError, False),

@@ -37,7 +37,7 @@ _BY_STATUS: Mapping[int, type[StatusError]] = {
     429: RateLimitError,
 }
 # Beside those of RFC 9110: Cloudflare's for an origin that does not answer, and Anthropic's "overloaded".
-_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530})
 _ADVICE: Mapping[type[StatusError], str] = {
     AuthError: "check the key or session",
     NotFoundError: "check base_url and the model's name",
