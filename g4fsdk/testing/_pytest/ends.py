@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-# Those of pytest, of us and of event loops end without asking anybody, but for `teardown_method` and its kin.
-_QUIET = frozenset({"_pytest", "g4fsdk", "pytest_asyncio", "anyio"})
+# Those of pytest, of us, of event loops and mocks end without asking anybody, but for `teardown_method` and
+# its kin.
+_QUIET = frozenset({"_pytest", "g4fsdk", "pytest_asyncio", "anyio", "pytest_mock"})
 _CLASSIC = "_xunit_"
 
 
@@ -22,4 +23,4 @@ def asks_at_its_end(fixture: pytest.FixtureDef[Any]) -> bool:
     function = fixture.func
     if not (isgeneratorfunction(function) or isasyncgenfunction(function) or "request" in fixture.argnames):
         return False
-    return fixture.argname.startswith(_CLASSIC) or function.__module__.partition(".")[0] not in _QUIET
+    return fixture.argname.startswith(_CLASSIC) or str(function.__module__).partition(".")[0] not in _QUIET
