@@ -22,7 +22,6 @@ from g4fsdk import AsyncClient
 
 _ROOT = Path(__file__).parents[1]
 _SIZE = Path("/proc/self/statm")
-_TOKENS = 12  # so few that none are waiting: what waits is the caller's to read
 _ROW, _GOAL_KB = "process size, an open async stream", 30
 _WARM = 20
 
@@ -34,7 +33,7 @@ def run(bench: Bench) -> None:
         return
     with Server() as server:
         for name, who in ((ASYNC_CLIENT, "ours"), (HTTPX, "httpx")):
-            command = [sys.executable, "-m", "benchmarks.memory", who, server.base_url("steps", _TOKENS)]
+            command = [sys.executable, "-m", "benchmarks.memory", who, server.base_url("first", 12)]
             done = subprocess.run(
                 [*command, str(bench.scale.crowd)], capture_output=True, check=True, cwd=_ROOT
             )

@@ -2,7 +2,7 @@
 
 It prints its port, and ends with its standard input, or after *--seconds*. Paths say what comes:
 `/events/20000/...` one event an HTTP chunk, `/blocks/20000/...` chunks of 16 KiB, both at once;
-`/steps/100/...` the first event at once and the others in ten parts, 20 ms apart;
+`/steps/100/...` the first event at once and the others in ten parts, 20 ms apart; `/first/100/...` no others;
 `/whole/100/...` the text of so many events as one document.
 """
 
@@ -47,6 +47,8 @@ def script(kind: str, count: int) -> list[bytes]:
     if kind == "events":
         return [_HEAD + chunked(corpus.events) + b"0\r\n\r\n"]
     first, *others = corpus.events
+    if kind == "first":
+        return [_HEAD + chunked([first])]
     size = -(-len(others) // _STEPS)
     parts = [chunked(others[at : at + size]) for at in range(0, len(others), size)]
     parts[-1] += b"0\r\n\r\n"

@@ -272,7 +272,7 @@ class FastEvents(FastParser):
 
     def _use(self, template: Template, kind: Kind | None = None) -> None:
         super()._use(template, kind)
-        self._tail = template.end + self.behind
+        self._tail = self._suffix.replace(b"\r\n", b"\n")
         has_blocks = template is not NO_TEMPLATE and not template.has_hole
         self._block_size = _MANY_UNITS * len(template.prefix) if has_blocks else sys.maxsize
 
