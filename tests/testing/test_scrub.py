@@ -229,6 +229,8 @@ def test_twelve_secrets_in_one_session_leave_no_trace() -> None:
         "gsk_abcdefghijklmnop1234",
         "AIzaSyA0123456789abcdefghijklmnopqrstu",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl",
+        "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..c2l4dGVlbmJ5dGVz.aGVsbG8gd29ybGQ.dGhlIHRhZyBvZiBpdA",
+        "eyJ1c2VyIjoxN30.Zw3kLQ.dGhlIHNpZ25hdHVyZSBvZiBpdA",
         "org-abcdefghijklmnop1234",
         "sk-abc*****************wxyz",
         "AKIAIOSFODNN7EXAMPLE",

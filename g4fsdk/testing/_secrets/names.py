@@ -91,7 +91,11 @@ KEY_PATTERNS: Final = {
     "npm-token": ("npm_", r"[A-Za-z0-9]{36}"),
     "pypi-token": ("pypi-", r"AgE[A-Za-z0-9_-]{50,}"),
     "telegram-token": ("bot", r"\d{8,10}:[A-Za-z0-9_-]{35}"),
-    "jwt": ("eyJ", r"[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*"),
+    # Signed: two parts of JSON, and a signature; encrypted, or signed by others: one, and what nobody reads.
+    "jwt": (
+        "eyJ",
+        r"[A-Za-z0-9_-]{6,}\.(?:eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*|(?:[A-Za-z0-9_-]*\.){1,3}[A-Za-z0-9_-]{16,})",
+    ),
     "organization": ("org-", r"[A-Za-z0-9]{16,}"),
     "groq-organization": ("org_", r"[A-Za-z0-9]{16,}"),
     "project": ("proj_", r"[A-Za-z0-9]{16,}"),
