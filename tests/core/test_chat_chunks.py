@@ -675,6 +675,18 @@ def calls_of(seen: Seen) -> list[tuple[Any, ...]]:
     return [(found.id, found.function.name, found.function.arguments) for found in calls]
 
 
+def test_the_id_and_name_of_a_call_are_told_once() -> None:
+    pieces = [call(0, id="a", name="add", arguments=piece) for piece in ("", '{"x"', ":1}", "")]
+
+    told = stream(*(chunk({"tool_calls": [piece]}) for piece in pieces), STOP).of(ToolCallDelta)
+
+    assert [(event.id, event.name, event.arguments) for event in told] == [
+        ("a", "add", ""),
+        (None, None, '{"x"'),
+        (None, None, ":1}"),
+    ]
+
+
 def test_tool_calls_are_an_answer_whatever_the_finish_reason() -> None:
     for reason in ("stop", "tool_calls", None):
         assert calls_of(stream(chunk({"tool_calls": [call(0, id="a", name="add")]}), chunk({}, reason))) == [

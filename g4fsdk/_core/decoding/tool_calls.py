@@ -67,7 +67,10 @@ class ToolCalls:
                 yield from self._more(piece, again, call)
             elif not piece.says_nothing:
                 find = self._numbers.new_number if is_whole else self._numbers.number_of
-                yield piece.event(find(piece.index, piece.id, piece.name), self._choice)
+                number = find(piece.index, piece.id, piece.name)
+                rest = self._not_told(piece, number)
+                if not rest.says_nothing:
+                    yield rest.event(number, self._choice)
 
     def read_piece(self, index: int | None, arguments: str) -> Iterator[ToolCallDelta]:
         """Give what `read` gives for a chunk that holds but these two, of one call."""
@@ -75,6 +78,14 @@ class ToolCalls:
         if arguments:
             number = self._numbers.number_of(index, None, None)
             yield ToolCallDelta(number, arguments=arguments, choice=self._choice)
+
+    def _not_told(self, piece: _Piece, number: int) -> _Piece:
+        """Return *piece* of call *number* without the id and name that are known: some repeat them."""
+        said = self._said.get(number)
+        if said is None or not (piece.id or piece.name):
+            return piece
+        call_id = None if piece.id == said.id else piece.id
+        return replace(piece, id=call_id, name=(piece.name or "").removeprefix(said.name) or None)
 
     def _number_said(self, piece: _Piece) -> int | None:
         """Return the number of the call that *piece*, which is whole, was said as before."""
