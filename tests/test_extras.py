@@ -63,6 +63,12 @@ def test_testing_needs_neither_hypothesis_nor_vcrpy(statement: str) -> None:
         ("yaml", "from g4fsdk.testing import Recorder", "testing"),
         ("opentelemetry", "import g4fsdk.integrations.otel", "otel"),
         ("distributed", "import g4fsdk.integrations.dask", "dask"),
+        (
+            "yaml",
+            "import os; os.environ['G4FSDK_TRANSPORT'] = 'g4fsdk.testing._record.captured:transport'; "
+            "import g4fsdk; g4fsdk.Client('yqcloud')",
+            "testing",
+        ),
         ("typer", "import g4fsdk.cli; g4fsdk.cli.main()", "cli"),
     ],
 )

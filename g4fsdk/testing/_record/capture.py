@@ -22,9 +22,7 @@ from g4fsdk.testing._cassette.errors import LeakError
 from g4fsdk.testing._record.recorder import Recorder
 
 CAPTURE = "G4FSDK_CAPTURE"  # the variable that says where to record
-FACTORY = (
-    f"{__name__}:transport_from_environment"  # what a captured program's clients take their transport from
-)
+FACTORY = "g4fsdk.testing._record.captured:transport"
 _MOST_CALLS = 1_000_000  # seeds of two clients are this far apart, so that no two calls share one
 
 _DICE = random.SystemRandom()
