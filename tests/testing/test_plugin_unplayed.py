@@ -92,12 +92,6 @@ ENDS = {
             yield
             ask("b")
     """,
-    "one that is async": """
-        @pytest.fixture
-        async def late():
-            yield
-            ask("b")
-    """,
     "a finalizer": """
         @pytest.fixture
         def late(request):
