@@ -125,6 +125,7 @@ class Connections:
         finally:
             if answer is None:
                 await phases.give_up()
+        assert answer is not None  # else, something was raised
         phases.limits["read"] = clocks.timeouts.idle  # of the body, whose reading has not begun
         try:
             clocks.check()
