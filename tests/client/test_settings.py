@@ -460,11 +460,11 @@ def test_what_a_cut_left_of_a_secret_is_hidden(text: str, redacted: str) -> None
 @pytest.mark.parametrize("piece", ["sk-proj-", "\\\\u0041%41", "word "])
 def test_a_text_made_to_be_slow_is_searched_at_once(piece: str) -> None:
     text = piece * (500_000 // len(piece))
-    began = time.process_time()
+    began = time.thread_time()
 
     redact_text(text, ["sk-proj-abcdefghijklmnop", "Bearer sk-proj-abcdefghijklmnop", "cookie-123456"])
 
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_secrets_that_begin_alike_are_all_hidden() -> None:

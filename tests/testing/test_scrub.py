@@ -861,9 +861,9 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
 )
 def test_a_text_of_nothing_but_secrets_takes_no_longer_than_its_length_asks_for(part: bytes) -> None:
     def seconds(times: int) -> float:
-        began = time.process_time()
+        began = time.thread_time()
         Scrubber().scrub_request(plainly(part * times))
-        return time.process_time() - began
+        return time.thread_time() - began
 
     seconds(1)
     assert seconds(1000) < 100 * max(seconds(100), 0.001)
@@ -875,9 +875,9 @@ def test_a_session_with_a_new_key_in_each_request_takes_no_longer_than_its_lengt
         sent = [
             session(sent=[("Authorization", f"Bearer {key}")], body=b'"\\u00e9"').interactions for key in keys
         ]
-        began = time.process_time()
+        began = time.thread_time()
         Scrubber().scrub_cassette(Cassette([one for each in sent for one in each]))
-        return time.process_time() - began
+        return time.thread_time() - began
 
     seconds(1)
     assert seconds(640) < 30 * max(seconds(64), 0.001)
