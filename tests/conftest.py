@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +33,12 @@ settings.register_profile(
 )
 settings.load_profile("g4fsdk")
 
+
+# What a script starts with `&` or `nohup` ignores these, and so would what the tests start.
+for _name, _usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 # What a machine may have set is for the tests of it to set.
 for _name in [*os.environ]:
