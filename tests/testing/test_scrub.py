@@ -847,6 +847,16 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
     json.loads(body)
 
 
+def least_seconds(work: Callable[[], object]) -> float:
+    """Return what *work* takes this thread where nothing else is seen to, such as the garbage of all tests."""
+    took = []
+    for _ in range(3):
+        began = time.thread_time()
+        work()
+        took.append(time.thread_time() - began)
+    return min(took)
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -861,9 +871,7 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
 )
 def test_a_text_of_nothing_but_secrets_takes_no_longer_than_its_length_asks_for(part: bytes) -> None:
     def seconds(times: int) -> float:
-        began = time.thread_time()
-        Scrubber().scrub_request(plainly(part * times))
-        return time.thread_time() - began
+        return least_seconds(lambda: Scrubber().scrub_request(plainly(part * times)))
 
     seconds(1)
     assert seconds(1000) < 100 * max(seconds(100), 0.001)
@@ -875,9 +883,8 @@ def test_a_session_with_a_new_key_in_each_request_takes_no_longer_than_its_lengt
         sent = [
             session(sent=[("Authorization", f"Bearer {key}")], body=b'"\\u00e9"').interactions for key in keys
         ]
-        began = time.thread_time()
-        Scrubber().scrub_cassette(Cassette([one for each in sent for one in each]))
-        return time.thread_time() - began
+        cassette = Cassette([one for each in sent for one in each])
+        return least_seconds(lambda: Scrubber().scrub_cassette(cassette))
 
     seconds(1)
     assert seconds(640) < 30 * max(seconds(64), 0.001)
