@@ -848,7 +848,7 @@ def test_the_value_of_a_pair_is_taken_out_at_any_depth(
 
 
 def least_seconds(work: Callable[[], object]) -> float:
-    """Return what *work* takes this thread where nothing else is seen to, such as the garbage of all tests."""
+    """Return what *work* takes where nothing else is seen to, such as the garbage of all tests."""
     took = []
     for _ in range(3):
         began = time.thread_time()
