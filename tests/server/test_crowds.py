@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 
 import httpx
 from openai import AsyncOpenAI
@@ -44,7 +45,11 @@ def test_a_caller_who_reads_slowly_gets_every_event_in_order_and_the_provider_wa
     words = [f"{number}-{'x' * 2000} " for number in range(8000)]
     with Server([answer("openai", *words)]) as server, serving(upstream_of(server.url)) as address:
         body = {"model": "m", "messages": HELLO, "stream": True}
-        with httpx.stream("POST", f"{address}/chat/completions", json=body) as said:
+        caller = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
+        with (
+            httpx.Client(transport=caller) as slow,
+            slow.stream("POST", f"{address}/chat/completions", json=body) as said,
+        ):
             lines = said.iter_lines()
             first = next(lines)
             assert not server.wait_until(lambda server: len(server.written_at) > len(words), 0.5)

@@ -48,6 +48,8 @@ class Project:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
+        # Of the text before it, which Python takes for this one's if both are of one second and one size.
+        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
         return path
 
     def add_test(self, text: str) -> None:
