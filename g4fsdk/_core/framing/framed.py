@@ -237,21 +237,29 @@ class FastEvents(FastParser):
             rest = self.before + last
         line = b"".join((self._line, first))
         unit = line.removeprefix(self.before)
-        text = None if unit is line or 10 in rest else self._reader()(unit)
-        texts = None if text is None else self._read_units(units, data, len(first) + len(JOINT))
-        if text is None or texts is None:
+        if unit is line or 10 in rest:
+            return None
+        texts = self._read_units(unit, units, data, len(first) + len(JOINT))
+        if texts is None:
             return None
         self._begin_line(rest, len(line) + len(data) - len(first) - len(rest))
         out: list[Event] = []
-        self._say_texts([text, *texts], out)
+        self._say_texts(texts, out)
         return out
 
-    def _read_units(self, units: list[bytes], data: bytes, at: int) -> list[str] | None:
-        """Return the texts of *units*, which *data* has joined *at*, or None where one says anything else."""
+    def _read_units(self, first: bytes, units: list[bytes], data: bytes, at: int) -> list[str] | None:
+        """Return the texts of *first* and of *units*, which *data* has joined *at*, or None where one says
+        anything else.
+        """
+        read = self._reader()
+        text = read(first)
+        if text is None:
+            return None
+        texts = [text]
         if len(data) > _LONG_BLOCK:
-            return self._template.texts(units, data, at)
-        texts: list[str] = []
-        for text in map(self._reader(), units):
+            others = self._template.texts(units, data, at)
+            return None if others is None else texts + others
+        for text in map(read, units):
             if text is None:
                 return None
             texts.append(text)
@@ -264,7 +272,7 @@ class FastEvents(FastParser):
         self._line[:] = line
         self._fast_until = -1 if line else self._line_until
 
-    def _end_lines_in_crlf(self) -> None:
+    def _expect_crlf(self) -> None:
         """From now on, expect events whose lines end in CRLF."""
         self._behind = b"\r\n\r\n"
         self._use(NO_TEMPLATE)

@@ -80,7 +80,7 @@ class SSEParser(FastEvents):
         if data:
             self._after_cr = data[-1] == 13
         if self._behind is self.behind and data.endswith(b"\r\n\r\n"):
-            self._end_lines_in_crlf()
+            self._expect_crlf()
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take_frames(self, data: bytes, out: list[Event]) -> None:
